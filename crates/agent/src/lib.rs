@@ -1,0 +1,1 @@
+//! The resident: runs every duty that must keep running, and counts itself.

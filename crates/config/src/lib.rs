@@ -1,0 +1,1 @@
+//! Reads muster.toml and refuses what it does not know, with line and column.

@@ -1,0 +1,110 @@
+//! The state of everything at one moment, for people to read. A view: it decides nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::Condition;
+use crate::host_roll::HostRoll;
+use crate::ids::{ExpectationId, IncidentId, RunId};
+use crate::time::{Span, Timestamp};
+
+/// Everything that a screen needs and the store does not hold: published by the agent after each change.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The roll.
+    pub board: Board,
+    /// What is wrong with muster itself (the store cannot be written, the configuration on disk is invalid). Shown on
+    /// every page.
+    pub faults: Vec<Fault>,
+    /// What this host does by itself.
+    pub host: HostRoll,
+}
+
+/// Something wrong with muster itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Stable code, such as `M0301`.
+    pub code: String,
+    /// What, in one sentence.
+    pub what: String,
+    /// A command to try, or what to do.
+    pub help: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The whole roll at one moment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Board {
+    /// The moment.
+    pub at: Timestamp,
+    /// One line per expectation, ordered by id.
+    pub lines: Vec<Line>,
+}
+
+/// One expectation as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Who.
+    pub id: ExpectationId,
+    /// How it stands.
+    pub condition: Condition,
+    /// Since when it stands so.
+    pub since: Timestamp,
+    /// Its rhythm as the configuration says it: a cron line with its zone, or a period.
+    pub rhythm: String,
+    /// When it was last heard.
+    pub last_heard: Option<Timestamp>,
+    /// When it last went well.
+    pub last_success: Option<Timestamp>,
+    /// When it is due next; none if it has no rhythm or it cannot be computed.
+    pub due: Option<Timestamp>,
+    /// From here on silence is an alarm.
+    pub deadline: Option<Timestamp>,
+    /// The runs that are going on.
+    pub running: Vec<Running>,
+    /// The present incident, if any.
+    pub incident: Option<Incident>,
+    /// Pages are held back until then.
+    pub pause: Option<Pause>,
+    /// The firing parent in whose favour the page is held back.
+    pub suppressed_by: Option<ExpectationId>,
+}
+
+/// A run that is going on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its id, if the sender gave one.
+    pub run: Option<RunId>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The limit, if there is one.
+    pub limit: Option<Span>,
+    /// It is past its limit.
+    pub late: bool,
+}
+
+/// An incident as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// When it began.
+    pub since: Timestamp,
+    /// People have been told.
+    pub told: bool,
+    /// Who has seen it, and until when that counts.
+    pub acknowledged: Option<(String, Timestamp)>,
+    /// It goes to and fro.
+    pub flapping: bool,
+}
+
+/// A pause as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Its end.
+    pub until: Timestamp,
+}

@@ -1,0 +1,264 @@
+//! What the roll call decided, as data. The agent carries it out and stores it in the transaction of the state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expectation::Level;
+use crate::ids::{ChannelName, ExpectationId, IncidentId, RunId};
+use crate::signal::Outcome;
+use crate::time::{Span, Timestamp};
+
+/// One decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Tell people.
+    Page(Page),
+    /// The state of an expectation changed; a line of its history.
+    Transition(Transition),
+    /// A planned slot reached its one and only verdict.
+    Slot(SlotClosed),
+}
+
+/// One message to people. `incident` and `number` together are unique for ever and make the idempotency key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Which incident it belongs to.
+    pub incident: IncidentId,
+    /// 0, 1, 2… within the incident.
+    pub number: u32,
+    /// Whom it is about.
+    pub about: ExpectationId,
+    /// What it says.
+    pub news: News,
+    /// To whom it goes.
+    pub to: Vec<ChannelName>,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The evidence at hand: the failed run's outcome, if a run is behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Outcome>,
+}
+
+/// What a page says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// Bad news, told for the first time.
+    Opened {
+        /// When it began.
+        since: Timestamp,
+        /// Why.
+        reason: Reason,
+    },
+    /// Still bad.
+    Reminder {
+        /// When it began.
+        since: Timestamp,
+        /// Why.
+        reason: Reason,
+        /// 1 for the first reminder.
+        nth: u32,
+    },
+    /// The acknowledgement ran out and it is still bad.
+    AcknowledgementExpired {
+        /// When it began.
+        since: Timestamp,
+        /// Why.
+        reason: Reason,
+        /// Who had acknowledged it.
+        by: String,
+    },
+    /// It goes to and fro: one page for all of it until it is quiet.
+    Flapping {
+        /// When the present incident began.
+        since: Timestamp,
+        /// The last reason.
+        reason: Reason,
+        /// How often it went bad within `window`.
+        times: u32,
+        /// The time looked at.
+        window: Span,
+    },
+    /// It is over.
+    Resolved {
+        /// When it began.
+        since: Timestamp,
+        /// When it ended.
+        until: Timestamp,
+        /// What had been wrong.
+        reason: Reason,
+    },
+    /// It is no longer expected at all (removed from the configuration), which also ends the incident.
+    Withdrawn {
+        /// When it began.
+        since: Timestamp,
+        /// What had been wrong.
+        reason: Reason,
+    },
+    /// Somebody asked for a test of the channel.
+    Test {
+        /// Who.
+        by: String,
+    },
+}
+
+impl News {
+    /// True for the page that ends an incident.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Resolved { .. } | Self::Withdrawn { .. })
+    }
+}
+
+/// Why something is bad news.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It ran (or reported) and went wrong; the outcome is the page's evidence.
+    Failed {
+        /// Consecutive failures so far.
+        times: u32,
+    },
+    /// It was due and did not begin.
+    Missed {
+        /// When it was due.
+        due: Timestamp,
+        /// When it was last heard at all.
+        last_heard: Option<Timestamp>,
+    },
+    /// It never reported since it was registered.
+    NeverReported {
+        /// When it was registered.
+        registered: Timestamp,
+    },
+    /// A run is still going past its limit.
+    TooLong {
+        /// The run.
+        run: Option<RunId>,
+        /// When it began.
+        started: Timestamp,
+        /// The limit.
+        limit: Span,
+    },
+    /// It "succeeded" too fast to have done its work.
+    TooShort {
+        /// How long it took.
+        took: Span,
+        /// The least it takes.
+        least: Span,
+    },
+    /// It gave way too often in a row.
+    Skipped {
+        /// How often.
+        times: u32,
+        /// The last reason given.
+        why: String,
+    },
+    /// No success for too long.
+    NoSuccess {
+        /// The last one, if there ever was one.
+        last: Option<Timestamp>,
+        /// The longest allowed time between two.
+        every: Span,
+    },
+    /// Its schedule cannot be computed, so nobody knows when it is due.
+    Unschedulable {
+        /// The schedule as written.
+        schedule: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// muster itself could not see, twice in a row, whether it happened.
+    Unseen {
+        /// Since when.
+        since: Timestamp,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The condition of an expectation, as shown and stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Registered and not heard yet.
+    New,
+    /// As it should be.
+    Ok,
+    /// Bad verdicts, fewer than `after` in a row.
+    Pending {
+        /// How many so far.
+        failures: u32,
+        /// The last one.
+        reason: Reason,
+    },
+    /// Bad, and people are told (or the reason why not is here).
+    Firing {
+        /// The incident.
+        incident: IncidentId,
+        /// The last reason.
+        reason: Reason,
+        /// How loud.
+        level: Level,
+    },
+    /// Nobody can say: the watcher could not see.
+    Unknown {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl Condition {
+    /// One word for screens, tables and logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ok => "ok",
+            Self::Pending { .. } => "pending",
+            Self::Firing { .. } => "firing",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+/// One change of condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Whose.
+    pub about: ExpectationId,
+    /// When.
+    pub at: Timestamp,
+    /// From.
+    pub from: Condition,
+    /// To.
+    pub to: Condition,
+}
+
+/// The verdict on one planned slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotClosed {
+    /// Whose.
+    pub about: ExpectationId,
+    /// When it was due. With `about` it is unique.
+    pub due: Timestamp,
+    /// When the verdict fell.
+    pub at: Timestamp,
+    /// The run that filled it, if any.
+    pub run: Option<RunId>,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// Every planned slot ends as exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It happened and went well.
+    Ok,
+    /// It happened and went wrong.
+    Failed,
+    /// It gave way.
+    Skipped,
+    /// It did not happen.
+    Missed,
+    /// Nobody could see.
+    Unknown,
+}

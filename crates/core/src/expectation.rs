@@ -1,0 +1,111 @@
+//! What should happen: one row of the roll.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ChannelName, ExpectationId};
+use crate::schedule::Schedule;
+use crate::time::Span;
+
+/// One thing that must report in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// Who.
+    pub id: ExpectationId,
+    /// When it should happen.
+    pub rhythm: Rhythm,
+    /// How long after it is due it may begin (a job) or be heard (a heartbeat) before it counts as missed.
+    pub start_within: Span,
+    /// A run that lasts longer is late, and bad news at that moment.
+    pub max_runtime: Option<Span>,
+    /// A success in less time is a failure.
+    pub min_runtime: Option<Span>,
+    /// There must be a success at least this often, whatever the schedule says.
+    pub success_every: Option<Span>,
+    /// Consecutive bad verdicts before a page; at least 1.
+    pub after: u32,
+    /// Consecutive good verdicts before the end is told; at least 1.
+    pub recover: u32,
+    /// Consecutive skips that are bad news; at least 1.
+    pub skip_alert: u32,
+    /// Whom to tell.
+    pub notify: Vec<ChannelName>,
+    /// While this one is firing, pages about ours are held back. One hop.
+    pub parent: Option<ExpectationId>,
+    /// How loud each kind of bad news is.
+    pub severity: Severity,
+    /// How its signals reach us, which decides what a blind interval means.
+    pub hearing: Hearing,
+}
+
+impl Expectation {
+    /// An expectation with the defaults of a job: page on the first failure, end told on the first success, three
+    /// skips in a row are bad news.
+    pub fn new(id: ExpectationId, rhythm: Rhythm, start_within: Span) -> Self {
+        Self {
+            id,
+            rhythm,
+            start_within,
+            max_runtime: None,
+            min_runtime: None,
+            success_every: None,
+            after: 1,
+            recover: 1,
+            skip_alert: 3,
+            notify: Vec::new(),
+            parent: None,
+            severity: Severity::default(),
+            hearing: Hearing::Spooled,
+        }
+    }
+}
+
+/// When something should happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rhythm {
+    /// At the instants of a cron expression.
+    Cron(Schedule),
+    /// Again within this time of the last start (or of the last signal, for what has no starts).
+    Every(Span),
+    /// Whenever it happens; only its reports are judged.
+    OnReport,
+}
+
+/// How the signals of an expectation travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hearing {
+    /// Through the spool on disk: what happened while the agent was down is read afterwards, so absence is evidence
+    /// once the spool is drained.
+    Spooled,
+    /// Straight to the listener: what was sent while the agent was down is lost, so absence proves nothing.
+    Direct,
+}
+
+/// How loud bad news is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Somebody is told.
+    Page,
+    /// Shown on every screen, nobody is told.
+    Warn,
+    /// Recorded only.
+    Ignore,
+}
+
+/// A level for each kind of bad news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Severity {
+    /// It ran and went wrong: exit code, signal, time limit, too fast.
+    pub failed: Level,
+    /// It did not begin, or did not come back.
+    pub missed: Level,
+    /// It gave way too often in a row.
+    pub skipped: Level,
+}
+
+impl Default for Severity {
+    fn default() -> Self {
+        Self { failed: Level::Page, missed: Level::Page, skipped: Level::Page }
+    }
+}

@@ -1,0 +1,28 @@
+//! The ground floor: who must report in, and when silence is an alarm.
+//!
+//! Nothing here reads a clock, a file, a socket or the environment. Time comes in as an argument and decisions go
+//! out as data ([`effect`]), so that the whole of it is proved by simulation.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`time`] | points in time and spans, as people write them |
+//! | [`ids`] | names of expectations, runs, signals, channels |
+//! | [`signal`] | what can be heard |
+//! | [`schedule`] | cron expressions with time zone and daylight saving |
+//! | [`expectation`] | what should happen |
+//! | [`roll_call`] | the machine: `expect`, `hear`, `tick`, `next_deadline`, `drain` |
+//! | [`effect`] | what the machine decided |
+//! | [`outbox`] | which page goes to whom, and when it is tried again |
+//! | [`host_roll`] | what a host is found to do by itself |
+//! | [`board`] | the state of everything, for people to read |
+
+pub mod board;
+pub mod effect;
+pub mod expectation;
+pub mod host_roll;
+pub mod ids;
+pub mod outbox;
+pub mod roll_call;
+pub mod schedule;
+pub mod signal;
+pub mod time;

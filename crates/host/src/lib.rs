@@ -1,0 +1,1 @@
+//! Contact with this machine: clock, processes, files, locks, schedules.

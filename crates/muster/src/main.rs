@@ -1,0 +1,3 @@
+//! One binary that keeps a few servers from failing silently.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Contact with networks: dialling with deadlines, TLS, HTTP.

@@ -1,0 +1,1 @@
+//! Tells people, and reports whether telling worked.

@@ -1,0 +1,1 @@
+//! Wraps a job: lock, log, timeout, record.

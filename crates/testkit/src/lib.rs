@@ -1,0 +1,1 @@
+//! Temporary hosts, loopback servers and fault injection for tests.

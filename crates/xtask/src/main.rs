@@ -1,0 +1,3 @@
+//! check, generate, floors, sim, bench.
+
+fn main() {}
