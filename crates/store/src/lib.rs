@@ -1,1 +1,20 @@
-//! What is remembered: SQLite behind one contract.
+//! What is remembered: one contract, an embedded database behind it, and memory for when the disk is gone.
+//!
+//! Nothing here decides anything: the agent hands over what the core decided, and everything of one decision is
+//! written in one transaction or not at all. No SQL type leaves this crate.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`contract`] | [`contract::Store`], what is committed, what is loaded, errors |
+//! | [`history`] | pages, cursors, and how runs follow from signals |
+//! | [`credential`] | sessions, tokens and one-time links of the web |
+//! | [`keep`] | how much is kept, and what pruning did |
+//! | [`memory`] | [`memory::Memory`]: bounded, lost at the end of the process |
+//! | [`sqlite`] | [`sqlite::Sqlite`]: one file, WAL, one writer thread with group commit |
+
+pub mod contract;
+pub mod credential;
+pub mod history;
+pub mod keep;
+pub mod memory;
+pub mod sqlite;

@@ -1,0 +1,259 @@
+//! The seam: what every engine must do, and the words for what goes in, comes out and goes wrong.
+
+use std::collections::HashSet;
+
+use muster_core::effect::{SlotClosed, Transition};
+use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::outbox::Entry;
+use muster_core::signal::Signal;
+use muster_core::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::credential::Credential;
+use crate::history::{Cursor, Listed, Run};
+use crate::keep::{Keep, Pruned};
+
+/// Everything of one step of the roll call. It is written in one transaction, or not at all.
+///
+/// Writing the same commit twice is harmless: signals are known by id, slots by expectation and due time, outbox
+/// entries by key, rows by expectation.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Commit {
+    /// What was heard. An id that is already known is ignored, and changes no run.
+    pub signals: Vec<Signal>,
+    /// Changed rows of the roll call, as JSON text.
+    pub rows: Vec<(ExpectationId, String)>,
+    /// Expectations that are no longer on the roll; their history stays until it is pruned.
+    pub removed: Vec<ExpectationId>,
+    /// Changes of condition.
+    pub transitions: Vec<Transition>,
+    /// Slots that reached their verdict.
+    pub slots: Vec<SlotClosed>,
+    /// Outbox entries that are new or changed.
+    pub outbox: Vec<Entry>,
+    /// How far time had come.
+    pub watermark: Option<Watermark>,
+}
+
+impl Commit {
+    /// True if there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How far time had come at a commit, by both clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// Wall time.
+    pub wall: Timestamp,
+    /// Time since boot.
+    pub uptime: Span,
+    /// Which boot `uptime` belongs to.
+    pub boot: String,
+}
+
+/// What a start needs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// All rows of the roll call, as JSON text, ordered by expectation.
+    pub rows: Vec<(ExpectationId, String)>,
+    /// Outbox entries that still wait, oldest first.
+    pub outbox: Vec<Entry>,
+    /// The last watermark.
+    pub watermark: Option<Watermark>,
+    /// What was there and could not be read, a sentence each. Never dropped in silence.
+    pub unreadable: Vec<String>,
+}
+
+/// How an engine is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// `sqlite` or `memory`.
+    pub engine: String,
+    /// What is committed survives the process and the power.
+    pub durable: bool,
+    /// Why the last write failed, if it did.
+    pub fault: Option<String>,
+    /// Bytes in use.
+    pub bytes: u64,
+}
+
+/// Why the store could not do it. Nothing of the commit was written (or, after [`StoreError::Unavailable`] by
+/// time-out, perhaps all of it: writing it again is harmless).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk, or the share of it that the store may use, is full.
+    #[error("no room left for the store: {0}")]
+    Full(String),
+    /// Somebody else holds the database.
+    #[error("another process holds the store: {0}")]
+    Locked(String),
+    /// The file is not what was written.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// Written by a newer muster.
+    #[error("the store has schema {found}, and this version knows {known}")]
+    TooNew {
+        /// Schema of the file.
+        found: i64,
+        /// Newest schema of this version.
+        known: i64,
+    },
+    /// Anything else: read-only, no permission, input/output error, no answer in time.
+    #[error("the store cannot be used: {0}")]
+    Unavailable(String),
+}
+
+impl StoreError {
+    /// Stable code, as shown on screens.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "M0301",
+            Self::Locked(_) => "M0302",
+            Self::Corrupt(_) => "M0303",
+            Self::TooNew { .. } => "M0304",
+            Self::Unavailable(_) => "M0305",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "free space on the disk of the state directory (`df -h`), or lower `keep`",
+            Self::Locked(_) => "see who holds it: `fuser -v muster.db`; stop the second muster",
+            Self::Corrupt(_) => "restart muster: it moves the damaged file aside and begins a new one",
+            Self::TooNew { .. } => "start the newer muster again, or move muster.db aside",
+            Self::Unavailable(_) => "check the state directory: `ls -ld`, `mount`, `dmesg | tail`",
+        }
+    }
+}
+
+/// What is remembered. Blocking: call it from a thread that may wait.
+///
+/// Pages are newest first; `before` is the cursor of the page before; `limit` is cut at
+/// [`crate::history::PAGE_LIMIT`].
+pub trait Store: Send + Sync {
+    /// Writes one step. Returns once it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was written then.
+    fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// What a start needs.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nothing at all can be read.
+    fn load(&self) -> Result<Loaded, StoreError>;
+
+    /// Which of these signals were committed before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn known(&self, ids: &[SignalId]) -> Result<HashSet<SignalId>, StoreError>;
+
+    /// Changes of condition of one expectation, or of all.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn transitions(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Transition>, StoreError>;
+
+    /// Runs of one expectation, or of all, by their start.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn runs(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Run>, StoreError>;
+
+    /// One run. Ids are only unique within an expectation: senders of pings choose their own.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn run(&self, about: &ExpectationId, id: &RunId) -> Result<Option<Run>, StoreError>;
+
+    /// Runs that have begun and not ended, oldest first, at most [`crate::history::PAGE_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn open_runs(&self) -> Result<Vec<Run>, StoreError>;
+
+    /// Verdicts on the slots that were due at or after `since`, oldest first; the newest
+    /// [`crate::history::SLOT_LIMIT`] if there are more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError>;
+
+    /// What was heard about one expectation, or about all.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn signals(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Signal>, StoreError>;
+
+    /// Outbox entries in every state, by the time they were put in.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError>;
+
+    /// Adds or replaces a credential by its digest.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    fn put_credential(&self, credential: &Credential) -> Result<(), StoreError>;
+
+    /// The credential with this digest, expired or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn credential(&self, digest: &str) -> Result<Option<Credential>, StoreError>;
+
+    /// All credentials, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn credentials(&self) -> Result<Vec<Credential>, StoreError>;
+
+    /// Marks a credential as used at `now` and returns it, if it was never used and has not expired. Of two callers at
+    /// the same moment one gets it: this is what makes a link a one-time link.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    fn spend_credential(&self, digest: &str, now: Timestamp) -> Result<Option<Credential>, StoreError>;
+
+    /// Forgets a credential; true if it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    fn drop_credential(&self, digest: &str) -> Result<bool, StoreError>;
+
+    /// Deletes what is too old or too much, oldest first, a bounded number of rows at a time. Rows of the roll, runs
+    /// that go on, entries that wait and the last transition of each expectation are never deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    fn prune(&self, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError>;
+
+    /// Bytes in use.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn size(&self) -> Result<u64, StoreError>;
+
+    /// How the engine is. Never blocks for long, never fails.
+    fn health(&self) -> Health;
+}
