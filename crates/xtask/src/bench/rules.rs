@@ -1,0 +1,40 @@
+//! The pure rules: the simulation and the cron arithmetic.
+
+use crate::shell;
+
+/// 256 seeds of 3,000 steps, CPU seconds of the test process.
+pub(super) fn simulation() -> Result<(), String> {
+    timed(
+        &["test", "-p", "muster-core", "--test", "roll_call"],
+        "simulation",
+        &[("MUSTER_SIM_SEEDS", "256"), ("MUSTER_SIM_STEPS", "3000")],
+    )
+}
+
+/// 100,000 schedules around daylight saving against the references.
+pub(super) fn cron() -> Result<(), String> {
+    timed(&["test", "-p", "muster-core", "--test", "schedule"], "", &[("MUSTER_CRON_CASES", "100000")])
+}
+
+/// Builds first, so that only the run is timed.
+fn timed(words: &[&str], filter: &str, environment: &[(&str, &str)]) -> Result<(), String> {
+    let build: Vec<&str> = words.iter().copied().chain(["--no-run", "--quiet"]).collect();
+    shell::cargo(&build, &[])?;
+    let before = children();
+    let run: Vec<&str> = words.iter().copied().chain(["--quiet", "--", "--nocapture", filter]).collect();
+    shell::cargo(&run, environment)?;
+    println!("CPU: {:.2} s (cargo's own look at the workspace included)", children() - before);
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "getrusage has no safe wrapper in the standard library")]
+fn children() -> f64 {
+    // SAFETY: rusage is plain data for which zero is valid; the pointer lives through the call.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
+        usage
+    };
+    let time = |value: libc::timeval| value.tv_sec as f64 + value.tv_usec as f64 / 1e6;
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
