@@ -1,1 +1,19 @@
-//! Contact with this machine: clock, processes, files, locks, schedules.
+//! Contact with this machine: clocks, processes, files, locks. Blocking, without an async runtime; it decides nothing.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`clock`] | what time it is |
+//! | [`ids`] | fresh names of runs and signals |
+//! | [`process`] | who is alive, and whose child it is |
+//! | [`state`] | where muster keeps its files, and where its configuration is |
+//! | [`atomic`] | files that are never half written |
+//! | [`lock`] | kernel locks that flock(1) understands |
+//! | [`spool`] | signals on their way to the agent |
+
+pub mod atomic;
+pub mod clock;
+pub mod ids;
+pub mod lock;
+pub mod process;
+pub mod spool;
+pub mod state;
