@@ -1,1 +1,3 @@
 //! Temporary hosts, loopback servers and fault injection for tests.
+
+pub mod suite;

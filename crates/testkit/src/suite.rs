@@ -1,0 +1,110 @@
+//! Tests that need a part of the machine, and are *counted* as ignored where it is missing.
+//!
+//! The built-in harness cannot ignore a test at run time, so a test file that needs parts is its own harness:
+//! `harness = false` in the manifest, and `fn main() { Suite::new().test(…).run() }`. A part named in `MUSTER_REQUIRE`
+//! (comma-separated) must be there: its tests then run and fail instead of being ignored.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A part of the machine that a test needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// User id 0 with the right to mount.
+    Root,
+    /// A Docker engine that answers and has the testbed's server image.
+    Docker,
+    /// Chromium and its WebDriver.
+    Chromium,
+    /// OpenSMTPD.
+    Smtpd,
+    /// cron(8) and libfaketime.
+    Cron,
+}
+
+impl Part {
+    /// The word in `MUSTER_REQUIRE`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Docker => "docker",
+            Self::Chromium => "chromium",
+            Self::Smtpd => "smtpd",
+            Self::Cron => "cron",
+        }
+    }
+
+    /// True if the part is here.
+    pub fn is_here(self) -> bool {
+        match self {
+            Self::Root => answers("unshare", &["--mount", "true"]),
+            Self::Docker => answers("docker", &["image", "inspect", "muster-testbed:1"]),
+            Self::Chromium => Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
+            Self::Smtpd => Path::new("/usr/sbin/smtpd").exists() && answers("unshare", &["--mount", "true"]),
+            Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
+        }
+    }
+
+    fn is_required(self) -> bool {
+        std::env::var("MUSTER_REQUIRE").is_ok_and(|list| list.split(',').any(|word| word.trim() == self.word()))
+    }
+}
+
+fn answers(program: &str, words: &[&str]) -> bool {
+    Command::new(program)
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// A list of tests with the parts they need.
+#[derive(Default)]
+pub struct Suite {
+    trials: Vec<Trial>,
+}
+
+impl Suite {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a test. It fails by panicking, like any test.
+    #[must_use]
+    pub fn test(self, name: &str, parts: &[Part], body: fn()) -> Self {
+        self.fallible(name, parts, move || {
+            body();
+            Ok(())
+        })
+    }
+
+    /// Adds a test that fails by returning words.
+    #[must_use]
+    pub fn fallible(
+        mut self,
+        name: &str,
+        parts: &[Part],
+        body: impl FnOnce() -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        let missing: Vec<&str> =
+            parts.iter().filter(|part| !part.is_required() && !part.is_here()).map(|part| part.word()).collect();
+        // The reason stands in the name's place for a kind, so that a list of ignored tests says what they lack.
+        let trial = Trial::test(name, move || body().map_err(Failed::from));
+        self.trials.push(if missing.is_empty() {
+            trial
+        } else {
+            trial.with_kind(format!("needs {}", missing.join(", "))).with_ignored_flag(true)
+        });
+        self
+    }
+
+    /// Runs the list with the usual arguments of a test binary.
+    pub fn run(self) -> ExitCode {
+        libtest_mimic::run(&Arguments::from_args(), self.trials).exit_code()
+    }
+}
