@@ -1,1 +1,35 @@
 //! Reads muster.toml and refuses what it does not know, with line and column.
+//!
+//! Text in, one plan per room out, and every fault of the file in one run. Nothing here opens a file, asks the
+//! environment or knows a single kind of channel: the text, the host's zone and name, and the catalogue of kinds come
+//! in as arguments. Secrets stay references; the host's floor resolves them.
+//!
+//! Reading takes two passes over a tree that knows the place of every key and value: the rows of a table
+//! ([`field::Field`]) refuse unknown keys and wrong types; then the table's own reader sees only what is well formed
+//! and judges how the values go together. Reader, JSON Schema and reference page come from the same rows.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`source`] | the text, and line and column of a byte |
+//! | [`tree`] | the TOML tree with places; the only module that knows the TOML library |
+//! | [`codes`] | the stable codes of faults, one sentence each |
+//! | [`fault`] | what is wrong, where, and what to do |
+//! | [`nearest`] | "did you mean" |
+//! | [`field`] | the rows: key, shape, sentence, default, example |
+//! | [`shape`] | one value judged by its row |
+//! | [`section`] | one table being read |
+//! | [`secret`] | secrets as references, and as text that never prints |
+//! | [`kind`] | the row of a kind, and the catalogue |
+//! | [`plan`] | what reading gives, one part per room |
+
+pub mod codes;
+pub mod fault;
+pub mod field;
+pub mod kind;
+pub mod nearest;
+pub mod plan;
+pub mod secret;
+pub mod section;
+pub mod shape;
+pub mod source;
+pub mod tree;

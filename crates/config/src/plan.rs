@@ -1,0 +1,132 @@
+//! What reading gives: one part per room, every name in it resolved. No room sees more than its own part.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use muster_core::expectation::Expectation;
+use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::time::Span;
+
+use crate::secret::{MaybeSecret, SecretRef};
+
+/// A whole file, ready to be carried out. `C` is the part of a channel, of whatever kind.
+#[derive(Debug, Clone)]
+pub struct Plan<C> {
+    /// For the agent itself.
+    pub muster: MusterPlan,
+    /// For the room that tells people, in the order of the file.
+    pub channels: Vec<ChannelPlan<C>>,
+    /// For the roll call: one per job and per heartbeat, in the order of the file.
+    pub expectations: Vec<Expectation>,
+    /// For the wrapper.
+    pub jobs: Vec<JobPlan>,
+}
+
+/// What `[muster]` says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MusterPlan {
+    /// Name of this installation.
+    pub name: String,
+    /// IANA time zone of schedules and pages.
+    pub zone: String,
+    /// Where the web page, the API and the ping URLs listen. Off loopback only with `password` and `tls`.
+    pub listen: SocketAddr,
+    /// Where the state lives; none leaves it to the place that suits the user.
+    pub state: Option<PathBuf>,
+    /// How long things are kept.
+    pub keep: Keep,
+    /// The outside address that hears from us while all is well.
+    pub beat: Option<Beat>,
+    /// The password of the web page.
+    pub password: Option<SecretRef>,
+    /// Certificate and key of the listener.
+    pub tls: Option<TlsFiles>,
+    /// The `<key>` of the ping URLs; none leaves it to the state directory.
+    pub ping_key: Option<SecretRef>,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Runs and history.
+    pub runs: Span,
+    /// Measurements.
+    pub metrics: Span,
+    /// Logs of runs, in bytes altogether.
+    pub logs: u64,
+}
+
+/// The outside address that hears from us while all is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// The address.
+    pub url: MaybeSecret,
+    /// How often.
+    pub every: Span,
+}
+
+/// Certificate chain and private key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+/// One way to tell people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelPlan<C> {
+    /// Its name.
+    pub name: ChannelName,
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// Who takes over when it cannot deliver. Never in a circle.
+    pub fallback: Option<ChannelName>,
+    /// What its kind made of the table.
+    pub part: C,
+}
+
+/// What the wrapper needs to know of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPlan {
+    /// Its name below `[job]`.
+    pub name: String,
+    /// Its name on the roll.
+    pub id: ExpectationId,
+    /// Program and arguments; empty where they are given to `muster run NAME -- …`.
+    pub command: Vec<String>,
+    /// The time limits of one run.
+    pub timeout: Timeout,
+    /// What happens when the last run still goes on.
+    pub overlap: Overlap,
+    /// The lock file, for sharing a lock with flock(1); none leaves it to the state directory.
+    pub lock: Option<PathBuf>,
+}
+
+/// The time limits of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout {
+    /// After this long the run is noted as slow, and goes on.
+    pub soft: Option<Span>,
+    /// After this long it is asked to end.
+    pub hard: Option<Span>,
+    /// After this much longer it is killed.
+    pub grace: Span,
+}
+
+/// What happens when the last run still goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// The new run gives way.
+    Skip,
+    /// The new run waits, and fails when it has waited so long.
+    Wait {
+        /// The longest wait.
+        at_most: Span,
+    },
+    /// The old run is ended.
+    Replace,
+    /// Both run.
+    Allow,
+}

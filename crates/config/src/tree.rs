@@ -1,0 +1,195 @@
+//! The TOML tree with the place of every key and value, in the order of the file. The only module that knows the
+//! TOML library.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The bytes of the value; for a table its header or its braces.
+    pub span: Range<usize>,
+    /// The value.
+    pub value: Value,
+}
+
+/// A TOML value.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A string, escapes undone.
+    Text(String),
+    /// An integer; one that is out of every range is kept as the largest.
+    Whole(i64),
+    /// A float, as written.
+    Float(String),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A date, a time or both, as written.
+    Date(String),
+    /// An array.
+    List(Vec<Node>),
+    /// A table.
+    Table(Table),
+}
+
+impl Value {
+    /// The name of the type with its article, for the sentence "found …".
+    pub fn found(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Whole(_) => "a whole number",
+            Self::Float(_) => "a number with a fraction",
+            Self::Flag(_) => "true or false",
+            Self::Date(_) => "a date",
+            Self::List(_) => "an array",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+/// The entries of a table in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// The entries.
+    pub entries: Vec<Entry>,
+}
+
+/// One key with its value.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// The bytes of the key.
+    pub span: Range<usize>,
+    /// The value.
+    pub node: Node,
+}
+
+impl Table {
+    /// The entry of that key.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// The table below that key, if it is one.
+    pub fn table(&self, key: &str) -> Option<&Self> {
+        match &self.get(key)?.node.value {
+            Value::Table(table) => Some(table),
+            Value::Text(_)
+            | Value::Whole(_)
+            | Value::Float(_)
+            | Value::Flag(_)
+            | Value::Date(_)
+            | Value::List(_) => None,
+        }
+    }
+}
+
+/// A place where the text is not TOML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// What is wrong, in words.
+    pub what: String,
+    /// Where.
+    pub span: Range<usize>,
+}
+
+/// Reads a whole document. With errors, the tree holds whatever could be made out.
+pub fn parse(text: &str) -> (Table, Vec<SyntaxError>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let errors = errors
+        .into_iter()
+        .map(|error| SyntaxError { what: error.message().to_owned(), span: error.span().unwrap_or(0..0) })
+        .collect();
+    (table_of(table.into_inner()), errors)
+}
+
+/// Reads one value, such as the default of a row.
+pub fn parse_value(text: &str) -> Option<Node> {
+    DeValue::parse(text).ok().map(node_of)
+}
+
+fn table_of(table: DeTable<'_>) -> Table {
+    let mut entries: Vec<Entry> = table
+        .into_iter()
+        .map(|(key, value)| Entry {
+            span: key.span(),
+            key: key.into_inner().into_owned(),
+            node: node_of(value),
+        })
+        .collect();
+    // The library sorts by key; people think in the order of the file.
+    entries.sort_by_key(|entry| entry.span.start);
+    Table { entries }
+}
+
+fn node_of(value: Spanned<DeValue<'_>>) -> Node {
+    let span = value.span();
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::Integer(number) => {
+            let digits = number.as_str();
+            let far = if digits.starts_with('-') { i64::MIN } else { i64::MAX };
+            Value::Whole(i64::from_str_radix(digits, number.radix()).unwrap_or(far))
+        }
+        DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => Value::Flag(flag),
+        DeValue::Datetime(date) => Value::Date(date.to_string()),
+        DeValue::Array(list) => Value::List(list.into_iter().map(node_of).collect()),
+        DeValue::Table(table) => Value::Table(table_of(table)),
+    };
+    Node { span, value }
+}
+
+/// Where in the file a part of a decoded string lies: exact if the string is written without escapes, else the whole
+/// value.
+pub fn inside(source: &str, node: &Node, part: &Range<usize>) -> Range<usize> {
+    let Value::Text(text) = &node.value else { return node.span.clone() };
+    let Some(written) = source.get(node.span.clone()) else { return node.span.clone() };
+    match written.find(text.as_str()) {
+        Some(at) if !text.is_empty() && part.end <= text.len() && part.start <= part.end => {
+            let start = node.span.start + at + part.start;
+            // An empty range at the end of the text still needs one byte to stand on: the closing quote.
+            start..(node.span.start + at + part.end).max(start + 1)
+        }
+        _ => node.span.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_and_value_knows_its_place() {
+        let text = "z = 1\n[job.b]\ncommand = [\"x\", 'yy']\n[job.a]\nt = { soft = \"1s\" }\n";
+        let (table, errors) = parse(text);
+        assert!(errors.is_empty());
+        let keys: Vec<&str> = table.entries.iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["z", "job"]);
+        let job = table.table("job").expect("a table");
+        assert_eq!(job.entries[0].key, "b", "the order of the file");
+        assert_eq!(&text[job.entries[0].span.clone()], "b");
+        assert_eq!(&text[job.entries[0].node.span.clone()], "[job.b]");
+        let a = job.table("a").expect("a table");
+        assert_eq!(&text[a.get("t").expect("there").node.span.clone()], "{ soft = \"1s\" }");
+    }
+
+    #[test]
+    fn a_part_of_a_string_is_found_in_the_file() {
+        let text = "a = \"0 25 * * *\"\nb = \"\\u0030 25 * * *\"\n";
+        let (table, _) = parse(text);
+        let plain = &table.get("a").expect("there").node;
+        assert_eq!(&text[inside(text, plain, &(2..4))], "25");
+        let escaped = &table.get("b").expect("there").node;
+        assert_eq!(inside(text, escaped, &(2..4)), escaped.span, "the whole value");
+    }
+
+    #[test]
+    fn a_number_beyond_every_range_is_the_largest() {
+        let (table, _) = parse("a = 99999999999999999999999");
+        assert!(matches!(table.get("a").expect("there").node.value, Value::Whole(i64::MAX)));
+    }
+}
