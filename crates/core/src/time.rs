@@ -134,7 +134,10 @@ impl Span {
     /// This span divided by `n`, rounded down; unchanged for zero.
     #[must_use]
     pub const fn over(self, n: u64) -> Self {
-        Self(if n == 0 { self.0 } else { self.0 / n })
+        match self.0.checked_div(n) {
+            Some(part) => Self(part),
+            None => self,
+        }
     }
 }
 
