@@ -1,1 +1,26 @@
-fn main() {}
+//! The product on real hosts: Debian with systemd, cron and a mail server. Each scenario has a host of its own.
+//!
+//! `MUSTER_BIN` names the folder with the built `muster` and `receiver`. `MUSTER_TESTBED_OUTAGE` (seconds) widens the
+//! outage of the receiver, 60 by default.
+
+mod jobs;
+mod outages;
+mod server;
+
+use std::process::ExitCode;
+
+use muster_testkit::suite::{Part, Suite};
+
+fn main() -> ExitCode {
+    const HOST: &[Part] = &[Part::Docker];
+    Suite::new()
+        .fallible("each_kind_of_broken_job_is_one_page_and_one_end", HOST, jobs::broken_jobs)
+        .fallible(
+            "a_receiver_that_is_away_loses_nothing_and_hears_nothing_twice",
+            HOST,
+            outages::receiver_away,
+        )
+        .fallible("with_a_full_disk_jobs_run_and_the_page_still_arrives", HOST, outages::disk_full)
+        .fallible("without_a_configuration_the_host_shows_what_it_schedules", HOST, jobs::no_configuration)
+        .run()
+}
