@@ -143,10 +143,11 @@ pub(crate) fn subject(signal: &Signal) -> Subject {
 /// The run as it stands after `signal`; none if the signal changes no run. A plain heartbeat (a success without a run)
 /// makes none: a year of them would be a year of rows that say nothing.
 pub(crate) fn follow(existing: Option<Run>, signal: &Signal) -> Option<Run> {
+    // A signal id is a valid run id: the same alphabet and the same length.
+    let id = signal.run.clone().or_else(|| RunId::new(signal.id.as_str()).ok())?;
     let fresh = |started: Timestamp, ended: Option<Timestamp>, state: RunState| Run {
         about: signal.about.clone(),
-        // A signal id is a valid run id: the same alphabet and the same length.
-        id: signal.run.clone().or_else(|| RunId::new(signal.id.as_str()).ok()).unwrap_or_else(fallback_id),
+        id,
         started,
         ended,
         state,
@@ -188,12 +189,6 @@ fn ended(run: Run, at: Timestamp, state: RunState) -> Option<Run> {
 
 fn began(end: Timestamp, outcome: &Outcome) -> Timestamp {
     end - outcome.duration.unwrap_or(Span::ZERO)
-}
-
-fn fallback_id() -> RunId {
-    // Unreachable as long as the two kinds of id share their alphabet; a name beats a crash.
-    #[expect(clippy::expect_used, reason = "a literal that is a valid name")]
-    RunId::new("unnamed").expect("a valid name")
 }
 
 #[cfg(test)]

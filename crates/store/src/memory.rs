@@ -1,0 +1,359 @@
+//! The engine for when the disk is gone: bounded, and lost at the end of the process. What it holds can be handed to
+//! a durable engine as one commit when that comes back.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use muster_core::effect::{SlotClosed, Transition};
+use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::outbox::{Entry, EntryState};
+use muster_core::signal::Signal;
+use muster_core::time::Timestamp;
+
+use crate::contract::{Commit, Health, Loaded, Store, StoreError, Watermark};
+use crate::credential::Credential;
+use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT, Subject, follow, subject};
+use crate::keep::{Keep, Pruned};
+
+/// Most items of each kind of history; the oldest go first. Rows of the roll and waiting pages are not bounded here:
+/// the first are as many as there are expectations, the second are promises.
+const HELD: usize = 4000;
+
+/// Everything in memory.
+#[derive(Default)]
+pub struct Memory(Mutex<Held>);
+
+#[derive(Default, Clone)]
+struct Held {
+    seq: i64,
+    rows: BTreeMap<ExpectationId, String>,
+    removed: BTreeSet<ExpectationId>,
+    signals: VecDeque<(i64, Signal)>,
+    known: HashSet<SignalId>,
+    runs: VecDeque<(i64, Run)>,
+    transitions: VecDeque<(i64, Transition)>,
+    slots: BTreeMap<(ExpectationId, Timestamp), SlotClosed>,
+    outbox: BTreeMap<String, (i64, Entry)>,
+    credentials: BTreeMap<String, Credential>,
+    watermark: Option<Watermark>,
+    dropped: u64,
+}
+
+impl Memory {
+    /// Nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All that it holds, as one commit for an engine that lasts, and how many items had to be given up for room.
+    pub fn held(&self) -> (Commit, u64) {
+        let held = self.lock();
+        let commit = Commit {
+            signals: held.signals.iter().map(|(_, signal)| signal.clone()).collect(),
+            rows: held.rows.iter().map(|(about, state)| (about.clone(), state.clone())).collect(),
+            removed: held.removed.iter().cloned().collect(),
+            transitions: held.transitions.iter().map(|(_, transition)| transition.clone()).collect(),
+            slots: held.slots.values().cloned().collect(),
+            outbox: held.outbox.values().map(|(_, entry)| entry.clone()).collect(),
+            watermark: held.watermark.clone(),
+        };
+        (commit, held.dropped)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn next(&mut self) -> i64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    fn hear(&mut self, signal: Signal) {
+        if !self.known.insert(signal.id.clone()) {
+            return;
+        }
+        let place = match subject(&signal) {
+            Subject::Named(id) => {
+                Some(self.runs.iter().position(|(_, run)| run.about == signal.about && run.id == id))
+            }
+            Subject::NewestAnonymous => Some(self.newest_anonymous(&signal.about)),
+            Subject::None => None,
+        };
+        if let Some(place) = place {
+            let existing = place.and_then(|place| self.runs.get(place)).map(|(_, run)| run.clone());
+            match (follow(existing, &signal), place.and_then(|place| self.runs.get_mut(place))) {
+                (Some(changed), Some((_, run))) => *run = changed,
+                (Some(changed), None) => {
+                    let seq = self.next();
+                    self.runs.push_back((seq, changed));
+                }
+                (None, _) => {}
+            }
+        }
+        let seq = self.next();
+        self.signals.push_back((seq, signal));
+    }
+
+    fn newest_anonymous(&self, about: &ExpectationId) -> Option<usize> {
+        self.runs
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, run))| run.about == *about && run.anonymous && run.is_open())
+            .max_by_key(|(_, (seq, run))| (run.started, *seq))
+            .map(|(place, _)| place)
+    }
+
+    fn bound(&mut self) {
+        while self.signals.len() > HELD {
+            if let Some((_, signal)) = self.signals.pop_front() {
+                self.known.remove(&signal.id);
+                self.dropped += 1;
+            }
+        }
+        while self.runs.len() > HELD {
+            let Some(place) = self.runs.iter().position(|(_, run)| !run.is_open()) else { break };
+            self.dropped += u64::from(self.runs.remove(place).is_some());
+        }
+        while self.transitions.len() > HELD {
+            self.dropped += u64::from(self.transitions.pop_front().is_some());
+        }
+        while self.slots.len() > HELD {
+            let oldest = self.slots.keys().min_by_key(|(_, due)| *due).cloned();
+            self.dropped += u64::from(oldest.and_then(|key| self.slots.remove(&key)).is_some());
+        }
+        while self.outbox.len() > HELD {
+            let finished = self
+                .outbox
+                .iter()
+                .filter(|(_, (_, entry))| !matches!(entry.state, EntryState::Waiting { .. }))
+                .min_by_key(|(_, (seq, _))| *seq)
+                .map(|(key, _)| key.clone());
+            let Some(key) = finished else { break };
+            self.dropped += u64::from(self.outbox.remove(&key).is_some());
+        }
+    }
+}
+
+fn page<'a, T: Clone + 'a>(
+    items: impl Iterator<Item = (i64, &'a T)>,
+    time: impl Fn(&T) -> Timestamp,
+    before: Option<Cursor>,
+    limit: usize,
+) -> Listed<T> {
+    let limit = limit.clamp(1, PAGE_LIMIT);
+    let mut all: Vec<(Cursor, &T)> = items
+        .map(|(seq, item)| (Cursor { at: time(item), seq }, item))
+        .filter(|(cursor, _)| before.is_none_or(|before| *cursor < before))
+        .collect();
+    all.sort_by_key(|(cursor, _)| std::cmp::Reverse(*cursor));
+    let more = all.len() > limit;
+    all.truncate(limit);
+    let next = all.last().map(|(cursor, _)| *cursor).filter(|_| more);
+    Listed { items: all.into_iter().map(|(_, item)| item.clone()).collect(), next }
+}
+
+fn matches_about(about: Option<&ExpectationId>, own: &ExpectationId) -> bool {
+    about.is_none_or(|about| about == own)
+}
+
+impl Store for Memory {
+    fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let Commit { signals, rows, removed, transitions, slots, outbox, watermark } = commit;
+        let mut held = self.lock();
+        for signal in signals {
+            held.hear(signal);
+        }
+        for (about, state) in rows {
+            held.removed.remove(&about);
+            held.rows.insert(about, state);
+        }
+        for about in removed {
+            held.rows.remove(&about);
+            held.removed.insert(about);
+        }
+        for transition in transitions {
+            let seq = held.next();
+            held.transitions.push_back((seq, transition));
+        }
+        for slot in slots {
+            held.slots.entry((slot.about.clone(), slot.due)).or_insert(slot);
+        }
+        for entry in outbox {
+            let key = entry.key();
+            let seq = held.outbox.get(&key).map(|(seq, _)| *seq);
+            let seq = seq.unwrap_or_else(|| held.next());
+            held.outbox.insert(key, (seq, entry));
+        }
+        if watermark.is_some() {
+            held.watermark = watermark;
+        }
+        held.bound();
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Loaded, StoreError> {
+        let held = self.lock();
+        let mut waiting: Vec<_> = held
+            .outbox
+            .values()
+            .filter(|(_, entry)| matches!(entry.state, EntryState::Waiting { .. }))
+            .map(|(seq, entry)| ((entry.queued, *seq), entry.clone()))
+            .collect();
+        waiting.sort_by_key(|(order, _)| *order);
+        Ok(Loaded {
+            rows: held.rows.iter().map(|(about, state)| (about.clone(), state.clone())).collect(),
+            outbox: waiting.into_iter().map(|(_, entry)| entry).collect(),
+            watermark: held.watermark.clone(),
+            unreadable: Vec::new(),
+        })
+    }
+
+    fn known(&self, ids: &[SignalId]) -> Result<HashSet<SignalId>, StoreError> {
+        let held = self.lock();
+        Ok(ids.iter().filter(|id| held.known.contains(*id)).cloned().collect())
+    }
+
+    fn transitions(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Transition>, StoreError> {
+        let held = self.lock();
+        let items = held.transitions.iter().filter(|(_, item)| matches_about(about, &item.about));
+        Ok(page(items.map(|(seq, item)| (*seq, item)), |item| item.at, before, limit))
+    }
+
+    fn runs(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Run>, StoreError> {
+        let held = self.lock();
+        let items = held.runs.iter().filter(|(_, item)| matches_about(about, &item.about));
+        Ok(page(items.map(|(seq, item)| (*seq, item)), |item| item.started, before, limit))
+    }
+
+    fn run(&self, about: &ExpectationId, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let held = self.lock();
+        Ok(held.runs.iter().find(|(_, run)| run.about == *about && run.id == *id).map(|(_, run)| run.clone()))
+    }
+
+    fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let held = self.lock();
+        let mut open: Vec<_> = held.runs.iter().filter(|(_, run)| run.is_open()).collect();
+        open.sort_by_key(|(seq, run)| (run.started, *seq));
+        Ok(open.into_iter().take(PAGE_LIMIT).map(|(_, run)| run.clone()).collect())
+    }
+
+    fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+        let held = self.lock();
+        let mut slots: Vec<_> =
+            held.slots.values().filter(|slot| slot.about == *about && slot.due >= since).cloned().collect();
+        let surplus = slots.len().saturating_sub(SLOT_LIMIT);
+        slots.drain(..surplus);
+        Ok(slots)
+    }
+
+    fn signals(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Signal>, StoreError> {
+        let held = self.lock();
+        let items = held.signals.iter().filter(|(_, item)| matches_about(about, &item.about));
+        Ok(page(items.map(|(seq, item)| (*seq, item)), |item| item.at, before, limit))
+    }
+
+    fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {
+        let held = self.lock();
+        Ok(page(held.outbox.values().map(|(seq, item)| (*seq, item)), |item| item.queued, before, limit))
+    }
+
+    fn put_credential(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.lock().credentials.insert(credential.digest.clone(), credential.clone());
+        Ok(())
+    }
+
+    fn credential(&self, digest: &str) -> Result<Option<Credential>, StoreError> {
+        Ok(self.lock().credentials.get(digest).cloned())
+    }
+
+    fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
+        let mut all: Vec<_> = self.lock().credentials.values().cloned().collect();
+        all.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.digest.cmp(&b.digest)));
+        all.truncate(PAGE_LIMIT);
+        Ok(all)
+    }
+
+    fn spend_credential(&self, digest: &str, now: Timestamp) -> Result<Option<Credential>, StoreError> {
+        let mut held = self.lock();
+        Ok(held.credentials.get_mut(digest).filter(|it| it.used.is_none() && !it.is_expired(now)).map(|it| {
+            it.used = Some(now);
+            it.clone()
+        }))
+    }
+
+    fn drop_credential(&self, digest: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().credentials.remove(digest).is_some())
+    }
+
+    fn prune(&self, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
+        let before = self.size()?;
+        let mut held = self.lock();
+        let cutoff = now - keep.age;
+        let count = |held: &Held| {
+            held.signals.len()
+                + held.runs.len()
+                + held.transitions.len()
+                + held.slots.len()
+                + held.outbox.len()
+                + held.credentials.len()
+        };
+        let rows = count(&held);
+        let Held { signals, known, runs, transitions, slots, outbox, credentials, .. } = &mut *held;
+        signals.retain(|(_, signal)| signal.at >= cutoff || !known.remove(&signal.id));
+        runs.retain(|(_, run)| run.is_open() || run.started >= cutoff);
+        let mut last: BTreeMap<ExpectationId, (Timestamp, i64)> = BTreeMap::new();
+        for (seq, item) in transitions.iter() {
+            let place = last.entry(item.about.clone()).or_insert((item.at, *seq));
+            *place = (*place).max((item.at, *seq));
+        }
+        transitions
+            .retain(|(seq, item)| item.at >= cutoff || last.get(&item.about) == Some(&(item.at, *seq)));
+        slots.retain(|(_, due), _| *due >= cutoff);
+        outbox.retain(|_, (_, entry)| {
+            entry.queued >= cutoff || matches!(entry.state, EntryState::Waiting { .. })
+        });
+        credentials.retain(|_, credential| !credential.is_expired(now));
+        let gone = rows - count(&held);
+        drop(held);
+        Ok(Pruned { rows: gone as u64, before, after: self.size()?, more: false })
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        let held = self.lock();
+        // An estimate: what counts here is that it is bounded.
+        let rows: usize = held.rows.values().map(String::len).sum();
+        let items = held.signals.len()
+            + held.runs.len()
+            + held.transitions.len()
+            + held.slots.len()
+            + held.outbox.len();
+        Ok((rows + items * 512) as u64)
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            engine: "memory".into(),
+            durable: false,
+            fault: Some("history is kept in memory and ends with the process".into()),
+            bytes: self.size().unwrap_or(0),
+        }
+    }
+}

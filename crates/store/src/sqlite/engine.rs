@@ -1,0 +1,139 @@
+//! The contract over one file.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use muster_core::effect::{SlotClosed, Transition};
+use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::outbox::Entry;
+use muster_core::signal::Signal;
+use muster_core::time::Timestamp;
+
+use super::open::{self, Opened};
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{prune, read, write};
+use crate::contract::{Commit, Health, Loaded, Store, StoreError};
+use crate::credential::Credential;
+use crate::history::{Cursor, Listed, Run};
+use crate::keep::{Keep, Pruned};
+
+/// The embedded database.
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl Sqlite {
+    /// Opens the file at `path`, makes it if there is none, and migrates an old one. A damaged file is moved aside and
+    /// a new one made, which [`Opened`] tells.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder is missing, full or read-only, or somebody else holds the file.
+    pub fn open(path: &Path, keep: &Keep, now: Timestamp) -> Result<(Self, Opened), StoreError> {
+        let (connection, opened) = open::open(path, keep, now)?;
+        let writer = Writer::start(connection, *keep)?;
+        Ok((Self { writer, readers: Readers::new(path.to_owned()) }, opened))
+    }
+}
+
+impl Store for Sqlite {
+    fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.writer.write(move |connection| write::commit(connection, &commit))
+    }
+
+    fn load(&self) -> Result<Loaded, StoreError> {
+        self.readers.read(read::load)
+    }
+
+    fn known(&self, ids: &[SignalId]) -> Result<HashSet<SignalId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        self.readers.read(|connection| read::known(connection, ids))
+    }
+
+    fn transitions(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Transition>, StoreError> {
+        self.readers.read(|connection| read::transitions(connection, about, before, limit))
+    }
+
+    fn runs(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Run>, StoreError> {
+        self.readers.read(|connection| read::runs(connection, about, before, limit))
+    }
+
+    fn run(&self, about: &ExpectationId, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.readers.read(|connection| read::run(connection, about, id))
+    }
+
+    fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        self.readers.read(read::open_runs)
+    }
+
+    fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+        self.readers.read(|connection| read::slots(connection, about, since))
+    }
+
+    fn signals(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Signal>, StoreError> {
+        self.readers.read(|connection| read::signals(connection, about, before, limit))
+    }
+
+    fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {
+        self.readers.read(|connection| read::deliveries(connection, before, limit))
+    }
+
+    fn put_credential(&self, credential: &Credential) -> Result<(), StoreError> {
+        let credential = credential.clone();
+        self.writer.write(move |connection| write::put_credential(connection, &credential))
+    }
+
+    fn credential(&self, digest: &str) -> Result<Option<Credential>, StoreError> {
+        self.readers.read(|connection| read::credential(connection, digest))
+    }
+
+    fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
+        self.readers.read(read::credentials)
+    }
+
+    fn spend_credential(&self, digest: &str, now: Timestamp) -> Result<Option<Credential>, StoreError> {
+        let digest = digest.to_owned();
+        self.writer.write(move |connection| write::spend_credential(connection, &digest, now))
+    }
+
+    fn drop_credential(&self, digest: &str) -> Result<bool, StoreError> {
+        let digest = digest.to_owned();
+        self.writer.write(move |connection| write::drop_credential(connection, &digest))
+    }
+
+    fn prune(&self, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
+        let keep = *keep;
+        self.writer.write(move |connection| prune::prune(connection, &keep, now))
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        self.readers.read(read::size)
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            engine: "sqlite".into(),
+            durable: true,
+            fault: self.writer.fault().map(|error| error.to_string()),
+            bytes: self.size().unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The embedded engine: one SQLite file in WAL mode.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `schema` | the migrations |
+//! | `open` | opening, setting a damaged file aside |
+//! | `writer` | the one thread that writes, with group commit |
+//! | `readers` | the small pool of reading connections |
+//! | `write` | one commit as SQL |
+//! | `read` | what is read, as SQL |
+//! | `prune` | deleting, in small steps |
+//! | `engine` | [`Sqlite`], which puts these behind the contract |
+
+mod engine;
+mod open;
+mod prune;
+mod read;
+mod readers;
+mod schema;
+mod write;
+mod writer;
+
+pub use engine::Sqlite;
+pub use open::Opened;

@@ -1,0 +1,108 @@
+//! Deleting, oldest first, a bounded number of rows at a time. Freed pages go back to the disk step by step; the
+//! database is never rewritten as a whole while it is in use.
+
+use muster_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::open::fault;
+use super::read;
+use crate::contract::StoreError;
+use crate::keep::{Keep, Pruned};
+
+/// Most rows of one table that one step deletes.
+const STEP: u32 = 500;
+
+/// Pages given back to the disk at each step.
+const PAGES: u32 = 512;
+
+/// A table of history: its name, its time, and which rows may go.
+const TABLES: [(&str, &str, &str); 5] = [
+    ("signals", "at", "1"),
+    ("runs", "started", "ended IS NOT NULL"),
+    // The last transition of each expectation says since when it is as it is.
+    (
+        "transitions",
+        "at",
+        "EXISTS (SELECT 1 FROM transitions later WHERE later.about = transitions.about
+                 AND (later.at, later.seq) > (transitions.at, transitions.seq))",
+    ),
+    ("slots", "due", "1"),
+    ("outbox", "queued", "waiting = 0"),
+];
+
+pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
+    let before = read::size(connection)?;
+    let cutoff = now - keep.age;
+    let mut rows = 0;
+    let mut more = false;
+    for table in TABLES {
+        let gone = delete(connection, table, cutoff)?;
+        rows += gone;
+        more |= gone >= u64::from(STEP);
+    }
+    rows += expired(connection, now)?;
+    if read::size(connection)? > keep.bytes {
+        rows += by_bytes(connection, keep.bytes)?;
+    }
+    give_back(connection)?;
+    let after = read::size(connection)?;
+    more |= rows > 0 && after > keep.bytes;
+    Ok(Pruned { rows, before, after, more })
+}
+
+/// Deletes the oldest rows of all tables together if more than `bytes` are in use; how many went.
+pub(super) fn by_bytes(connection: &Connection, bytes: u64) -> Result<u64, StoreError> {
+    if read::size(connection)? <= bytes {
+        return Ok(0);
+    }
+    let Some(cutoff) = oldest(connection)? else { return Ok(0) };
+    let mut rows = 0;
+    for table in TABLES {
+        rows += delete(connection, table, cutoff)?;
+    }
+    Ok(rows)
+}
+
+fn delete(
+    connection: &Connection,
+    (table, time, may_go): (&str, &str, &str),
+    cutoff: Timestamp,
+) -> Result<u64, StoreError> {
+    let sql = format!(
+        "DELETE FROM {table} WHERE seq IN
+           (SELECT seq FROM {table} WHERE {time} < ?1 AND {may_go} ORDER BY {time}, seq LIMIT {STEP})"
+    );
+    let gone = connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.execute(params![cutoff.millis()]))
+        .map_err(fault)?;
+    Ok(gone as u64)
+}
+
+/// The time before which about [`STEP`] rows of all tables together lie.
+fn oldest(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let parts = TABLES.map(|(table, time, may_go)| {
+        format!(
+            "SELECT * FROM (SELECT {time} AS t FROM {table} WHERE {may_go} ORDER BY {time}, seq LIMIT {STEP})"
+        )
+    });
+    let sql =
+        format!("SELECT max(t) FROM (SELECT t FROM ({}) ORDER BY t LIMIT {STEP})", parts.join(" UNION ALL "));
+    let newest: Option<i64> = connection.query_row(&sql, [], |row| row.get(0)).map_err(fault)?;
+    Ok(newest.map(|millis| Timestamp::from_millis(millis.saturating_add(1))))
+}
+
+fn expired(connection: &Connection, now: Timestamp) -> Result<u64, StoreError> {
+    connection
+        .execute("DELETE FROM credentials WHERE expires IS NOT NULL AND expires <= ?1", params![now.millis()])
+        .map(|gone| gone as u64)
+        .map_err(fault)
+}
+
+fn give_back(connection: &Connection) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})")).map_err(fault)?;
+    let mut rows = statement.query([]).map_err(fault)?;
+    // One page is freed per step of the statement.
+    while rows.next().map_err(fault)?.is_some() {}
+    Ok(())
+}

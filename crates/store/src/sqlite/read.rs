@@ -1,0 +1,313 @@
+//! What is read, as SQL. Every statement has a limit.
+
+use std::collections::HashSet;
+
+use muster_core::effect::{SlotClosed, Transition};
+use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::outbox::Entry;
+use muster_core::signal::{Report, Signal};
+use muster_core::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
+use serde::de::DeserializeOwned;
+
+use super::open::fault;
+use crate::contract::{Loaded, StoreError};
+use crate::credential::{Credential, CredentialKind};
+use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, RunState, SLOT_LIMIT};
+
+/// A row as the engine gives it, and then as we mean it: the second step can fail on its own.
+type Reader<T> = fn(&Row<'_>) -> rusqlite::Result<Result<T, StoreError>>;
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{error} in {text:.120}")))
+}
+
+fn name<T>(made: Result<T, muster_core::ids::NameError>) -> Result<T, StoreError> {
+    made.map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    reader: Reader<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let rows = statement.query_map(values, reader).map_err(fault)?;
+    rows.map(|row| row.map_err(fault)?).collect()
+}
+
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    reader: Reader<T>,
+) -> Result<Option<T>, StoreError> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(values, reader).optional())
+        .map_err(fault)?
+        .transpose()
+}
+
+/// A history that is read in pages.
+struct History<T> {
+    table: &'static str,
+    time: &'static str,
+    columns: &'static str,
+    reader: Reader<T>,
+}
+
+/// One page. The first two columns are always time and order of arrival.
+fn page<T>(
+    connection: &Connection,
+    history: &History<T>,
+    about: Option<&ExpectationId>,
+    before: Option<Cursor>,
+    limit: usize,
+) -> Result<Listed<T>, StoreError> {
+    let limit = limit.clamp(1, PAGE_LIMIT);
+    let History { table, time, columns, reader } = history;
+    let mut clauses = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
+    if let Some(about) = about {
+        clauses.push("about = ?".to_owned());
+        values.push(about.as_str().to_owned().into());
+    }
+    if let Some(cursor) = before {
+        clauses.push(format!("({time}, seq) < (?, ?)"));
+        values.extend([cursor.at.millis().into(), cursor.seq.into()]);
+    }
+    let filter = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
+    // One more than asked for tells whether there is another page.
+    let sql = format!(
+        "SELECT {time}, seq, {columns} FROM {table} {filter} ORDER BY {time} DESC, seq DESC LIMIT {}",
+        limit + 1
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(fault)?;
+    let mut items = Vec::new();
+    let mut last = None;
+    let mut next = None;
+    while let Some(row) = rows.next().map_err(fault)? {
+        if items.len() == limit {
+            next = last;
+            break;
+        }
+        let at = Timestamp::from_millis(row.get(0).map_err(fault)?);
+        last = Some(Cursor { at, seq: row.get(1).map_err(fault)? });
+        items.push(reader(row).map_err(fault)??);
+    }
+    Ok(Listed { items, next })
+}
+
+pub(super) fn load(connection: &Connection) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    let pair = |row: &Row<'_>| -> rusqlite::Result<Result<(String, String), StoreError>> {
+        Ok(Ok((row.get(0)?, row.get(1)?)))
+    };
+    for (about, state) in all(connection, "SELECT about, state FROM roll ORDER BY about", [], pair)? {
+        match ExpectationId::new(&about) {
+            Ok(about) => loaded.rows.push((about, state)),
+            Err(error) => loaded.unreadable.push(format!("row of {about:?}: {error}")),
+        }
+    }
+    let waiting = "SELECT key, entry FROM outbox WHERE waiting = 1 ORDER BY queued, seq";
+    for (key, entry) in all(connection, waiting, [], pair)? {
+        match parse(&entry) {
+            Ok(entry) => loaded.outbox.push(entry),
+            Err(error) => loaded.unreadable.push(format!("page {key}: {error}")),
+        }
+    }
+    let watermark = "SELECT key, value FROM meta WHERE key = 'watermark'";
+    if let Some((_, text)) = one(connection, watermark, [], pair)? {
+        match parse(&text) {
+            Ok(watermark) => loaded.watermark = Some(watermark),
+            Err(error) => loaded.unreadable.push(format!("watermark: {error}")),
+        }
+    }
+    Ok(loaded)
+}
+
+pub(super) fn known(connection: &Connection, ids: &[SignalId]) -> Result<HashSet<SignalId>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM signals WHERE id = ?1").map_err(fault)?;
+    let mut found = HashSet::new();
+    for id in ids {
+        if statement.exists(params![id.as_str()]).map_err(fault)? {
+            found.insert(id.clone());
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn transitions(
+    connection: &Connection,
+    about: Option<&ExpectationId>,
+    before: Option<Cursor>,
+    limit: usize,
+) -> Result<Listed<Transition>, StoreError> {
+    let history = History {
+        table: "transitions",
+        time: "at",
+        columns: "body",
+        reader: |row| Ok(parse(row.get_ref(2)?.as_str()?)),
+    };
+    page(connection, &history, about, before, limit)
+}
+
+pub(super) fn signals(
+    connection: &Connection,
+    about: Option<&ExpectationId>,
+    before: Option<Cursor>,
+    limit: usize,
+) -> Result<Listed<Signal>, StoreError> {
+    let history = History { table: "signals", time: "at", columns: "id, about, run, report", reader: signal };
+    page(connection, &history, about, before, limit)
+}
+
+fn signal(row: &Row<'_>) -> rusqlite::Result<Result<Signal, StoreError>> {
+    let at: i64 = row.get(0)?;
+    let id: String = row.get(2)?;
+    let about: String = row.get(3)?;
+    let run: Option<String> = row.get(4)?;
+    let report: String = row.get(5)?;
+    let read = || {
+        Ok(Signal {
+            id: name(SignalId::new(id))?,
+            about: name(ExpectationId::new(about))?,
+            at: Timestamp::from_millis(at),
+            run: run.map(|run| name(RunId::new(run))).transpose()?,
+            report: parse::<Report>(&report)?,
+        })
+    };
+    Ok(read())
+}
+
+/// Columns of a run in the order that [`run_row`] reads, after time and order of arrival.
+const RUN: &str = "about, id, ended, anonymous, state, process";
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<Result<Run, StoreError>> {
+    let started: i64 = row.get(0)?;
+    let about: String = row.get(2)?;
+    let id: String = row.get(3)?;
+    let ended: Option<i64> = row.get(4)?;
+    let anonymous: bool = row.get(5)?;
+    let state: String = row.get(6)?;
+    let process: Option<String> = row.get(7)?;
+    let read = || {
+        Ok(Run {
+            about: name(ExpectationId::new(about))?,
+            id: name(RunId::new(id))?,
+            started: Timestamp::from_millis(started),
+            ended: ended.map(Timestamp::from_millis),
+            state: parse::<RunState>(&state)?,
+            process: process.as_deref().map(parse).transpose()?,
+            anonymous,
+        })
+    };
+    Ok(read())
+}
+
+pub(super) fn runs(
+    connection: &Connection,
+    about: Option<&ExpectationId>,
+    before: Option<Cursor>,
+    limit: usize,
+) -> Result<Listed<Run>, StoreError> {
+    let history = History { table: "runs", time: "started", columns: RUN, reader: run_row };
+    page(connection, &history, about, before, limit)
+}
+
+pub(super) fn run(
+    connection: &Connection,
+    about: &ExpectationId,
+    id: &RunId,
+) -> Result<Option<Run>, StoreError> {
+    let sql = format!("SELECT started, seq, {RUN} FROM runs WHERE about = ?1 AND id = ?2");
+    one(connection, &sql, params![about.as_str(), id.as_str()], run_row)
+}
+
+pub(super) fn newest_anonymous(
+    connection: &Connection,
+    about: &ExpectationId,
+) -> Result<Option<Run>, StoreError> {
+    let sql = format!(
+        "SELECT started, seq, {RUN} FROM runs WHERE about = ?1 AND ended IS NULL AND anonymous = 1
+         ORDER BY started DESC, seq DESC LIMIT 1"
+    );
+    one(connection, &sql, params![about.as_str()], run_row)
+}
+
+pub(super) fn open_runs(connection: &Connection) -> Result<Vec<Run>, StoreError> {
+    let sql = format!(
+        "SELECT started, seq, {RUN} FROM runs WHERE ended IS NULL ORDER BY started, seq LIMIT {PAGE_LIMIT}"
+    );
+    all(connection, &sql, [], run_row)
+}
+
+pub(super) fn slots(
+    connection: &Connection,
+    about: &ExpectationId,
+    since: Timestamp,
+) -> Result<Vec<SlotClosed>, StoreError> {
+    let sql =
+        format!("SELECT body FROM slots WHERE about = ?1 AND due >= ?2 ORDER BY due DESC LIMIT {SLOT_LIMIT}");
+    let mut slots = all(connection, &sql, params![about.as_str(), since.millis()], |row| {
+        Ok(parse(row.get_ref(0)?.as_str()?))
+    })?;
+    slots.reverse();
+    Ok(slots)
+}
+
+pub(super) fn deliveries(
+    connection: &Connection,
+    before: Option<Cursor>,
+    limit: usize,
+) -> Result<Listed<Entry>, StoreError> {
+    let history = History {
+        table: "outbox",
+        time: "queued",
+        columns: "entry",
+        reader: |row| Ok(parse(row.get_ref(2)?.as_str()?)),
+    };
+    page(connection, &history, None, before, limit)
+}
+
+const CREDENTIAL: &str = "SELECT digest, kind, scope, held_by, created, expires, used FROM credentials";
+
+fn credential_row(row: &Row<'_>) -> rusqlite::Result<Result<Credential, StoreError>> {
+    let kind: String = row.get(1)?;
+    let Some(kind) = CredentialKind::of_word(&kind) else {
+        return Ok(Err(StoreError::Corrupt(format!("credential of unknown kind {kind:?}"))));
+    };
+    Ok(Ok(Credential {
+        digest: row.get(0)?,
+        kind,
+        scope: row.get(2)?,
+        by: row.get(3)?,
+        created: Timestamp::from_millis(row.get(4)?),
+        expires: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
+        used: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+    }))
+}
+
+pub(super) fn credential(connection: &Connection, digest: &str) -> Result<Option<Credential>, StoreError> {
+    one(connection, &format!("{CREDENTIAL} WHERE digest = ?1"), params![digest], credential_row)
+}
+
+pub(super) fn credentials(connection: &Connection) -> Result<Vec<Credential>, StoreError> {
+    let sql = format!("{CREDENTIAL} ORDER BY created DESC, digest LIMIT {PAGE_LIMIT}");
+    all(connection, &sql, [], credential_row)
+}
+
+/// Bytes in use: pages that are not free.
+pub(super) fn size(connection: &Connection) -> Result<u64, StoreError> {
+    let number = |pragma: &str| -> Result<u64, StoreError> {
+        connection
+            .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, u32>(0))
+            .map(u64::from)
+            .map_err(fault)
+    };
+    Ok(number("page_count")?.saturating_sub(number("freelist_count")?) * number("page_size")?)
+}

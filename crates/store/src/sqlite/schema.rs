@@ -1,0 +1,104 @@
+//! The tables. A released migration is never edited: a change is a new entry at the end of [`MIGRATIONS`].
+
+use rusqlite::Connection;
+
+use super::open::fault;
+use crate::contract::StoreError;
+
+/// Schema 1. Rows are kept in order of arrival (`seq`), so that deleting the oldest frees whole pages. Times are
+/// milliseconds since the epoch; what only people and the core read is JSON.
+const FIRST: &str = "
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE roll (
+  about TEXT PRIMARY KEY,
+  state TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE signals (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  about TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  run TEXT,
+  report TEXT NOT NULL
+);
+CREATE INDEX signals_by_about ON signals (about, at, seq);
+CREATE INDEX signals_by_at ON signals (at, seq);
+
+CREATE TABLE runs (
+  seq INTEGER PRIMARY KEY,
+  about TEXT NOT NULL,
+  id TEXT NOT NULL,
+  started INTEGER NOT NULL,
+  ended INTEGER,
+  anonymous INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  process TEXT,
+  UNIQUE (about, id)
+);
+CREATE INDEX runs_by_about ON runs (about, started, seq);
+CREATE INDEX runs_by_start ON runs (started, seq);
+CREATE INDEX runs_open ON runs (about, started, seq) WHERE ended IS NULL;
+
+CREATE TABLE transitions (
+  seq INTEGER PRIMARY KEY,
+  about TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  body TEXT NOT NULL
+);
+CREATE INDEX transitions_by_about ON transitions (about, at, seq);
+CREATE INDEX transitions_by_at ON transitions (at, seq);
+
+CREATE TABLE slots (
+  seq INTEGER PRIMARY KEY,
+  about TEXT NOT NULL,
+  due INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  UNIQUE (about, due)
+);
+CREATE INDEX slots_by_due ON slots (due, seq);
+
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  waiting INTEGER NOT NULL,
+  queued INTEGER NOT NULL,
+  entry TEXT NOT NULL
+);
+CREATE INDEX outbox_by_time ON outbox (queued, seq);
+CREATE INDEX outbox_waiting ON outbox (queued, seq) WHERE waiting = 1;
+
+CREATE TABLE credentials (
+  digest TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  held_by TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  expires INTEGER,
+  used INTEGER
+) WITHOUT ROWID;
+";
+
+/// Entry `n` leads from schema `n` to schema `n + 1`.
+const MIGRATIONS: [&str; 1] = [FIRST];
+
+/// Brings the file to the newest schema, one transaction per step; true if the file was empty before.
+pub(super) fn migrate(connection: &mut Connection) -> Result<bool, StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for (target, sql) in (1..).zip(MIGRATIONS).filter(|(target, _)| *target > found) {
+        let transaction = connection.transaction().map_err(fault)?;
+        transaction.execute_batch(sql).map_err(fault)?;
+        transaction.pragma_update(None, "user_version", target).map_err(fault)?;
+        transaction.commit().map_err(fault)?;
+    }
+    Ok(found == 0)
+}
