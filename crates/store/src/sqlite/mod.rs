@@ -9,8 +9,10 @@
 //! | `write` | one commit as SQL |
 //! | `read` | what is read, as SQL |
 //! | `prune` | deleting, in small steps |
+//! | `archive` | [`Archive`]: the file read without an agent |
 //! | `engine` | [`Sqlite`], which puts these behind the contract |
 
+mod archive;
 mod engine;
 mod open;
 mod prune;
@@ -20,5 +22,6 @@ mod schema;
 mod write;
 mod writer;
 
+pub use archive::Archive;
 pub use engine::Sqlite;
 pub use open::Opened;
