@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Timestamp;
+
 /// A text that cannot be used as a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -129,6 +131,14 @@ impl ExpectationId {
     pub fn of(table: &str, name: &str) -> Result<Self, NameError> {
         check(name, 100)?;
         Self::new(format!("{table}.{name}"))
+    }
+}
+
+impl IncidentId {
+    /// The id of the incident of `about` that opened then: `job.nightly-export@1795246920000`. Always a valid name:
+    /// the longest is 128 + 1 + 20 bytes.
+    pub fn of(about: &ExpectationId, opened: Timestamp) -> Self {
+        Self(Arc::from(format!("{about}@{}", opened.millis())))
     }
 }
 

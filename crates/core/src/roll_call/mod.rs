@@ -1,1 +1,51 @@
-//! The machine.
+//! The roll call: who must report, what was heard, and when silence is an alarm.
+//!
+//! One machine, [`RollCall`], takes a plan ([`RollCall::expect`]), signals ([`RollCall::hear`]) and the time
+//! ([`RollCall::tick`]) and gives decisions as data ([`RollCall::drain`]). It reads no clock and does no I/O: the
+//! agent stores what changed and carries the decisions out, in one transaction.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `machine` | the machine and its public face |
+//! | `row` | one expectation with its state: what is stored, and how a plan is bound to it |
+//! | `hear` | what each kind of report does to a row |
+//! | `run` | runs that are going on, each with its own deadline |
+//! | `slot` | planned slots: planning, filling, and the verdict of silence |
+//! | `verdict` | the stream of good and bad verdicts, and the standing it leads to |
+//! | `page` | incidents: when people are told, reminded, and told the end |
+//! | `parent` | holding pages back in favour of a parent, one hop |
+//! | `clock` | steps of the clock and blind intervals |
+//! | `view` | the board |
+//! | `invariant` | what must hold of the state at any moment |
+//!
+//! # Semantics in short
+//! - *Slots.* One slot per expectation is open at a time, the earliest that was neither begun nor judged; a start (or
+//!   an end without a start) fills it. Deadlines rise with due times, so this equals keeping all of them.
+//! - *Verdicts.* A slot ends as exactly one of ok, failed, skipped, missed, unknown. Good and bad verdicts form a
+//!   stream; `after` bad ones in a row open an incident, `recover` good ones end it.
+//! - *Time.* Everything stored is wall time. After a step of the clock all elapsed times are re-expressed in the new
+//!   clock; only the instants of cron are civil and stay.
+//! - *Blindness.* What could not be seen is unknown, never ok: it is decided once the spool is drained, or it stays
+//!   unknown where signals go straight to the listener. Two blind intervals in a row are bad news by themselves, and
+//!   deadlines count from the last signal, so restarts cannot postpone an alarm for ever.
+
+mod clock;
+mod hear;
+mod invariant;
+mod machine;
+#[cfg(test)]
+mod mutant;
+mod page;
+mod parent;
+mod row;
+mod run;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod view;
+
+pub use invariant::Broken;
+pub use machine::{Answer, LastSeen, RollCall};
+pub use row::StoredRow;
+pub use run::OpenRun;

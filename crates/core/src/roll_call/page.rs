@@ -1,0 +1,331 @@
+//! Incidents: when people are told, reminded and asked again, and who hears the end.
+//!
+//! Bad pages can be held back (a pause, a firing parent, a spool that is not read yet). The end of an incident is
+//! never held back: whoever was told hears it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::{Effect, News, Page, Reason};
+use crate::expectation::{Level, Rhythm};
+use crate::ids::{ChannelName, ExpectationId, IncidentId};
+use crate::signal::Outcome;
+use crate::time::{Span, Timestamp};
+
+use super::parent::ParentView;
+use super::row::{Row, Scene, earliest, mutated};
+use super::verdict::Standing;
+
+/// Waiting times before the first, the second and every later reminder: 1 h and 4 h after the first page, then daily.
+const REMINDERS: [Span; 3] = [Span::hours(1), Span::hours(3), Span::days(1)];
+/// Longest acknowledgement: a forgotten one must end.
+const LONGEST_ACKNOWLEDGEMENT: Span = Span::days(7);
+/// More openings than this within the window are flapping.
+const CALM_OPENINGS: usize = 4;
+/// Shortest window in which openings are counted.
+const FLAP_WINDOW: Span = Span::hours(1);
+/// The window in intervals.
+const FLAP_INTERVALS: u64 = 6;
+
+/// From the first bad news that counts to the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Incident {
+    pub(super) id: IncidentId,
+    pub(super) since: Timestamp,
+    pub(super) level: Level,
+    /// Bad verdicts so far.
+    pub(super) failures: u32,
+    /// Good verdicts since the last bad one.
+    pub(super) good: u32,
+    pub(super) last_bad: Timestamp,
+    pub(super) reason: Reason,
+    pub(super) evidence: Option<Outcome>,
+    /// The number of the next page.
+    pub(super) pages: u32,
+    /// Whom any page about it went to.
+    pub(super) told: Vec<ChannelName>,
+    pub(super) telling: Telling,
+    pub(super) acknowledged: Option<Acknowledged>,
+    pub(super) flapping: Option<Flapping>,
+}
+
+/// How far people have been told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Telling {
+    /// Not yet, and not before this moment.
+    Untold { not_before: Timestamp },
+    /// Yes, and so many reminders; the next one then.
+    Told { reminders: u32, next: Timestamp },
+}
+
+/// Somebody has seen it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Acknowledged {
+    pub(super) by: String,
+    pub(super) until: Timestamp,
+}
+
+/// It goes to and fro.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Flapping {
+    pub(super) times: u32,
+    pub(super) window: Span,
+}
+
+/// Why a bad page is held back, and until when where that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hold {
+    Pause(Timestamp),
+    Parent(ExpectationId),
+    Spool,
+}
+
+impl Incident {
+    /// The news of the first page.
+    fn opening(&self) -> News {
+        let (since, reason) = (self.since, self.reason.clone());
+        match &self.flapping {
+            Some(flapping) => {
+                News::Flapping { since, reason, times: flapping.times, window: flapping.window }
+            }
+            None => News::Opened { since, reason },
+        }
+    }
+
+    fn write(&mut self, about: &ExpectationId, news: News, to: Vec<ChannelName>, at: Timestamp) -> Effect {
+        let evidence = if news.is_end() { None } else { self.evidence.clone() };
+        let number = self.pages;
+        self.pages = self.pages.saturating_add(1);
+        Effect::Page(Page { incident: self.id.clone(), number, about: about.clone(), news, to, at, evidence })
+    }
+}
+
+impl Row {
+    /// How far back openings count.
+    pub(super) fn flap_window(&self) -> Span {
+        match self.spec.rhythm {
+            Rhythm::Cron(_) | Rhythm::Every(_) => FLAP_WINDOW.max(self.interval().times(FLAP_INTERVALS)),
+            Rhythm::OnReport => FLAP_WINDOW,
+        }
+    }
+
+    /// Begins an incident.
+    #[expect(clippy::too_many_arguments, reason = "an incident begins with all that is known of it")]
+    pub(super) fn open(
+        &mut self,
+        since: Timestamp,
+        level: Level,
+        reason: Reason,
+        evidence: Option<Outcome>,
+        failures: u32,
+        window: Span,
+        scene: &mut Scene<'_>,
+    ) -> Incident {
+        let state = &mut self.state;
+        let now = scene.now;
+        state.openings.retain(|opening| now.since(*opening) <= window);
+        state.openings.push_back(now);
+        let times = state.openings.len();
+        // Enough to know that it flaps; more would only grow.
+        if times > CALM_OPENINGS + 4 {
+            state.openings.pop_front();
+        }
+        let flapping = (times > CALM_OPENINGS)
+            .then_some(Flapping { times: u32::try_from(times).unwrap_or(u32::MAX), window });
+        let named = state.last_incident.map_or(now, |last| now.max(last + Span::millis(1)));
+        state.last_incident = Some(named);
+        let grace = match &scene.parent {
+            ParentView::Watching { grace } => *grace,
+            ParentView::Absent | ParentView::Down(_) => Span::ZERO,
+        };
+        Incident {
+            id: IncidentId::of(&state.id, named),
+            since,
+            level,
+            failures,
+            good: 0,
+            last_bad: now,
+            reason,
+            evidence,
+            pages: 0,
+            told: Vec::new(),
+            telling: Telling::Untold { not_before: now + grace },
+            acknowledged: None,
+            flapping,
+        }
+    }
+
+    /// Why bad pages about this row are held back at present.
+    pub(super) fn hold(&self, scene: &Scene<'_>) -> Option<Hold> {
+        if let Some(pause) = &self.state.pause {
+            return Some(Hold::Pause(pause.until));
+        }
+        if let ParentView::Down(parent) = &scene.parent {
+            return Some(Hold::Parent(parent.clone()));
+        }
+        match &self.state.standing {
+            Standing::Firing(incident) if self.deaf(scene) && is_silence(&incident.reason) => {
+                Some(Hold::Spool)
+            }
+            Standing::Firing(_)
+            | Standing::New
+            | Standing::Ok
+            | Standing::Pending { .. }
+            | Standing::Unknown { .. } => None,
+        }
+    }
+
+    /// Tells what is due to be told.
+    pub(super) fn speak(&mut self, scene: &mut Scene<'_>) {
+        if self.page_due().is_none_or(|due| due > scene.now) || self.hold(scene).is_some() {
+            return;
+        }
+        let (now, about) = (scene.now, self.state.id.clone());
+        let to = self.spec.notify.clone();
+        let Standing::Firing(incident) = &mut self.state.standing else { return };
+        let (since, reason) = (incident.since, incident.reason.clone());
+        let expired = incident.acknowledged.take();
+        let (news, reminders) = match (&incident.telling, expired) {
+            (Telling::Untold { .. }, None) => (incident.opening(), 0),
+            (Telling::Untold { .. }, Some(Acknowledged { by, .. })) => {
+                (News::AcknowledgementExpired { since, reason, by }, 0)
+            }
+            (Telling::Told { reminders, .. }, Some(Acknowledged { by, .. })) => {
+                (News::AcknowledgementExpired { since, reason, by }, *reminders)
+            }
+            (Telling::Told { reminders, .. }, None) => {
+                let nth = reminders.saturating_add(1);
+                (News::Reminder { since, reason, nth }, nth)
+            }
+        };
+        for channel in &to {
+            if !incident.told.contains(channel) {
+                incident.told.push(channel.clone());
+            }
+        }
+        let wait = REMINDERS[(reminders as usize).min(REMINDERS.len() - 1)];
+        incident.telling = Telling::Told { reminders, next: now + wait };
+        let page = incident.write(&about, news, to, now);
+        if !mutated!(scene, ResolveOnly) {
+            scene.out.push(page);
+        }
+    }
+
+    /// When the next bad page is due, whether or not it would be held back.
+    fn page_due(&self) -> Option<Timestamp> {
+        match &self.state.standing {
+            Standing::Firing(incident) if incident.level == Level::Page => {
+                match (&incident.acknowledged, &incident.telling) {
+                    (Some(acknowledged), _) => Some(acknowledged.until),
+                    (None, Telling::Untold { not_before }) => Some(*not_before),
+                    (None, Telling::Told { next, .. }) => Some(*next),
+                }
+            }
+            Standing::Firing(_)
+            | Standing::New
+            | Standing::Ok
+            | Standing::Pending { .. }
+            | Standing::Unknown { .. } => None,
+        }
+    }
+
+    /// When paging needs to be looked at again. What holds a page back tells us when it ends.
+    pub(super) fn page_deadline(&self, scene: &Scene<'_>) -> Option<Timestamp> {
+        let page = match self.hold(scene) {
+            Some(Hold::Pause(_) | Hold::Parent(_) | Hold::Spool) => None,
+            None => self.page_due(),
+        };
+        earliest([page, self.calm_at()])
+    }
+
+    /// When an incident that flaps will have been quiet for long enough.
+    fn calm_at(&self) -> Option<Timestamp> {
+        match &self.state.standing {
+            Standing::Firing(incident) if incident.good >= self.spec.recover.max(1) => {
+                let flapping = incident.flapping.as_ref()?;
+                self.state.stuck.is_none().then_some(incident.last_bad + flapping.window)
+            }
+            Standing::Firing(_)
+            | Standing::New
+            | Standing::Ok
+            | Standing::Pending { .. }
+            | Standing::Unknown { .. } => None,
+        }
+    }
+
+    /// Ends the incident if there is enough good news, the schedule is sound, and it has been quiet long enough.
+    pub(super) fn calm(&mut self, scene: &mut Scene<'_>) {
+        let Standing::Firing(incident) = &self.state.standing else { return };
+        let quiet = match &incident.flapping {
+            None => true,
+            Some(flapping) => incident.last_bad + flapping.window <= scene.now,
+        };
+        if incident.good >= self.spec.recover.max(1) && quiet && self.state.stuck.is_none() {
+            self.resolve(scene);
+        }
+    }
+
+    /// A schedule that can be computed again ends the incident that its fault began.
+    pub(super) fn unstick(&mut self, scene: &mut Scene<'_>) {
+        if let Standing::Firing(incident) = &self.state.standing
+            && matches!(incident.reason, Reason::Unschedulable { .. })
+            && self.state.stuck.is_none()
+        {
+            self.resolve(scene);
+        }
+    }
+
+    /// The end: told to everybody who was told of the beginning, whatever holds other pages back.
+    fn resolve(&mut self, scene: &mut Scene<'_>) {
+        let (now, about) = (scene.now, self.state.id.clone());
+        let swallowed = (mutated!(scene, SilenceEatsResolve) && self.hold(scene).is_some())
+            || (mutated!(scene, PauseEatsResolve) && self.state.pause.is_some());
+        if let Standing::Firing(incident) = &mut self.state.standing
+            && !incident.told.is_empty()
+            && !swallowed
+        {
+            let news = News::Resolved { since: incident.since, until: now, reason: incident.reason.clone() };
+            let to = incident.told.clone();
+            let page = incident.write(&about, news, to, now);
+            scene.out.push(page);
+        }
+        self.stand(Standing::Ok, scene);
+    }
+
+    /// The end by removal from the plan.
+    pub(super) fn tell_withdrawn(&mut self, scene: &mut Scene<'_>) {
+        let (now, about) = (scene.now, self.state.id.clone());
+        if let Standing::Firing(incident) = &mut self.state.standing
+            && !incident.told.is_empty()
+        {
+            let news = News::Withdrawn { since: incident.since, reason: incident.reason.clone() };
+            let to = incident.told.clone();
+            let page = incident.write(&about, news, to, now);
+            scene.out.push(page);
+        }
+    }
+
+    /// A person has seen it.
+    pub(super) fn acknowledge(&mut self, by: &str, until: Timestamp, now: Timestamp) {
+        let until = until.min(now + LONGEST_ACKNOWLEDGEMENT);
+        if let Standing::Firing(incident) = &mut self.state.standing
+            && until > now
+        {
+            incident.acknowledged = Some(Acknowledged { by: by.to_owned(), until });
+        }
+    }
+}
+
+/// True for bad news that nobody sent: a spool that is not read yet may refute it.
+fn is_silence(reason: &Reason) -> bool {
+    match reason {
+        Reason::Missed { .. }
+        | Reason::NeverReported { .. }
+        | Reason::TooLong { .. }
+        | Reason::NoSuccess { .. }
+        | Reason::Unseen { .. } => true,
+        Reason::Failed { .. }
+        | Reason::TooShort { .. }
+        | Reason::Skipped { .. }
+        | Reason::Unschedulable { .. } => false,
+    }
+}

@@ -1,0 +1,206 @@
+//! The stream of good and bad verdicts, and the standing it leads to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::{Condition, Effect, Reason, Transition};
+use crate::expectation::{Level, Severity};
+use crate::signal::Outcome;
+use crate::time::Timestamp;
+
+use super::page::Incident;
+use super::row::{Row, Scene, mutated};
+
+/// How an expectation stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Standing {
+    /// Registered and no verdict yet.
+    New,
+    /// The last verdict was good.
+    Ok,
+    /// Bad verdicts, fewer than `after` in a row.
+    Pending { failures: u32, since: Timestamp, level: Level, reason: Reason },
+    /// An incident is open.
+    Firing(Box<Incident>),
+    /// Nobody could see; the bad verdicts before still count.
+    Unknown { why: String, failures: u32 },
+}
+
+/// How much a bad verdict counts towards `after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// One more.
+    One,
+    /// The same run is already counted.
+    Again,
+    /// Bad enough by itself: it is a judgement over a long time already.
+    Whole,
+}
+
+impl Standing {
+    pub(super) fn condition(&self) -> Condition {
+        match self {
+            Self::New => Condition::New,
+            Self::Ok => Condition::Ok,
+            Self::Pending { failures, reason, .. } => {
+                Condition::Pending { failures: *failures, reason: reason.clone() }
+            }
+            Self::Firing(incident) => Condition::Firing {
+                incident: incident.id.clone(),
+                reason: incident.reason.clone(),
+                level: incident.level,
+            },
+            Self::Unknown { why, .. } => Condition::Unknown { why: why.clone() },
+        }
+    }
+
+    fn failures(&self) -> u32 {
+        match self {
+            Self::Pending { failures, .. } | Self::Unknown { failures, .. } => *failures,
+            Self::Firing(incident) => incident.failures,
+            Self::New | Self::Ok => 0,
+        }
+    }
+}
+
+/// How loud this reason is.
+fn level(severity: &Severity, reason: &Reason) -> Level {
+    match reason {
+        Reason::Failed { .. } | Reason::TooLong { .. } | Reason::TooShort { .. } => severity.failed,
+        Reason::Missed { .. }
+        | Reason::NeverReported { .. }
+        | Reason::NoSuccess { .. }
+        | Reason::Unseen { .. } => severity.missed,
+        Reason::Skipped { .. } => severity.skipped,
+        // Nobody can have meant that a job whose schedule is broken is of no interest.
+        Reason::Unschedulable { .. } => Level::Page,
+    }
+}
+
+/// True if `one` is at least as loud as `other`.
+pub(super) fn as_loud(one: Level, other: Level) -> bool {
+    let rank = |level| match level {
+        Level::Ignore => 0,
+        Level::Warn => 1,
+        Level::Page => 2,
+    };
+    rank(one) >= rank(other)
+}
+
+impl Row {
+    /// Changes the standing and records it in the history.
+    pub(super) fn stand(&mut self, next: Standing, scene: &mut Scene<'_>) {
+        let from = self.state.standing.condition();
+        let to = next.condition();
+        self.state.standing = next;
+        if from == to {
+            return;
+        }
+        if from.word() != to.word() {
+            self.state.since = scene.now;
+        }
+        let about = self.state.id.clone();
+        scene.out.push(Effect::Transition(Transition { about, at: scene.now, from, to }));
+    }
+
+    /// One bad verdict.
+    pub(super) fn bad(
+        &mut self,
+        reason: Reason,
+        evidence: Option<&Outcome>,
+        weight: Weight,
+        scene: &mut Scene<'_>,
+    ) {
+        let level = level(&self.spec.severity, &reason);
+        if level == Level::Ignore {
+            return;
+        }
+        let before = self.state.standing.failures();
+        let failures = match weight {
+            Weight::One => before.saturating_add(1),
+            Weight::Again => before.max(1),
+            Weight::Whole => before.saturating_add(1).max(self.spec.after),
+        };
+        let reason = match reason {
+            Reason::Failed { .. } => Reason::Failed { times: failures },
+            other => other,
+        };
+        let window = self.flap_window();
+        match &mut self.state.standing {
+            Standing::Firing(incident) => {
+                incident.failures = failures;
+                incident.good = 0;
+                incident.last_bad = scene.now;
+                if as_loud(level, incident.level) {
+                    incident.reason = reason;
+                    incident.evidence = evidence.cloned();
+                    if level != incident.level {
+                        let from = Condition::Firing {
+                            incident: incident.id.clone(),
+                            reason: incident.reason.clone(),
+                            level: incident.level,
+                        };
+                        incident.level = level;
+                        // It was seen as a warning; as a page it is new.
+                        incident.acknowledged = None;
+                        let to = Condition::Firing {
+                            incident: incident.id.clone(),
+                            reason: incident.reason.clone(),
+                            level,
+                        };
+                        let about = self.state.id.clone();
+                        scene.out.push(Effect::Transition(Transition { about, at: scene.now, from, to }));
+                    }
+                }
+            }
+            Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. } => {
+                let (since, level) = match &self.state.standing {
+                    Standing::Pending { since, level: earlier, .. } => {
+                        (*since, if as_loud(*earlier, level) { *earlier } else { level })
+                    }
+                    Standing::New | Standing::Ok | Standing::Unknown { .. } | Standing::Firing(_) => {
+                        (scene.now, level)
+                    }
+                };
+                let needed = if mutated!(scene, AfterIgnored) { u32::MAX } else { self.spec.after.max(1) };
+                if failures >= needed {
+                    let incident =
+                        self.open(since, level, reason, evidence.cloned(), failures, window, scene);
+                    self.stand(Standing::Firing(Box::new(incident)), scene);
+                } else {
+                    self.stand(Standing::Pending { failures, since, level, reason }, scene);
+                }
+            }
+        }
+    }
+
+    /// One good verdict.
+    pub(super) fn good(&mut self, scene: &mut Scene<'_>) {
+        self.state.unseen = 0;
+        match &mut self.state.standing {
+            Standing::Firing(incident) => {
+                incident.good = incident.good.saturating_add(1);
+                self.calm(scene);
+            }
+            Standing::Ok => {}
+            Standing::New | Standing::Pending { .. } | Standing::Unknown { .. } => {
+                self.stand(Standing::Ok, scene);
+            }
+        }
+    }
+
+    /// Nobody could see what happened to a slot; a second blind interval in a row is bad news.
+    pub(super) fn unknown(&mut self, why: String, scene: &mut Scene<'_>) {
+        if self.state.unseen >= 2 {
+            let since = self.state.last_heard.unwrap_or(self.state.registered);
+            self.bad(Reason::Unseen { since, why }, None, Weight::Whole, scene);
+            return;
+        }
+        match &self.state.standing {
+            Standing::Firing(_) => {}
+            other @ (Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. }) => {
+                let failures = other.failures();
+                self.stand(Standing::Unknown { why, failures }, scene);
+            }
+        }
+    }
+}

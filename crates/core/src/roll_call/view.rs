@@ -1,0 +1,70 @@
+//! The board: how everything stands, for people to read.
+
+use crate::board::{Incident, Line, Running};
+use crate::effect::Condition;
+use crate::expectation::Rhythm;
+
+use super::page::{Hold, Telling};
+use super::row::{Row, Scene};
+use super::verdict::Standing;
+
+/// The rhythm as the configuration says it.
+pub(super) fn rhythm_text(rhythm: &Rhythm) -> String {
+    match rhythm {
+        Rhythm::Cron(schedule) => format!("{} ({})", schedule.text(), schedule.zone()),
+        Rhythm::Every(period) => format!("every {period}"),
+        Rhythm::OnReport => "on report".to_owned(),
+    }
+}
+
+impl Row {
+    /// The line of this row.
+    pub(super) fn line(&self, scene: &Scene<'_>) -> Line {
+        let state = &self.state;
+        let incident = match &state.standing {
+            Standing::Firing(incident) => Some(Incident {
+                id: incident.id.clone(),
+                since: incident.since,
+                told: match incident.telling {
+                    Telling::Untold { .. } => false,
+                    Telling::Told { .. } => true,
+                },
+                acknowledged: incident.acknowledged.as_ref().map(|seen| (seen.by.clone(), seen.until)),
+                flapping: incident.flapping.is_some(),
+            }),
+            Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. } => None,
+        };
+        let suppressed_by = match (&state.standing, self.hold(scene)) {
+            (Standing::Firing(_), Some(Hold::Parent(parent))) => Some(parent),
+            (_, _) => None,
+        };
+        Line {
+            id: state.id.clone(),
+            condition: state.standing.condition(),
+            since: state.since,
+            rhythm: rhythm_text(&self.spec.rhythm),
+            last_heard: state.last_heard,
+            last_success: state.last_success,
+            due: state.slot.as_ref().map(|slot| slot.from),
+            deadline: self.slot_deadline(),
+            running: state
+                .runs
+                .iter()
+                .map(|run| Running {
+                    run: run.id.clone(),
+                    since: run.since,
+                    limit: self.spec.max_runtime,
+                    late: run.late,
+                })
+                .collect(),
+            incident,
+            pause: state.pause.clone(),
+            suppressed_by,
+        }
+    }
+
+    /// True if this row shows green.
+    pub(super) fn is_green(&self) -> bool {
+        self.state.standing.condition() == Condition::Ok
+    }
+}
