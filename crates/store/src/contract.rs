@@ -31,6 +31,8 @@ pub struct Commit {
     pub slots: Vec<SlotClosed>,
     /// Outbox entries that are new or changed.
     pub outbox: Vec<Entry>,
+    /// Keys of entries that the outbox needs no more: they stay in the history, and are not loaded again.
+    pub forgotten: Vec<String>,
     /// How far time had come.
     pub watermark: Option<Watermark>,
 }
@@ -58,7 +60,8 @@ pub struct Watermark {
 pub struct Loaded {
     /// All rows of the roll call, as JSON text, ordered by expectation.
     pub rows: Vec<(ExpectationId, String)>,
-    /// Outbox entries that still wait, oldest first.
+    /// Outbox entries that were not forgotten, oldest first: those that wait, and those that say who was told of what
+    /// and must hear its end.
     pub outbox: Vec<Entry>,
     /// The last watermark.
     pub watermark: Option<Watermark>,

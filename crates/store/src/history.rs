@@ -125,6 +125,8 @@ pub(crate) enum Subject {
     Named(RunId),
     /// The newest open run of a sender without run ids, if there is one.
     NewestAnonymous,
+    /// A run that nothing was heard of before.
+    New,
     /// No run at all.
     None,
 }
@@ -136,7 +138,15 @@ pub(crate) fn subject(signal: &Signal) -> Subject {
             Subject::Named(run.clone())
         }
         (Report::Success(_) | Report::Failure(_), None) => Subject::NewestAnonymous,
-        _ => Subject::None,
+        (Report::Start { .. } | Report::Skip { .. }, None) => Subject::New,
+        (
+            Report::Alive
+            | Report::Log { .. }
+            | Report::Acknowledge { .. }
+            | Report::Pause { .. }
+            | Report::Resume { .. },
+            _,
+        ) => Subject::None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
-use muster_core::outbox::{Entry, EntryState};
+use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
@@ -34,6 +34,7 @@ struct Held {
     transitions: VecDeque<(i64, Transition)>,
     slots: BTreeMap<(ExpectationId, Timestamp), SlotClosed>,
     outbox: BTreeMap<String, (i64, Entry)>,
+    forgotten: BTreeSet<String>,
     credentials: BTreeMap<String, Credential>,
     watermark: Option<Watermark>,
     dropped: u64,
@@ -55,6 +56,7 @@ impl Memory {
             transitions: held.transitions.iter().map(|(_, transition)| transition.clone()).collect(),
             slots: held.slots.values().cloned().collect(),
             outbox: held.outbox.values().map(|(_, entry)| entry.clone()).collect(),
+            forgotten: held.forgotten.iter().cloned().collect(),
             watermark: held.watermark.clone(),
         };
         (commit, held.dropped)
@@ -80,6 +82,7 @@ impl Held {
                 Some(self.runs.iter().position(|(_, run)| run.about == signal.about && run.id == id))
             }
             Subject::NewestAnonymous => Some(self.newest_anonymous(&signal.about)),
+            Subject::New => Some(None),
             Subject::None => None,
         };
         if let Some(place) = place {
@@ -128,7 +131,7 @@ impl Held {
             let finished = self
                 .outbox
                 .iter()
-                .filter(|(_, (_, entry))| !matches!(entry.state, EntryState::Waiting { .. }))
+                .filter(|(key, _)| self.forgotten.contains(*key))
                 .min_by_key(|(_, (seq, _))| *seq)
                 .map(|(key, _)| key.clone());
             let Some(key) = finished else { break };
@@ -161,7 +164,7 @@ fn matches_about(about: Option<&ExpectationId>, own: &ExpectationId) -> bool {
 
 impl Store for Memory {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let Commit { signals, rows, removed, transitions, slots, outbox, watermark } = commit;
+        let Commit { signals, rows, removed, transitions, slots, outbox, forgotten, watermark } = commit;
         let mut held = self.lock();
         for signal in signals {
             held.hear(signal);
@@ -185,8 +188,10 @@ impl Store for Memory {
             let key = entry.key();
             let seq = held.outbox.get(&key).map(|(seq, _)| *seq);
             let seq = seq.unwrap_or_else(|| held.next());
+            held.forgotten.remove(&key);
             held.outbox.insert(key, (seq, entry));
         }
+        held.forgotten.extend(forgotten);
         if watermark.is_some() {
             held.watermark = watermark;
         }
@@ -196,16 +201,16 @@ impl Store for Memory {
 
     fn load(&self) -> Result<Loaded, StoreError> {
         let held = self.lock();
-        let mut waiting: Vec<_> = held
+        let mut live: Vec<_> = held
             .outbox
-            .values()
-            .filter(|(_, entry)| matches!(entry.state, EntryState::Waiting { .. }))
-            .map(|(seq, entry)| ((entry.queued, *seq), entry.clone()))
+            .iter()
+            .filter(|(key, _)| !held.forgotten.contains(*key))
+            .map(|(_, (seq, entry))| ((entry.queued, *seq), entry.clone()))
             .collect();
-        waiting.sort_by_key(|(order, _)| *order);
+        live.sort_by_key(|(order, _)| *order);
         Ok(Loaded {
             rows: held.rows.iter().map(|(about, state)| (about.clone(), state.clone())).collect(),
-            outbox: waiting.into_iter().map(|(_, entry)| entry).collect(),
+            outbox: live.into_iter().map(|(_, entry)| entry).collect(),
             watermark: held.watermark.clone(),
             unreadable: Vec::new(),
         })
@@ -316,7 +321,8 @@ impl Store for Memory {
                 + held.credentials.len()
         };
         let rows = count(&held);
-        let Held { signals, known, runs, transitions, slots, outbox, credentials, .. } = &mut *held;
+        let Held { signals, known, runs, transitions, slots, outbox, forgotten, credentials, .. } =
+            &mut *held;
         signals.retain(|(_, signal)| signal.at >= cutoff || !known.remove(&signal.id));
         runs.retain(|(_, run)| run.is_open() || run.started >= cutoff);
         let mut last: BTreeMap<ExpectationId, (Timestamp, i64)> = BTreeMap::new();
@@ -327,9 +333,7 @@ impl Store for Memory {
         transitions
             .retain(|(seq, item)| item.at >= cutoff || last.get(&item.about) == Some(&(item.at, *seq)));
         slots.retain(|(_, due), _| *due >= cutoff);
-        outbox.retain(|_, (_, entry)| {
-            entry.queued >= cutoff || matches!(entry.state, EntryState::Waiting { .. })
-        });
+        outbox.retain(|key, (_, entry)| entry.queued >= cutoff || !forgotten.remove(key));
         credentials.retain(|_, credential| !credential.is_expired(now));
         let gone = rows - count(&held);
         drop(held);

@@ -27,7 +27,7 @@ const TABLES: [(&str, &str, &str); 5] = [
                  AND (later.at, later.seq) > (transitions.at, transitions.seq))",
     ),
     ("slots", "due", "1"),
-    ("outbox", "queued", "waiting = 0"),
+    ("outbox", "queued", "live = 0"),
 ];
 
 pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {

@@ -113,8 +113,8 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, StoreError> {
             Err(error) => loaded.unreadable.push(format!("row of {about:?}: {error}")),
         }
     }
-    let waiting = "SELECT key, entry FROM outbox WHERE waiting = 1 ORDER BY queued, seq";
-    for (key, entry) in all(connection, waiting, [], pair)? {
+    let live = "SELECT key, entry FROM outbox WHERE live = 1 ORDER BY queued, seq";
+    for (key, entry) in all(connection, live, [], pair)? {
         match parse(&entry) {
             Ok(entry) => loaded.outbox.push(entry),
             Err(error) => loaded.unreadable.push(format!("page {key}: {error}")),

@@ -66,12 +66,12 @@ CREATE INDEX slots_by_due ON slots (due, seq);
 CREATE TABLE outbox (
   seq INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
-  waiting INTEGER NOT NULL,
+  live INTEGER NOT NULL,
   queued INTEGER NOT NULL,
   entry TEXT NOT NULL
 );
 CREATE INDEX outbox_by_time ON outbox (queued, seq);
-CREATE INDEX outbox_waiting ON outbox (queued, seq) WHERE waiting = 1;
+CREATE INDEX outbox_live ON outbox (queued, seq) WHERE live = 1;
 
 CREATE TABLE credentials (
   digest TEXT PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! One commit, and the credentials, as SQL.
 
-use muster_core::outbox::{Entry, EntryState};
+use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -52,6 +52,9 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     for entry in &commit.outbox {
         put_entry(connection, entry)?;
     }
+    for key in &commit.forgotten {
+        run(connection, "UPDATE outbox SET live = 0 WHERE key = ?1", params![key])?;
+    }
     if let Some(watermark) = &commit.watermark {
         run(
             connection,
@@ -80,6 +83,7 @@ fn put_signal(connection: &Connection, signal: &Signal) -> Result<(), StoreError
     let existing = match subject(signal) {
         Subject::Named(id) => read::run(connection, &signal.about, &id)?,
         Subject::NewestAnonymous => read::newest_anonymous(connection, &signal.about)?,
+        Subject::New => None,
         Subject::None => return Ok(()),
     };
     match follow(existing, signal) {
@@ -107,12 +111,11 @@ fn put_run(connection: &Connection, item: &Run) -> Result<(), StoreError> {
 }
 
 fn put_entry(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {
-    let waiting = matches!(entry.state, EntryState::Waiting { .. });
     run(
         connection,
-        "INSERT INTO outbox (key, waiting, queued, entry) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (key) DO UPDATE SET waiting = ?2, entry = ?4",
-        params![entry.key(), waiting, entry.queued.millis(), json(entry)?],
+        "INSERT INTO outbox (key, live, queued, entry) VALUES (?1, 1, ?2, ?3)
+         ON CONFLICT (key) DO UPDATE SET live = 1, entry = ?3",
+        params![entry.key(), entry.queued.millis(), json(entry)?],
     )
     .map(drop)
 }
