@@ -47,6 +47,9 @@ impl Row {
             return;
         };
         let wild = is_wild(schedule);
+        if step.abs() >= LARGE_STEP && self.state.stuck.is_some() {
+            self.state.stuck = Some(scene.now);
+        }
         let Some(slot) = &mut self.state.slot else { return };
         let overdue = slot.from <= civil;
         if step.abs() >= LARGE_STEP {

@@ -53,8 +53,7 @@ impl Slot {
 
 /// True if cron follows the clock for it instead of catching up: a star begins its minute or its hour.
 pub(super) fn is_wild(schedule: &Schedule) -> bool {
-    let text = schedule.text().trim();
-    text == "@hourly" || text.split_whitespace().take(2).any(|field| field.starts_with('*'))
+    schedule.five_fields().split_whitespace().take(2).any(|field| field.starts_with('*'))
 }
 
 impl Row {

@@ -1,4 +1,9 @@
 //! The roll call, sentence by sentence. `scene` is the stage; each other module holds one chapter.
 
+mod blindness;
+mod clocks;
+mod pages;
+mod parents;
+mod runs;
 mod scene;
 mod slots;
