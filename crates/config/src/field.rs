@@ -69,8 +69,8 @@ pub enum Shape {
     Flag,
     /// A length of time such as `"90s"`, from the first to the second, in milliseconds.
     Duration(u64, u64),
-    /// A number of bytes such as `"512MiB"`.
-    Size,
+    /// A number of bytes such as `"512MiB"`, at least so many.
+    Size(u64),
     /// An absolute path.
     Path,
     /// An `http://` or `https://` address.
@@ -120,16 +120,16 @@ impl Shape {
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Flag => "true or false".into(),
             Self::Duration(..) => "a duration such as \"90s\" or \"1h30m\"".into(),
-            Self::Size => "a size such as \"512MiB\"".into(),
+            Self::Size(_) => "a size such as \"512MiB\"".into(),
             Self::Path => "an absolute path".into(),
             Self::Url => "an http:// or https:// address".into(),
-            Self::Mailbox => "a mail address".into(),
+            Self::Mailbox => "a mail address such as \"ops@example.com\"".into(),
             Self::Socket => "an IP address and a port such as \"127.0.0.1:7077\"".into(),
             Self::Zone => "an IANA time zone such as \"Europe/Berlin\"".into(),
             Self::Cron => "a cron expression such as \"0 2 * * *\"".into(),
             Self::Secret => "a secret reference such as { env = \"NAME\" }".into(),
             Self::OrSecret(open) => format!("{} or a secret reference", open.expecting()),
-            Self::List(of, _) => format!("an array, each {}", of.expecting()),
+            Self::List(of, _) => format!("an array (each item {})", of.expecting()),
             Self::Table(_) => "a table".into(),
             Self::Map(of) => format!("a table, each value {}", of.expecting()),
         }
@@ -143,7 +143,7 @@ impl Shape {
             Self::Whole(..) => "whole number".into(),
             Self::Flag => "true or false".into(),
             Self::Duration(..) => "duration".into(),
-            Self::Size => "size".into(),
+            Self::Size(_) => "size".into(),
             Self::Path => "path".into(),
             Self::Url => "URL".into(),
             Self::Mailbox => "mail address".into(),

@@ -14,6 +14,7 @@
 //! | [`tree`] | the TOML tree with places; the only module that knows the TOML library |
 //! | [`codes`] | the stable codes of faults, one sentence each |
 //! | [`fault`] | what is wrong, where, and what to do |
+//! | [`render`] | a fault as text with the source line underlined |
 //! | [`nearest`] | "did you mean" |
 //! | [`field`] | the rows: key, shape, sentence, default, example |
 //! | [`shape`] | one value judged by its row |
@@ -21,15 +22,26 @@
 //! | [`secret`] | secrets as references, and as text that never prints |
 //! | [`kind`] | the row of a kind, and the catalogue |
 //! | [`plan`] | what reading gives, one part per room |
+//! | [`tables`] | the tables of muster.toml |
+//! | [`compile`] | a whole file to a plan |
+//! | [`job_only`] | one job out of a file that may be broken elsewhere |
+//! | [`schema`] | the JSON Schema |
+//! | [`reference`] | the reference page |
 
 pub mod codes;
+pub mod compile;
 pub mod fault;
 pub mod field;
+pub mod job_only;
 pub mod kind;
 pub mod nearest;
 pub mod plan;
+pub mod reference;
+pub mod render;
+pub mod schema;
 pub mod secret;
 pub mod section;
 pub mod shape;
 pub mod source;
+pub mod tables;
 pub mod tree;

@@ -165,10 +165,12 @@ impl<'a> Section<'a> {
         self.table.get(key).map_or_else(|| self.place.clone(), |entry| entry.span.clone())
     }
 
-    /// The places of the values of an array.
-    pub fn item_places(&self, key: &str) -> Vec<Range<usize>> {
+    /// The texts of an array that is written in the file, each with its place.
+    pub fn items(&self, key: &str) -> Vec<(String, Range<usize>)> {
         match self.table.get(key).map(|entry| &entry.node.value) {
-            Some(Value::List(items)) => items.iter().map(|item| item.span.clone()).collect(),
+            Some(Value::List(items)) => {
+                items.iter().filter_map(|item| Some((text_of(item)?, item.span.clone()))).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -253,9 +255,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A size in bytes.
+    /// A size in bytes within the bound of its row.
     pub fn size(&self, key: &str) -> Option<u64> {
-        shape::parse_size(&self.text(key)?)
+        let Shape::Size(least) = self.row(key)?.shape else { return None };
+        shape::parse_size(&self.text(key)?).filter(|bytes| *bytes >= least)
     }
 
     /// An absolute path.
@@ -359,4 +362,19 @@ fn secret_of(node: &Node) -> Option<SecretRef> {
 
 fn maybe_secret_of(node: &Node) -> Option<MaybeSecret> {
     text_of(node).map(MaybeSecret::Plain).or_else(|| secret_of(node).map(MaybeSecret::Secret))
+}
+
+/// Judges one value by its row, for the tests that hold examples and defaults to their rows.
+pub fn judge_alone(field: &Field, toml: &str) -> Faults {
+    let text = format!("{} = {toml}", field.key);
+    let source = Source { file: "row", text: &text, zone: "UTC", host: "row" };
+    let reading = Reading::new(&source);
+    let (table, errors) = tree::parse(&text);
+    for error in errors {
+        reading.error(codes::SYNTAX, &error.span, error.what);
+    }
+    for entry in &table.entries {
+        shape::check_value(&reading, &entry.node, &field.shape, field.key);
+    }
+    reading.finish()
 }

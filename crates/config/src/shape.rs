@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use muster_core::time::Span;
+use muster_core::time::{Span, SpanError};
 
 use crate::codes;
 use crate::field::{Duty, Field, Shape};
@@ -30,7 +30,7 @@ pub(crate) fn check_table(
     for row in rows().filter(|row| row.duty == Duty::Required && table.get(row.key).is_none()) {
         reading
             .error(codes::MISSING, at, format!("[{path}] lacks `{}`", row.key))
-            .help(format!("{} = {}", row.key, row.example));
+            .help(format!("add `{} = {}`", row.key, row.example));
     }
 }
 
@@ -72,7 +72,8 @@ pub(crate) fn shown(word: &str) -> String {
     }
 }
 
-fn looks_secret(key: &str) -> bool {
+/// True for a key that most likely has a secret behind it.
+pub(crate) fn looks_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["pass", "secret", "token", "key"].iter().any(|part| key.contains(part))
 }
@@ -98,7 +99,11 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
         }
         (Shape::List(of, least), Value::List(items)) => {
             if items.len() < *least {
-                bad_value(reading, node, format!("expected {}, and at least {least}", shape.expecting()));
+                bad_value(
+                    reading,
+                    node,
+                    format!("expected {}, and at least {least} of them", shape.expecting()),
+                );
             }
             for item in items {
                 check_value(reading, item, of, path);
@@ -116,7 +121,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             Shape::Text
             | Shape::Choice(_)
             | Shape::Duration(..)
-            | Shape::Size
+            | Shape::Size(_)
             | Shape::Path
             | Shape::Url
             | Shape::Mailbox
@@ -156,6 +161,13 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
             }
         }
         Shape::Duration(least, most) => match text.parse::<Span>() {
+            Err(SpanError::Unit(unit)) if unit.is_empty() => {
+                let number = text.trim();
+                let what = format!("expected {}: the unit is missing", shape.expecting());
+                reading
+                    .error(codes::BAD_VALUE, &node.span, what)
+                    .help(format!("write \"{0}s\" or \"{0}m\"", shown(number)));
+            }
             Err(error) => refuse(&format!(": {error}")),
             Ok(span) if span.as_millis() < *least => {
                 refuse(&format!(", and at least {}", Span::millis(*least)));
@@ -165,9 +177,12 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
             }
             Ok(_) => {}
         },
-        Shape::Size if parse_size(text).is_none() => {
-            refuse(": a whole number and one of B, KiB, MiB, GiB, TiB")
-        }
+        Shape::Size(least) => match parse_size(text) {
+            None => refuse(": a whole number and one of B, KiB, MiB, GiB, TiB"),
+            Some(bytes) if bytes < *least => refuse(&format!(", and at least {} KiB", least / 1024)),
+            Some(_) => {}
+        },
+        Shape::Path if text.starts_with('~') => refuse(": `~` is not expanded"),
         Shape::Path if !text.starts_with('/') => refuse(": muster and cron start in different directories"),
         Shape::Path if text.contains('\0') => refuse(""),
         Shape::Url if !is_url(text) => refuse(""),

@@ -99,11 +99,25 @@ pub struct SyntaxError {
 /// Reads a whole document. With errors, the tree holds whatever could be made out.
 pub fn parse(text: &str) -> (Table, Vec<SyntaxError>) {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let errors = errors
-        .into_iter()
-        .map(|error| SyntaxError { what: error.message().to_owned(), span: error.span().unwrap_or(0..0) })
-        .collect();
-    (table_of(table.into_inner()), errors)
+    let mut found: Vec<SyntaxError> = Vec::new();
+    let mut header = None;
+    for error in errors {
+        let error = SyntaxError { what: error.message().to_owned(), span: error.span().unwrap_or(0..0) };
+        let duplicate = error.what == "duplicate key";
+        let before = text.get(..error.span.start).unwrap_or_default();
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        // A table that is there twice says nothing new with each key that is there twice because of it.
+        let in_header = text.get(line..).is_some_and(|rest| rest.starts_with('['));
+        let same_table = header.and_then(|at| text.get(at..line)).is_some_and(|body| !body.contains("\n["));
+        if duplicate && same_table && !in_header {
+            continue;
+        }
+        if duplicate && in_header {
+            header = Some(line);
+        }
+        found.push(error);
+    }
+    (table_of(table.into_inner()), found)
 }
 
 /// Reads one value, such as the default of a row.
@@ -148,8 +162,14 @@ fn node_of(value: Spanned<DeValue<'_>>) -> Node {
 pub fn inside(source: &str, node: &Node, part: &Range<usize>) -> Range<usize> {
     let Value::Text(text) = &node.value else { return node.span.clone() };
     let Some(written) = source.get(node.span.clone()) else { return node.span.clone() };
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '\n' | '\r');
     match written.find(text.as_str()) {
-        Some(at) if !text.is_empty() && part.end <= text.len() && part.start <= part.end => {
+        Some(at)
+            if !text.is_empty()
+                && written[..at].chars().all(is_quote)
+                && part.end <= text.len()
+                && part.start <= part.end =>
+        {
             let start = node.span.start + at + part.start;
             // An empty range at the end of the text still needs one byte to stand on: the closing quote.
             start..(node.span.start + at + part.end).max(start + 1)

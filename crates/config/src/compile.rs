@@ -1,0 +1,427 @@
+//! A whole file to a plan.
+//!
+//! Tables are read one after the other and all faults are collected; there is a plan only if there is no error.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use muster_core::expectation::Expectation;
+use muster_core::ids::{ChannelName, ExpectationId, NameError};
+
+use crate::codes;
+use crate::fault::Faults;
+use crate::kind::{Catalogue, KIND, Kind};
+use crate::nearest::nearest;
+use crate::plan::{ChannelPlan, JobPlan, Plan};
+use crate::section::{Reading, Section};
+use crate::shape::{looks_secret, shown};
+use crate::source::{FILE_LIMIT, Source};
+use crate::tables::defaults::Defaults;
+use crate::tables::names::{Names, circles};
+use crate::tables::{Form, NOT_YET, TABLES, TableRow, check, defaults, job, muster, notify};
+use crate::tree::{self, Entry, Table, Value};
+
+/// Most jobs and checks in one file.
+pub const EXPECTATION_LIMIT: usize = 5000;
+
+/// Reads a whole file. There is a plan if and only if no fault is an error; warnings come with a plan.
+pub fn compile<C>(source: &Source<'_>, catalogue: &Catalogue<C>) -> (Option<Plan<C>>, Faults) {
+    let reading = Reading::new(source);
+    if source.text.len() > FILE_LIMIT {
+        reading
+            .error(
+                codes::TOO_LARGE,
+                &(0..0),
+                format!("{} bytes, and at most {FILE_LIMIT} are read", source.text.len()),
+            )
+            .help("generated files belong elsewhere; keep one muster.toml per host".into());
+        return (None, reading.finish());
+    }
+    let (document, errors) = tree::parse(source.text);
+    if !errors.is_empty() {
+        for error in errors {
+            reading.error(codes::SYNTAX, &error.span, error.what);
+        }
+        return (None, reading.finish());
+    }
+    let plan = read(&reading, &document, catalogue);
+    let faults = reading.finish();
+    (plan.filter(|_| !faults.has_errors()), faults)
+}
+
+fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) -> Option<Plan<C>> {
+    let source = reading.source();
+    let empty = Table::default();
+    refuse_unknown_tables(reading, document);
+    let muster = muster::read(&single(reading, document, &empty, &muster::ROW), source.zone, source.host);
+    let defaults = defaults::read(&single(reading, document, &empty, &defaults::ROW));
+    let zone = muster.as_ref().map_or(source.zone, |muster| muster.zone.as_str());
+    let name = muster.as_ref().map_or(source.host, |muster| muster.name.as_str());
+
+    let jobs = named(reading, document, "job");
+    let checks = named(reading, document, "check");
+    if let Some(entry) = jobs.iter().chain(&checks).nth(EXPECTATION_LIMIT) {
+        reading.error(
+            codes::TOO_MANY,
+            &entry.0.span,
+            format!(
+                "{} jobs and checks, and at most {EXPECTATION_LIMIT} are read",
+                jobs.len() + checks.len()
+            ),
+        );
+        return None;
+    }
+    let names = names(reading, document, &jobs, &checks);
+    let channels = channels(reading, document, catalogue, &names);
+    for (text, place) in &defaults.notify {
+        // Here as well, for a file in which nothing makes use of the defaults.
+        names.channel(reading, text, place);
+    }
+    let mut roll = Roll { reading, names: &names, defaults: &defaults, found: Vec::new(), jobs: Vec::new() };
+    for (entry, table) in jobs {
+        roll.job(entry, table, zone, name);
+    }
+    for (entry, table) in checks {
+        roll.check(entry, table, zone);
+    }
+    let Roll { mut found, jobs, .. } = roll;
+    // Jobs and checks may be mixed in the file; people look for them in its order.
+    found.sort_by_key(|(place, _)| place.start);
+    refuse_circles(reading, &names, &found);
+    say_if_nobody_is_told(reading, &names, &defaults, &found);
+    Some(Plan {
+        muster: muster?,
+        channels,
+        expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
+        jobs,
+    })
+}
+
+fn refuse_unknown_tables(reading: &Reading<'_>, document: &Table) {
+    for entry in &document.entries {
+        if NOT_YET.contains(&entry.key.as_str()) {
+            refuse_for_now(reading, entry);
+            continue;
+        }
+        match TABLES.iter().find(|row| row.name == entry.key) {
+            None => unknown_table(reading, entry),
+            Some(row) => {
+                let example = match row.form {
+                    Form::Single => format!("[{}]", row.name),
+                    Form::Named | Form::Family => format!("[{}.NAME]", row.name),
+                };
+                if !matches!(entry.node.value, Value::Table(_)) {
+                    let what = format!("expected the table {example}, found {}", entry.node.value.found());
+                    let mut fault = reading.error(codes::WRONG_TYPE, &entry.span, what);
+                    match home(entry) {
+                        Some(home) => fault.help(format!("put `{}` below [{}]", row.name, home.name)),
+                        None => fault.help(format!("write {example}")),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The single table that has a key of this name, for a key that stands outside of every table.
+fn home(entry: &Entry) -> Option<&'static TableRow> {
+    if matches!(entry.node.value, Value::Table(_)) {
+        return None;
+    }
+    TABLES
+        .iter()
+        .filter(|row| row.form == Form::Single)
+        .find(|row| row.fields.iter().any(|field| field.key == entry.key))
+}
+
+fn refuse_for_now(reading: &Reading<'_>, entry: &Entry) {
+    let named: Vec<&Entry> = match &entry.node.value {
+        Value::Table(table) => {
+            table.entries.iter().filter(|inner| matches!(inner.node.value, Value::Table(_))).collect()
+        }
+        _ => Vec::new(),
+    };
+    if named.is_empty() {
+        reading.not_yet(&entry.span, &format!("[{}]", entry.key));
+    }
+    for inner in named {
+        reading.not_yet(&inner.span, &format!("[{}.{}]", entry.key, shown(&inner.key)));
+    }
+}
+
+fn unknown_table(reading: &Reading<'_>, entry: &Entry) {
+    let known = || TABLES.iter().map(|row| row.name).chain(NOT_YET.iter().copied());
+    let is_table = matches!(entry.node.value, Value::Table(_));
+    let what = if is_table {
+        format!("no table is called [{}]", shown(&entry.key))
+    } else {
+        if looks_secret(&entry.key) {
+            reading.hide(&entry.node.span);
+        }
+        format!("`{}` stands outside of every table", shown(&entry.key))
+    };
+    let mut fault = reading.error(codes::UNKNOWN_TABLE, &entry.span, what);
+    match (home(entry), nearest(&entry.key, known())) {
+        (Some(row), _) => fault.help(format!("put it below [{}]", row.name)),
+        (None, Some(meant)) => fault.help(format!("did you mean [{meant}]?")),
+        (None, None) => {
+            let names: Vec<&str> = TABLES.iter().map(|row| row.name).collect();
+            fault.help(format!("the tables are {}", names.join(", ")));
+        }
+    }
+}
+
+/// Opens `[muster]` or `[defaults]`; where it is not written, an empty one.
+fn single<'a>(
+    reading: &'a Reading<'a>,
+    document: &'a Table,
+    empty: &'a Table,
+    row: &TableRow,
+) -> Section<'a> {
+    let place = document.get(row.name).map_or(0..0, |entry| entry.node.span.clone());
+    let table = document.table(row.name).unwrap_or(empty);
+    Section::open(reading, table, vec![row.fields], row.name.to_owned(), place)
+}
+
+/// The named tables of a family, such as each `[job.NAME]`.
+fn named<'a>(reading: &Reading<'_>, document: &'a Table, family: &str) -> Vec<(&'a Entry, &'a Table)> {
+    let Some(table) = document.table(family) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in &table.entries {
+        match &entry.node.value {
+            Value::Table(inner) => found.push((entry, inner)),
+            other => {
+                let key = shown(&entry.key);
+                reading
+                    .error(
+                        codes::WRONG_TYPE,
+                        &entry.span,
+                        format!("expected a table [{family}.NAME], found {}", other.found()),
+                    )
+                    .help(format!("give it a name: [{family}.NAME], and `{key}` below it"));
+            }
+        }
+    }
+    found
+}
+
+/// Every name that the file defines, whether or not its table is well formed, so that one fault is not reported again
+/// by each table that refers to it.
+fn names(
+    reading: &Reading<'_>,
+    document: &Table,
+    jobs: &[(&Entry, &Table)],
+    checks: &[(&Entry, &Table)],
+) -> Names {
+    let refuse = |entry: &Entry, error: NameError| {
+        reading.error(codes::BAD_NAME, &entry.span, format!("this is no usable name: {error}"));
+    };
+    let mut names = Names::default();
+    for entry in document.table("notify").iter().flat_map(|table| &table.entries) {
+        match ChannelName::new(&entry.key) {
+            Ok(name) => {
+                names.channels.insert(name, entry.span.clone());
+            }
+            Err(error) => refuse(entry, error),
+        }
+    }
+    for (family, tables) in [("job", jobs), ("check", checks)] {
+        for (entry, _) in tables {
+            match ExpectationId::of(family, &entry.key) {
+                Ok(id) => {
+                    names.expectations.insert(id, entry.span.clone());
+                }
+                Err(error) => refuse(entry, error),
+            }
+        }
+    }
+    names
+}
+
+fn channels<C>(
+    reading: &Reading<'_>,
+    document: &Table,
+    catalogue: &Catalogue<C>,
+    names: &Names,
+) -> Vec<ChannelPlan<C>> {
+    let mut plans = Vec::new();
+    let mut fallbacks = BTreeMap::new();
+    for (entry, table) in named(reading, document, "notify") {
+        let path = format!("notify.{}", entry.key);
+        let Some(kind) = kind_of(reading, entry, table, catalogue.channels, &path) else { continue };
+        let rows = vec![KIND, notify::FIELDS, kind.fields];
+        let section = Section::open(reading, table, rows, path, entry.node.span.clone());
+        let fallback = section
+            .text("fallback")
+            .and_then(|text| names.channel(reading, &text, &section.place("fallback")));
+        let Ok(name) = ChannelName::new(&entry.key) else { continue };
+        if let Some(fallback) = &fallback {
+            fallbacks.insert(name.clone(), fallback.clone());
+        }
+        if let Some(part) = (kind.read)(&section) {
+            plans.push(ChannelPlan { name, kind: kind.name, fallback, part });
+        }
+    }
+    for circle in circles(&fallbacks) {
+        let places: Vec<&Range<usize>> = circle.iter().filter_map(|name| names.channels.get(name)).collect();
+        circle_fault(
+            reading,
+            "the fallbacks",
+            circle.iter().map(ChannelName::as_str).collect(),
+            places.first(),
+        );
+    }
+    plans
+}
+
+/// The kind that a table names; its other keys mean nothing without it.
+fn kind_of<C>(
+    reading: &Reading<'_>,
+    entry: &Entry,
+    table: &Table,
+    kinds: &'static [Kind<C>],
+    path: &str,
+) -> Option<&'static Kind<C>> {
+    let list = || kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+    let Some(written) = table.get("kind") else {
+        reading
+            .error(codes::MISSING, &entry.node.span, format!("[{}] lacks `kind`", shown(path)))
+            .help(format!("kind is one of {}", list()));
+        return None;
+    };
+    let Value::Text(word) = &written.node.value else {
+        let what = format!("expected a text, found {}", written.node.value.found());
+        reading.error(codes::WRONG_TYPE, &written.node.span, what).help(format!("kind is one of {}", list()));
+        return None;
+    };
+    let found = kinds.iter().find(|kind| kind.name == word);
+    if found.is_none() {
+        let mut fault = reading.error(
+            codes::UNKNOWN_KIND,
+            &written.node.span,
+            format!("no kind is called \"{}\"", shown(word)),
+        );
+        match nearest(word, kinds.iter().map(|kind| kind.name)) {
+            Some(meant) => fault.help(format!("did you mean \"{meant}\"?")),
+            None => fault.help(format!("kind is one of {}", list())),
+        }
+    }
+    found
+}
+
+/// What becomes of the jobs and checks.
+struct Roll<'a> {
+    reading: &'a Reading<'a>,
+    names: &'a Names,
+    defaults: &'a Defaults,
+    found: Vec<(Range<usize>, Told)>,
+    jobs: Vec<JobPlan>,
+}
+
+/// An expectation, and whether its own table says whom to tell.
+struct Told {
+    expectation: Expectation,
+    by_itself: bool,
+}
+
+impl Roll<'_> {
+    fn job(&mut self, entry: &Entry, table: &Table, zone: &str, name: &str) {
+        let path = format!("job.{}", entry.key);
+        let section = Section::open(self.reading, table, vec![job::FIELDS], path, entry.node.span.clone());
+        let Ok(id) = ExpectationId::of("job", &entry.key) else { return };
+        if let Some(host) = section.text("host")
+            && host != name
+            && host != self.reading.source().host
+        {
+            self.reading.not_yet(&section.place("host"), "jobs of other hosts");
+        }
+        self.jobs.push(job::wrapper(&section, &id));
+        let expectation = job::expectation(&section, &id, zone);
+        self.add(&section, entry, expectation);
+    }
+
+    fn check(&mut self, entry: &Entry, table: &Table, zone: &str) {
+        if let Some(Entry { node, .. }) = table.get("kind")
+            && let Value::Text(kind) = &node.value
+            && check::NOT_YET.contains(&kind.as_str())
+        {
+            self.reading.not_yet(&node.span, &format!("checks of kind \"{kind}\""));
+            return;
+        }
+        let path = format!("check.{}", entry.key);
+        let section = Section::open(self.reading, table, vec![check::FIELDS], path, entry.node.span.clone());
+        let Ok(id) = ExpectationId::of("check", &entry.key) else { return };
+        let expectation = check::expectation(&section, &id, zone, self.defaults.recover);
+        self.add(&section, entry, expectation);
+    }
+
+    /// Resolves the names of a table, also of one whose own values are faulty.
+    fn add(&mut self, section: &Section<'_>, entry: &Entry, expectation: Option<Expectation>) {
+        let by_itself = section.has("notify");
+        let names = if by_itself { section.items("notify") } else { self.defaults.notify.clone() };
+        let mut notify: Vec<ChannelName> = Vec::new();
+        for (text, place) in &names {
+            // A name that is there twice must not tell twice.
+            if let Some(name) = self.names.channel(self.reading, text, place)
+                && !notify.contains(&name)
+            {
+                notify.push(name);
+            }
+        }
+        let parent = self.names.parent(section);
+        if let Some(mut expectation) = expectation {
+            expectation.notify = notify;
+            expectation.parent = parent;
+            self.found.push((entry.span.clone(), Told { expectation, by_itself }));
+        }
+    }
+}
+
+fn refuse_circles(reading: &Reading<'_>, names: &Names, found: &[(Range<usize>, Told)]) {
+    let parents = found
+        .iter()
+        .filter_map(|(_, told)| Some((told.expectation.id.clone(), told.expectation.parent.clone()?)))
+        .collect();
+    for circle in circles(&parents) {
+        let places: Vec<&Range<usize>> = circle.iter().filter_map(|id| names.expectations.get(id)).collect();
+        let words = circle.iter().map(ExpectationId::as_str).collect();
+        circle_fault(reading, "the dependencies", words, places.first());
+    }
+}
+
+fn circle_fault(reading: &Reading<'_>, what: &str, mut words: Vec<&str>, place: Option<&&Range<usize>>) {
+    if let Some(first) = words.first().copied() {
+        words.push(first);
+    }
+    let place = place.map_or(0..0, |place| (*place).clone());
+    reading
+        .error(codes::CYCLE, &place, format!("{what} lead in a circle: {}", words.join(" → ")))
+        .help("take one of them out".into());
+}
+
+fn say_if_nobody_is_told(
+    reading: &Reading<'_>,
+    names: &Names,
+    defaults: &Defaults,
+    found: &[(Range<usize>, Told)],
+) {
+    if !defaults.notify.is_empty() {
+        return;
+    }
+    // An empty list in its own table is somebody's decision.
+    let mut silent = found.iter().filter(|(_, told)| told.expectation.notify.is_empty() && !told.by_itself);
+    if names.channels.is_empty() {
+        if let Some((place, _)) = silent.next() {
+            reading
+                .warning(codes::NOBODY_TOLD, place, "alarms are shown and nobody is told".into())
+                .help("add a [notify.NAME] table and `notify = [\"NAME\"]` below [defaults]".into());
+        }
+        return;
+    }
+    for (place, told) in silent {
+        let id = &told.expectation.id;
+        reading
+            .warning(codes::NOBODY_TOLD, place, format!("alarms about [{id}] are shown and nobody is told"))
+            .help("add `notify` here or below [defaults]; `notify = []` says that this is meant".into());
+    }
+}

@@ -1,0 +1,53 @@
+//! `[defaults]`: what holds where a job or a check does not say otherwise.
+
+use std::ops::Range;
+
+use crate::field::{Field, Shape};
+use crate::section::Section;
+use crate::tables::{Form, TableRow};
+
+/// The row of the table.
+pub const ROW: TableRow = TableRow {
+    name: "defaults",
+    doc: "What holds where a job or a check says nothing of its own.",
+    form: Form::Single,
+    fields: FIELDS,
+    example: "[defaults]\nnotify = [\"ops\"]\nrecover = 2\n",
+};
+
+const FIELDS: &[Field] = &[
+    Field::new(
+        "notify",
+        Shape::List(&Shape::Text, 0),
+        "Whom to tell: names of [notify] tables.",
+        "[\"ops\"]",
+    ),
+    Field::new(
+        "after",
+        Shape::Whole(1, 100),
+        "Failures in a row before a page, for checks that probe; a job and a heartbeat page on the first, unless their \
+         own table says otherwise.",
+        "3",
+    ),
+    Field::new(
+        "recover",
+        Shape::Whole(1, 100),
+        "Good reports in a row before the end is told, for checks; a job is well again after one success.",
+        "2",
+    ),
+];
+
+/// What `[defaults]` says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defaults {
+    /// Names as written, each with its place.
+    pub(crate) notify: Vec<(String, Range<usize>)>,
+    /// For checks.
+    pub(crate) recover: Option<u32>,
+}
+
+/// Reads the table.
+pub(crate) fn read(section: &Section<'_>) -> Defaults {
+    // `after` has no reader yet: it is for checks that probe, and every check of this release only listens.
+    Defaults { notify: section.items("notify"), recover: section.count("recover") }
+}

@@ -1,0 +1,234 @@
+//! `[job.NAME]`: something that is started, runs and ends.
+
+use muster_core::expectation::{Expectation, Hearing, Rhythm};
+use muster_core::ids::ExpectationId;
+use muster_core::time::Span;
+
+use crate::codes;
+use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
+use crate::plan::{JobPlan, Overlap, Timeout};
+use crate::section::Section;
+use crate::tables::rhythm::{self, SEVERITY};
+use crate::tables::{Form, TableRow};
+
+/// The row of the table.
+pub const ROW: TableRow = TableRow {
+    name: "job",
+    doc: "A program that somebody starts, wrapped as `muster run NAME -- …`.",
+    form: Form::Named,
+    fields: FIELDS,
+    example: "[job.nightly-export]\ncommand = [\"/opt/export/run.sh\"]\nschedule = \"0 2 * * *\"\nmax_runtime = \"1h\"\n\
+              notify = [\"ops\"]\n",
+};
+
+pub(crate) const FIELDS: &[Field] = &[
+    Field::new(
+        "host",
+        Shape::Text,
+        "The host that it runs on; this release watches only its own host, so it must be this host's name or the name \
+         in [muster].",
+        "\"ams1\"",
+    ),
+    Field::new(
+        "command",
+        Shape::List(&Shape::Text, 1),
+        "Program and arguments, started without a shell, for `muster run NAME` without `-- …`.",
+        "[\"/opt/export/run.sh\", \"--all\"]",
+    ),
+    Field::new("schedule", Shape::Cron, "When it is due, as five cron fields.", "\"0 2 * * *\""),
+    Field::new("every", Shape::Duration(SECOND, LONGEST), "It starts again within this time of its last start.", "\"15m\""),
+    Field::new("timer", Shape::Text, "The systemd timer that starts it.", "\"export.timer\"").not_yet(),
+    Field::new("timezone", Shape::Zone, "Time zone of `schedule`; else that of [muster].", "\"Europe/Berlin\""),
+    Field::new("by", Shape::Choice(&["cron", "systemd", "muster"]), "Who starts it.", "\"cron\"").default("\"cron\""),
+    Field::new(
+        "start_within",
+        Shape::Duration(SECOND, LONGEST),
+        "How late it may begin before it counts as missed.",
+        "\"5m\"",
+    )
+    .default("\"5m\""),
+    Field::new("max_runtime", Shape::Duration(SECOND, LONGEST), "A run that lasts longer is bad news at that moment.", "\"1h\""),
+    Field::new("min_runtime", Shape::Duration(SECOND, LONGEST), "A success in less time is a failure.", "\"20s\""),
+    Field::new(
+        "success_every",
+        Shape::Duration(SECOND, LONGEST),
+        "There must be a success at least this often, whatever the schedule says.",
+        "\"26h\"",
+    ),
+    Field::new(
+        "timeout",
+        Shape::Table(TIMEOUT),
+        "Limits that the wrapper enforces.",
+        "{ soft = \"45m\", hard = \"1h\", grace = \"10s\" }",
+    )
+    .default("{}"),
+    Field::new("retries", Shape::Text, "How often a failed run is tried again.", "{ count = 2, delay = \"30s\" }").not_yet(),
+    Field::new(
+        "overlap",
+        Shape::Choice(&["skip", "wait", "replace", "allow"]),
+        "What happens when the last run still goes on: the new one gives way, waits, ends the old one, or runs beside it.",
+        "\"skip\"",
+    )
+    .default("\"skip\""),
+    Field::new("skip_alert", Shape::Whole(1, 10_000), "Skipped runs in a row that are bad news.", "3").default("3"),
+    Field::new("max_wait", Shape::Duration(SECOND, LONGEST), "The longest wait of `overlap = \"wait\"`.", "\"30m\"")
+        .default("\"30m\""),
+    Field::new(
+        "lock",
+        Shape::Path,
+        "The lock file, to share a lock with flock(1); else one in the state directory.",
+        "\"/run/lock/export.lock\"",
+    ),
+    Field::new("memory", Shape::Size(1024 * 1024), "Memory limit of the whole tree.", "\"512MiB\"").not_yet(),
+    Field::new("expect", Shape::Text, "What a good run leaves behind.", "{ output = \"exported\" }").not_yet(),
+    Field::new("severity", Shape::Table(SEVERITY), "How loud each kind of bad news is.", "{ skipped = \"warn\" }").default("{}"),
+    Field::new("notify", Shape::List(&Shape::Text, 0), "Whom to tell; else `notify` of [defaults].", "[\"ops\"]"),
+    Field::new("after", Shape::Whole(1, 100), "Bad runs in a row before a page.", "1").default("1"),
+    Field::new("recover", Shape::Whole(1, 100), "Good runs in a row before the end is told.", "1").default("1"),
+    Field::new(
+        "depends_on",
+        Shape::List(&Shape::Text, 0),
+        "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",
+        "[\"check.uplink\"]",
+    ),
+];
+
+const TIMEOUT: &[Field] = &[
+    Field::new(
+        "soft",
+        Shape::Duration(SECOND, LONGEST),
+        "After this long the run is noted as slow, and goes on.",
+        "\"45m\"",
+    ),
+    Field::new(
+        "hard",
+        Shape::Duration(SECOND, LONGEST),
+        "After this long the run is asked to end (TERM).",
+        "\"1h\"",
+    ),
+    Field::new(
+        "grace",
+        Shape::Duration(NO_TIME, LONGEST),
+        "After this much longer it is killed (KILL).",
+        "\"10s\"",
+    )
+    .default("\"10s\""),
+];
+
+/// Reads what the wrapper needs. Faults of the table are reported when it is opened; whatever is faulty falls back to
+/// its default here, because a job must run with a broken configuration as well.
+pub(crate) fn wrapper(section: &Section<'_>, id: &ExpectationId) -> JobPlan {
+    let timeout = section.table("timeout");
+    let limit = |key: &str| timeout.as_ref().and_then(|table| table.duration(key));
+    let overlap = match section.choice("overlap") {
+        Some("wait") => Overlap::Wait { at_most: section.duration("max_wait").unwrap_or(Span::minutes(30)) },
+        Some("replace") => Overlap::Replace,
+        Some("allow") => Overlap::Allow,
+        _ => Overlap::Skip,
+    };
+    JobPlan {
+        name: id.name().to_owned(),
+        id: id.clone(),
+        command: section.texts("command"),
+        timeout: Timeout {
+            soft: limit("soft"),
+            hard: limit("hard"),
+            grace: limit("grace").unwrap_or(Span::seconds(10)),
+        },
+        overlap,
+        lock: section.path_to("lock"),
+    }
+}
+
+/// Reads what the roll call needs; names are resolved later. `zone` is that of `[muster]`.
+pub(crate) fn expectation(section: &Section<'_>, id: &ExpectationId, zone: &str) -> Option<Expectation> {
+    let rhythm = rhythm::read(section, zone);
+    check_together(section);
+    let rhythm = rhythm?;
+    let start_within = section.duration("start_within")?;
+    rhythm::check_window(section, "start_within", start_within, rhythm.interval);
+    if rhythm.rhythm == Rhythm::OnReport {
+        if section.has("start_within") {
+            section.no_effect("start_within", "`start_within` has no effect without `schedule` or `every`");
+        }
+        if !section.has("success_every") {
+            section
+                .reading()
+                .warning(
+                    codes::NO_RHYTHM,
+                    &section.place(""),
+                    format!(
+                        "nothing says when [{}] should run, so nobody notices if it does not",
+                        section.path()
+                    ),
+                )
+                .help("add `schedule`, `every` or `success_every`".into());
+        }
+    }
+    let mut expectation = Expectation::new(id.clone(), rhythm.rhythm, start_within);
+    expectation.max_runtime = section.duration("max_runtime");
+    expectation.min_runtime = section.duration("min_runtime");
+    expectation.success_every = section.duration("success_every");
+    expectation.after = section.count("after")?;
+    expectation.recover = section.count("recover")?;
+    expectation.skip_alert = section.count("skip_alert")?;
+    expectation.severity = rhythm::severity(section)?;
+    expectation.hearing = Hearing::Spooled;
+    Some(expectation)
+}
+
+/// Judges how the values of the table go together.
+fn check_together(section: &Section<'_>) {
+    if section.choice("by") == Some("muster") {
+        section.reading().not_yet(&section.place("by"), "the starting of jobs (`by = \"muster\"`)");
+    }
+    let (max, min) = (section.duration("max_runtime"), section.duration("min_runtime"));
+    if let (Some(max), Some(min)) = (max, min)
+        && min >= max
+    {
+        section.contradiction(
+            "min_runtime",
+            format!("no run can last at least {min} and at most {max}"),
+            "make `min_runtime` shorter than `max_runtime`",
+        );
+    }
+    let timeout = section.table("timeout");
+    let limit = |key: &str| timeout.as_ref().and_then(|table| table.duration(key));
+    if let (Some(soft), Some(hard), Some(table)) = (limit("soft"), limit("hard"), &timeout)
+        && soft >= hard
+    {
+        table.contradiction(
+            "soft",
+            format!("the soft limit of {soft} comes no sooner than the hard one of {hard}"),
+            "make `soft` shorter than `hard`",
+        );
+    }
+    if let (Some(hard), Some(max), Some(table)) = (limit("hard"), max, &timeout)
+        && hard > max
+    {
+        section
+            .reading()
+            .warning(
+                codes::TOO_WIDE,
+                &table.place("hard"),
+                format!("a run is ended after {hard}, and is bad news after {max} already"),
+            )
+            .help("make `timeout.hard` no longer than `max_runtime`, or leave `max_runtime` out".into());
+    }
+    if let (Some(hard), Some(min), Some(table)) = (limit("hard"), min, &timeout)
+        && hard <= min
+    {
+        table.contradiction(
+            "hard",
+            format!("a run is ended after {hard}, and no success may take less than {min}"),
+            "make `timeout.hard` longer than `min_runtime`",
+        );
+    }
+    let overlap = section.choice("overlap");
+    if section.has("max_wait") && overlap.is_some_and(|overlap| overlap != "wait") {
+        section.no_effect("max_wait", "`max_wait` has no effect without `overlap = \"wait\"`");
+    }
+    if section.has("skip_alert") && overlap.is_some_and(|overlap| overlap != "skip") {
+        section.no_effect("skip_alert", "`skip_alert` has no effect without `overlap = \"skip\"`");
+    }
+}

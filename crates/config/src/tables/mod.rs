@@ -1,0 +1,60 @@
+//! The tables of muster.toml: one file per table, one row here.
+//!
+//! A table that belongs to the language and that this release does not carry out yet is listed in [`NOT_YET`] and
+//! refused, because ignoring it would leave something unwatched in silence.
+
+use crate::field::Field;
+
+pub mod check;
+pub mod defaults;
+pub mod job;
+pub mod muster;
+pub(crate) mod names;
+pub mod notify;
+pub(crate) mod rhythm;
+
+/// One table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableRow {
+    /// The word in the brackets.
+    pub name: &'static str,
+    /// What it is for, in one sentence.
+    pub doc: &'static str,
+    /// How many there may be.
+    pub form: Form,
+    /// Its keys; for a family of kinds those that every kind has beside `kind`.
+    pub fields: &'static [Field],
+    /// A whole table as TOML.
+    pub example: &'static str,
+}
+
+/// How many tables of a name there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One: `[muster]`.
+    Single,
+    /// One per name: `[job.NAME]`.
+    Named,
+    /// One per name, each with a `kind` that decides about its other keys: `[notify.NAME]`.
+    Family,
+}
+
+/// Every table that this release reads, in the order of the reference page.
+pub const TABLES: &[TableRow] = &[muster::ROW, defaults::ROW, notify::ROW, job::ROW, check::ROW];
+
+/// Tables of the language that this release refuses because it cannot carry them out yet.
+pub const NOT_YET: &[&str] = &[
+    "escalation",
+    "host",
+    "service",
+    "failover",
+    "certificate",
+    "backup",
+    "gateway",
+    "upstream",
+    "router",
+    "postgres",
+    "contract",
+    "drift",
+    "runbook",
+];

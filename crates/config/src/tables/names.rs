@@ -1,0 +1,124 @@
+//! Names that refer to other names: resolved while reading, so that a plan that loads can be carried out.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use muster_core::ids::{ChannelName, ExpectationId};
+
+use crate::codes;
+use crate::nearest::nearest;
+use crate::section::{Reading, Section};
+use crate::shape::shown;
+use crate::tables::NOT_YET;
+
+/// Every name that the file defines, each with the place of its definition.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Below `[notify]`.
+    pub(crate) channels: BTreeMap<ChannelName, Range<usize>>,
+    /// Jobs and checks.
+    pub(crate) expectations: BTreeMap<ExpectationId, Range<usize>>,
+}
+
+impl Names {
+    /// The channel of that name, or a fault at `place`.
+    pub(crate) fn channel(
+        &self,
+        reading: &Reading<'_>,
+        text: &str,
+        place: &Range<usize>,
+    ) -> Option<ChannelName> {
+        let found = ChannelName::new(text).ok().filter(|name| self.channels.contains_key(name));
+        if found.is_none() {
+            let mut fault = reading.error(
+                codes::UNKNOWN_NAME,
+                place,
+                format!("no [notify.{}] in this file", shown(text)),
+            );
+            match nearest(text, self.channels.keys().map(ChannelName::as_str)) {
+                Some(meant) => fault.help(format!("did you mean \"{meant}\"?")),
+                None if self.channels.is_empty() => {
+                    fault.help("the file has no [notify] table at all; add one".into());
+                }
+                None => {
+                    let known: Vec<&str> = self.channels.keys().map(ChannelName::as_str).take(10).collect();
+                    fault.help(format!("the file has {}", known.join(", ")));
+                }
+            }
+        }
+        found
+    }
+
+    /// The one that a table depends on, if it names any.
+    pub(crate) fn parent(&self, section: &Section<'_>) -> Option<ExpectationId> {
+        let items = section.items("depends_on");
+        if let [_, (_, second), ..] = items.as_slice() {
+            section.reading().not_yet(second, "more than one `depends_on`");
+        }
+        let (text, place) = items.first()?;
+        let table = text.split_once('.').map_or("", |(table, _)| table);
+        if NOT_YET.contains(&table) {
+            section.reading().not_yet(place, &format!("[{table}]"));
+            return None;
+        }
+        let found = ExpectationId::new(text).ok().filter(|id| self.expectations.contains_key(id));
+        if found.is_none() {
+            let mut fault = section.reading().error(
+                codes::UNKNOWN_NAME,
+                place,
+                format!("no job or check is called `{}`", shown(text)),
+            );
+            // Nearness is judged by the name alone: "job.c" is no slip of "job.a".
+            let name = text.split_once('.').map_or(text.as_str(), |(_, name)| name);
+            let known = || self.expectations.keys();
+            let same = known().find(|id| id.name() == name);
+            let near = || nearest(name, known().map(ExpectationId::name));
+            match same.or_else(|| near().and_then(|near| known().find(|id| id.name() == near))) {
+                Some(meant) => fault.help(format!("did you mean \"{meant}\"?")),
+                None => fault.help("write table and name, such as \"check.uplink\"".into()),
+            }
+        }
+        found
+    }
+}
+
+/// Finds the names that lead back to themselves; each circle is given once, beginning with its first name.
+pub(crate) fn circles<K: Ord + Clone>(next: &BTreeMap<K, K>) -> Vec<Vec<K>> {
+    let mut done = std::collections::BTreeSet::new();
+    let mut found = Vec::new();
+    for first in next.keys() {
+        let mut path: Vec<K> = Vec::new();
+        let mut at = Some(first);
+        while let Some(name) = at {
+            if let Some(start) = path.iter().position(|seen| seen == name) {
+                found.push(path[start..].to_vec());
+                break;
+            }
+            // Seen on an earlier walk: whatever circle it leads to is found already.
+            if !done.insert(name.clone()) {
+                break;
+            }
+            path.push(name.clone());
+            at = next.get(name);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_circle_is_found_once() {
+        let next: BTreeMap<&str, &str> =
+            [("a", "b"), ("b", "c"), ("c", "b"), ("d", "d"), ("e", "f"), ("g", "a")].into();
+        assert_eq!(circles(&next), [vec!["b", "c"], vec!["d"]]);
+    }
+
+    #[test]
+    fn a_long_chain_is_no_circle() {
+        let next: BTreeMap<u32, u32> = (0..5000).map(|n| (n, n + 1)).collect();
+        assert!(circles(&next).is_empty());
+    }
+}

@@ -1,0 +1,117 @@
+//! Sample kinds, so that the tests of the reader depend on no real channel.
+
+use muster_config::field::{Field, Shape};
+use muster_config::kind::{Catalogue, Kind};
+use muster_config::secret::{MaybeSecret, SecretRef};
+use muster_config::section::Section;
+
+/// What the sample kinds make of their tables.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Sample {
+    Letter { to: Vec<String>, host: String, port: i64, password: Option<SecretRef> },
+    Hook { url: MaybeSecret, headers: Vec<(String, MaybeSecret)> },
+}
+
+pub(crate) const CATALOGUE: Catalogue<Sample> = Catalogue { channels: KINDS };
+
+pub(crate) const KINDS: &[Kind<Sample>] = &[
+    Kind {
+        name: "letter",
+        sentence: "Sends a letter.",
+        example: "[notify.ops]\nkind = \"letter\"\nto = [\"Ops <ops@example.com>\"]\nfallback = \"ops2\"\n\
+                  smtp = { host = \"smtp.example.com\", password = { env = \"SMTP_PASSWORD\" } }\n",
+        fields: LETTER,
+        read: letter,
+    },
+    Kind {
+        name: "hook",
+        sentence: "Calls an address.",
+        example: "[notify.chat]\nkind = \"hook\"\nurl = { env = \"HOOK\" }\nheaders = { x-team = \"ops\", authorization = { file = \"/etc/hook\" } }\n",
+        fields: HOOK,
+        read: hook,
+    },
+];
+
+const LETTER: &[Field] = &[
+    Field::new("to", Shape::List(&Shape::Mailbox, 1), "Whom.", "[\"ops@example.com\"]").required(),
+    Field::new("smtp", Shape::Table(SMTP), "By which server.", "{ host = \"smtp.example.com\" }").required(),
+];
+
+const SMTP: &[Field] = &[
+    Field::new("host", Shape::Text, "Its name.", "\"smtp.example.com\"").required(),
+    Field::new("port", Shape::Whole(1, 65_535), "Its port.", "587").default("587"),
+    Field::new("tls", Shape::Choice(&["starttls", "tls", "none"]), "How it is secured.", "\"tls\"")
+        .default("\"starttls\""),
+    Field::new("password", Shape::Secret, "Its password.", "{ env = \"SMTP_PASSWORD\" }"),
+];
+
+const HOOK: &[Field] = &[
+    Field::new("url", Shape::OrSecret(&Shape::Url), "The address.", "\"https://example.com/hook\"")
+        .required(),
+    Field::new(
+        "headers",
+        Shape::Map(&Shape::OrSecret(&Shape::Text)),
+        "More headers.",
+        "{ x-team = \"ops\" }",
+    ),
+    Field::new("verify", Shape::Flag, "Looks at the certificate.", "true").default("true"),
+];
+
+fn letter(section: &Section<'_>) -> Option<Sample> {
+    let smtp = section.table("smtp")?;
+    if smtp.choice("tls") == Some("none") && smtp.has("password") {
+        smtp.contradiction("tls", "a password would go over the wire in the open", "use tls = \"starttls\"");
+    }
+    Some(Sample::Letter {
+        to: section.texts("to"),
+        host: smtp.text("host")?,
+        port: smtp.whole("port")?,
+        password: smtp.secret("password"),
+    })
+}
+
+fn hook(section: &Section<'_>) -> Option<Sample> {
+    section.flag("verify")?;
+    Some(Sample::Hook { url: section.maybe_secret("url")?, headers: section.map("headers") })
+}
+
+/// Stand-ins for the real kinds, as far as the file of later releases uses them.
+pub(crate) const FUTURE: Catalogue<()> = Catalogue { channels: FUTURE_KINDS };
+
+const FUTURE_KINDS: &[Kind<()>] = &[
+    Kind { name: "email", sentence: "Mail.", example: "", fields: EMAIL, read: |_| Some(()) },
+    Kind {
+        name: "ntfy",
+        sentence: "Push.",
+        example: "",
+        fields: &[
+            Field::new("url", Shape::OrSecret(&Shape::Url), "The address.", "\"https://ntfy.sh/x\""),
+            Field::new("priority", Shape::Text, "How urgent.", "\"urgent\""),
+        ],
+        read: |_| Some(()),
+    },
+    Kind {
+        name: "slack",
+        sentence: "Chat.",
+        example: "",
+        fields: &[Field::new("url", Shape::OrSecret(&Shape::Url), "The address.", "\"https://example.com\"")],
+        read: |_| Some(()),
+    },
+];
+
+const EMAIL: &[Field] = &[
+    Field::new("to", Shape::List(&Shape::Mailbox, 1), "Whom.", "[\"ops@example.com\"]"),
+    Field::new("from", Shape::Mailbox, "From whom.", "\"muster@example.com\""),
+    Field::new(
+        "smtp",
+        Shape::Table(&[
+            Field::new("host", Shape::Text, "Its name.", "\"smtp.example.com\""),
+            Field::new("port", Shape::Whole(1, 65_535), "Its port.", "587"),
+            Field::new("tls", Shape::Choice(&["starttls", "tls", "none"]), "How it is secured.", "\"tls\""),
+            Field::new("user", Shape::Text, "Its user.", "\"ops\""),
+            Field::new("password", Shape::Secret, "Its password.", "{ env = \"SMTP_PASSWORD\" }"),
+        ]),
+        "By which server.",
+        "{ host = \"smtp.example.com\" }",
+    ),
+];

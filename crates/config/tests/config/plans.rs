@@ -1,0 +1,108 @@
+//! What good files say.
+
+use std::path::PathBuf;
+
+use muster_config::compile::compile;
+use muster_config::plan::{Overlap, Plan};
+use muster_config::secret::{MaybeSecret, SecretRef};
+use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
+use muster_core::time::Span;
+
+use crate::catalogue::{CATALOGUE, Sample};
+use crate::{fixture, source, toml_files};
+
+fn plan(text: &str) -> Plan<Sample> {
+    let (plan, faults) = compile(&source(text), &CATALOGUE);
+    plan.unwrap_or_else(|| panic!("{faults}"))
+}
+
+fn expectation<'p>(plan: &'p Plan<Sample>, id: &str) -> &'p Expectation {
+    plan.expectations.iter().find(|one| one.id.as_str() == id).expect("on the roll")
+}
+
+#[test]
+fn good_files_have_no_fault_at_all() {
+    for path in toml_files("good") {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let (plan, faults) = compile(&source(&text), &CATALOGUE);
+        assert!(plan.is_some() && faults.is_empty(), "{}\n{faults}", path.display());
+    }
+}
+
+#[test]
+fn an_empty_file_is_a_whole_plan() {
+    let plan = plan("");
+    assert_eq!(plan.muster.name, "ams1");
+    assert_eq!(plan.muster.zone, "UTC");
+    assert_eq!(plan.muster.listen.to_string(), "127.0.0.1:7077");
+    assert_eq!((plan.muster.keep.runs, plan.muster.keep.logs), (Span::days(90), 1 << 30));
+    assert!(plan.expectations.is_empty() && plan.jobs.is_empty() && plan.channels.is_empty());
+}
+
+#[test]
+fn the_full_file_arrives_in_every_room() {
+    let text = std::fs::read_to_string(fixture("good/full.toml")).expect("readable");
+    let plan = plan(&text);
+    assert_eq!((plan.muster.name.as_str(), plan.muster.zone.as_str()), ("acme", "Europe/Berlin"));
+    assert_eq!(plan.muster.password, Some(SecretRef::Env("MUSTER_PASSWORD".into())));
+    assert_eq!(
+        plan.muster.tls.as_ref().map(|tls| tls.key.clone()),
+        Some(PathBuf::from("/etc/muster/tls.key"))
+    );
+    assert_eq!(
+        plan.muster.beat.as_ref().map(|beat| beat.url.clone()),
+        Some(MaybeSecret::Secret(SecretRef::Env("OUTSIDE_HEARTBEAT_URL".into())))
+    );
+
+    let names: Vec<(&str, &str)> =
+        plan.channels.iter().map(|channel| (channel.name.as_str(), channel.kind)).collect();
+    assert_eq!(names, [("ops", "letter"), ("phone", "hook"), ("chat", "hook")]);
+    assert_eq!(plan.channels[0].fallback.as_ref().map(|name| name.as_str()), Some("phone"));
+    assert!(matches!(
+        &plan.channels[0].part,
+        Sample::Letter { port: 587, password: Some(SecretRef::Command(words)), .. } if words[0] == "pass"
+    ));
+
+    let ids: Vec<&str> = plan.expectations.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        ["check.uplink", "job.nightly-export", "job.sync", "job.by-hand", "check.nas-sync", "check.weekly"],
+        "the order of the file"
+    );
+    let export = expectation(&plan, "job.nightly-export");
+    assert!(
+        matches!(&export.rhythm, Rhythm::Cron(schedule) if schedule.text() == "0 2 * * *" && schedule.zone() == "Europe/Berlin")
+    );
+    assert_eq!(
+        (export.after, export.recover, export.skip_alert),
+        (1, 1, 3),
+        "a job pages on the first failure"
+    );
+    assert_eq!((export.severity.failed, export.severity.skipped), (Level::Page, Level::Warn));
+    assert_eq!(export.parent.as_ref().map(|id| id.as_str()), Some("check.uplink"));
+    assert_eq!(export.notify.len(), 1, "from [defaults]");
+    assert_eq!(export.hearing, Hearing::Spooled);
+    let sync = expectation(&plan, "job.sync");
+    assert_eq!(sync.rhythm, Rhythm::Every(Span::minutes(15)));
+    assert_eq!((sync.after, sync.start_within), (2, Span::minutes(5)));
+    assert_eq!(sync.notify.len(), 2);
+    let by_hand = expectation(&plan, "job.by-hand");
+    assert_eq!((&by_hand.rhythm, by_hand.success_every), (&Rhythm::OnReport, Some(Span::days(8))));
+    assert!(by_hand.notify.is_empty(), "an empty list is a decision");
+    let nas = expectation(&plan, "check.nas-sync");
+    assert_eq!((nas.after, nas.recover), (1, 2), "silence does not repeat itself");
+    assert_eq!((nas.start_within, nas.hearing), (Span::minutes(10), Hearing::Direct));
+    assert_eq!(expectation(&plan, "check.weekly").start_within, Span::minutes(5), "the default grace");
+
+    let job = &plan.jobs[0];
+    assert_eq!(job.command, ["/opt/data_export/code/run.sh", "--all"]);
+    assert_eq!((job.timeout.soft, job.timeout.grace), (Some(Span::minutes(45)), Span::seconds(10)));
+    assert_eq!(job.lock, Some(PathBuf::from("/opt/data_export/locks/export.lock")));
+    assert_eq!(plan.jobs[1].overlap, Overlap::Wait { at_most: Span::minutes(2) });
+}
+
+#[test]
+fn the_text_of_a_plan_shows_no_open_secret() {
+    let plan = plan("[notify.x]\nkind = \"hook\"\nurl = \"https://hooks.example.com/hunter2\"\n");
+    assert!(!format!("{plan:?}").contains("hunter2"));
+}
