@@ -1,6 +1,6 @@
 //! The seam: what every engine must do, and the words for what goes in, comes out and goes wrong.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
@@ -16,7 +16,7 @@ use crate::keep::{Keep, Pruned};
 /// Everything of one step of the roll call. It is written in one transaction, or not at all.
 ///
 /// Writing the same commit twice is harmless: signals are known by id, slots by expectation and due time, outbox
-/// entries by key, rows by expectation.
+/// entries by key, rows by expectation, notes by name.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Commit {
     /// What was heard. An id that is already known is ignored, and changes no run.
@@ -33,6 +33,8 @@ pub struct Commit {
     pub outbox: Vec<Entry>,
     /// Keys of entries that the outbox needs no more: they stay in the history, and are not loaded again.
     pub forgotten: Vec<String>,
+    /// Small texts that the agent keeps under a name; a later one replaces an earlier one.
+    pub notes: Vec<(String, String)>,
     /// How far time had come.
     pub watermark: Option<Watermark>,
 }
@@ -63,6 +65,8 @@ pub struct Loaded {
     /// Outbox entries that were not forgotten, oldest first: those that wait, and those that say who was told of what
     /// and must hear its end.
     pub outbox: Vec<Entry>,
+    /// The notes by name.
+    pub notes: BTreeMap<String, String>,
     /// The last watermark.
     pub watermark: Option<Watermark>,
     /// What was there and could not be read, a sentence each. Never dropped in silence.

@@ -11,6 +11,7 @@
 //! | [`keep`] | how much is kept, and what pruning did |
 //! | [`memory`] | [`memory::Memory`]: bounded, lost at the end of the process |
 //! | [`sqlite`] | [`sqlite::Sqlite`]: one file, WAL, one writer thread with group commit |
+//! | [`switch`] | [`switch::Switch`]: the engine of the moment, exchangeable |
 
 pub mod contract;
 pub mod credential;
@@ -18,3 +19,4 @@ pub mod history;
 pub mod keep;
 pub mod memory;
 pub mod sqlite;
+pub mod switch;

@@ -36,6 +36,7 @@ struct Held {
     outbox: BTreeMap<String, (i64, Entry)>,
     forgotten: BTreeSet<String>,
     credentials: BTreeMap<String, Credential>,
+    notes: BTreeMap<String, String>,
     watermark: Option<Watermark>,
     dropped: u64,
 }
@@ -57,6 +58,7 @@ impl Memory {
             slots: held.slots.values().cloned().collect(),
             outbox: held.outbox.values().map(|(_, entry)| entry.clone()).collect(),
             forgotten: held.forgotten.iter().cloned().collect(),
+            notes: held.notes.clone().into_iter().collect(),
             watermark: held.watermark.clone(),
         };
         (commit, held.dropped)
@@ -164,7 +166,8 @@ fn matches_about(about: Option<&ExpectationId>, own: &ExpectationId) -> bool {
 
 impl Store for Memory {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let Commit { signals, rows, removed, transitions, slots, outbox, forgotten, watermark } = commit;
+        let Commit { signals, rows, removed, transitions, slots, outbox, forgotten, notes, watermark } =
+            commit;
         let mut held = self.lock();
         for signal in signals {
             held.hear(signal);
@@ -192,6 +195,7 @@ impl Store for Memory {
             held.outbox.insert(key, (seq, entry));
         }
         held.forgotten.extend(forgotten);
+        held.notes.extend(notes);
         if watermark.is_some() {
             held.watermark = watermark;
         }
@@ -211,6 +215,7 @@ impl Store for Memory {
         Ok(Loaded {
             rows: held.rows.iter().map(|(about, state)| (about.clone(), state.clone())).collect(),
             outbox: live.into_iter().map(|(_, entry)| entry).collect(),
+            notes: held.notes.clone(),
             watermark: held.watermark.clone(),
             unreadable: Vec::new(),
         })

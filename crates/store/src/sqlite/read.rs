@@ -120,6 +120,9 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, StoreError> {
             Err(error) => loaded.unreadable.push(format!("page {key}: {error}")),
         }
     }
+    for (key, text) in all(connection, "SELECT key, value FROM meta WHERE key LIKE 'note.%'", [], pair)? {
+        loaded.notes.insert(key.trim_start_matches("note.").to_owned(), text);
+    }
     let watermark = "SELECT key, value FROM meta WHERE key = 'watermark'";
     if let Some((_, text)) = one(connection, watermark, [], pair)? {
         match parse(&text) {

@@ -55,14 +55,22 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     for key in &commit.forgotten {
         run(connection, "UPDATE outbox SET live = 0 WHERE key = ?1", params![key])?;
     }
+    for (name, text) in &commit.notes {
+        put_meta(connection, &format!("note.{name}"), text)?;
+    }
     if let Some(watermark) = &commit.watermark {
-        run(
-            connection,
-            "INSERT INTO meta (key, value) VALUES ('watermark', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
-            params![json(watermark)?],
-        )?;
+        put_meta(connection, "watermark", &json(watermark)?)?;
     }
     Ok(())
+}
+
+fn put_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
+    run(
+        connection,
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+        params![key, value],
+    )
+    .map(drop)
 }
 
 fn put_signal(connection: &Connection, signal: &Signal) -> Result<(), StoreError> {

@@ -59,6 +59,7 @@ fn what_is_committed_is_loaded(store: &dyn Store) {
             rows: vec![(id("job.x"), "{\"a\":1}".into()), (id("job.y"), "{}".into())],
             transitions: vec![transition("job.x", 1)],
             outbox: vec![waiting("i", 1, 2), waiting("i", 0, 1)],
+            notes: vec![("a".into(), "1".into()), ("b".into(), "2".into())],
             watermark: Some(watermark.clone()),
             ..Commit::default()
         })
@@ -67,6 +68,7 @@ fn what_is_committed_is_loaded(store: &dyn Store) {
         .commit(Commit {
             rows: vec![(id("job.x"), "{\"a\":2}".into())],
             removed: vec![id("job.y")],
+            notes: vec![("a".into(), "3".into())],
             ..Commit::default()
         })
         .unwrap();
@@ -74,6 +76,10 @@ fn what_is_committed_is_loaded(store: &dyn Store) {
     assert_eq!(loaded.rows, [(id("job.x"), "{\"a\":2}".to_owned())]);
     assert_eq!(loaded.outbox, [waiting("i", 0, 1), waiting("i", 1, 2)], "oldest first");
     assert_eq!(loaded.watermark, Some(watermark));
+    assert_eq!(
+        loaded.notes,
+        [("a", "3"), ("b", "2")].map(|(name, text)| (name.to_owned(), text.to_owned())).into()
+    );
     assert_eq!(store.transitions(None, None, 9).unwrap().items, [transition("job.x", 1)]);
     assert!(store.transitions(Some(&id("job.y")), None, 9).unwrap().items.is_empty());
     let asked = [SignalId::new("s1").unwrap(), SignalId::new("s2").unwrap()];

@@ -1,0 +1,108 @@
+//! The engine in use, exchangeable while others hold on to it: when a damaged file was replaced, the web reads the new
+//! one without being told.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use muster_core::effect::{SlotClosed, Transition};
+use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::outbox::Entry;
+use muster_core::signal::Signal;
+use muster_core::time::Timestamp;
+
+use crate::contract::{Commit, Health, Loaded, Store, StoreError};
+use crate::credential::Credential;
+use crate::history::{Cursor, Listed, Run};
+use crate::keep::{Keep, Pruned};
+
+/// Passes everything on to the engine of the moment.
+pub struct Switch(RwLock<Arc<dyn Store>>);
+
+impl Switch {
+    /// Begins with this engine.
+    pub fn new(engine: Arc<dyn Store>) -> Self {
+        Self(RwLock::new(engine))
+    }
+
+    /// From now on this engine is used. Calls that are under way end on the old one.
+    pub fn put(&self, engine: Arc<dyn Store>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// The engine of the moment.
+    pub fn engine(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Store for Switch {
+    fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.engine().commit(commit)
+    }
+    fn load(&self) -> Result<Loaded, StoreError> {
+        self.engine().load()
+    }
+    fn known(&self, ids: &[SignalId]) -> Result<HashSet<SignalId>, StoreError> {
+        self.engine().known(ids)
+    }
+    fn transitions(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Transition>, StoreError> {
+        self.engine().transitions(about, before, limit)
+    }
+    fn runs(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Run>, StoreError> {
+        self.engine().runs(about, before, limit)
+    }
+    fn run(&self, about: &ExpectationId, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.engine().run(about, id)
+    }
+    fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        self.engine().open_runs()
+    }
+    fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+        self.engine().slots(about, since)
+    }
+    fn signals(
+        &self,
+        about: Option<&ExpectationId>,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed<Signal>, StoreError> {
+        self.engine().signals(about, before, limit)
+    }
+    fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {
+        self.engine().deliveries(before, limit)
+    }
+    fn put_credential(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.engine().put_credential(credential)
+    }
+    fn credential(&self, digest: &str) -> Result<Option<Credential>, StoreError> {
+        self.engine().credential(digest)
+    }
+    fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
+        self.engine().credentials()
+    }
+    fn spend_credential(&self, digest: &str, now: Timestamp) -> Result<Option<Credential>, StoreError> {
+        self.engine().spend_credential(digest, now)
+    }
+    fn drop_credential(&self, digest: &str) -> Result<bool, StoreError> {
+        self.engine().drop_credential(digest)
+    }
+    fn prune(&self, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
+        self.engine().prune(keep, now)
+    }
+    fn size(&self) -> Result<u64, StoreError> {
+        self.engine().size()
+    }
+    fn health(&self) -> Health {
+        self.engine().health()
+    }
+}
