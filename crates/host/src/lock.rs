@@ -15,6 +15,7 @@ use muster_core::signal::ProcessMark;
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
+use crate::process::is_alive;
 use crate::state::private_dir;
 
 /// Longest text of a holder that is read, in bytes.
@@ -41,6 +42,11 @@ impl Holder {
     pub fn new(run: RunId, process: ProcessMark) -> Self {
         Self { muster: 1, run, process, job: None }
     }
+
+    /// A holder that ends in order clears its name, so a name in a free lock was left by one that was killed.
+    fn is_orphaned(&self) -> bool {
+        self.job.as_ref().is_some_and(is_alive)
+    }
 }
 
 /// A lock that is held. Dropping it frees it.
@@ -48,8 +54,6 @@ impl Holder {
 pub struct Lock {
     file: File,
     path: PathBuf,
-    /// Who stood in the file when it was taken: a holder that ended without clearing it was killed.
-    previous: Option<Holder>,
     writable: bool,
 }
 
@@ -58,8 +62,10 @@ pub struct Lock {
 pub enum Attempt {
     /// It is ours.
     Locked(Lock),
-    /// Somebody has it; who, if the file says so.
+    /// Somebody has it; who, if the file says so and that process is alive.
     Held(Option<Holder>),
+    /// It is free because its holder was killed, and the job that the holder had started is still running.
+    Orphaned(Holder),
 }
 
 /// Tries once, without waiting.
@@ -72,13 +78,17 @@ pub fn try_lock(path: &Path) -> io::Result<Attempt> {
         let (file, writable) = open(path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Attempt::Held(holder_in(&file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Ok(Attempt::Held(holder_in(&file).filter(|holder| is_alive(&holder.process))));
+            }
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         }
         if leads_to(path, &file)? {
-            let previous = holder_in(&file);
-            return Ok(Attempt::Locked(Lock { file, path: path.to_owned(), previous, writable }));
+            return Ok(match holder_in(&file).filter(Holder::is_orphaned) {
+                Some(previous) => Attempt::Orphaned(previous),
+                None => Attempt::Locked(Lock { file, path: path.to_owned(), writable }),
+            });
         }
     }
     Err(io::Error::other("the lock file is removed again and again by somebody else"))
@@ -106,11 +116,6 @@ impl Lock {
     /// Where the lock is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The holder before, if it ended without clearing its name: it was killed, and its job may still be there.
-    pub fn previous(&self) -> Option<&Holder> {
-        self.previous.as_ref()
     }
 
     /// Writes who holds it, for people and for those who wait.
@@ -198,7 +203,7 @@ mod tests {
     fn locked(path: &Path) -> Lock {
         match try_lock(path).expect("tried") {
             Attempt::Locked(lock) => lock,
-            Attempt::Held(by) => panic!("held by {by:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -210,17 +215,24 @@ mod tests {
         lock.sign(&holder()).expect("signed");
         assert!(matches!(try_lock(&path).expect("tried"), Attempt::Held(Some(by)) if by == holder()));
         lock.release();
-        assert!(locked(&path).previous().is_none());
+        locked(&path).release();
+        assert_eq!(fs::read(&path).expect("there"), b"");
     }
 
     #[test]
-    fn a_holder_that_was_killed_leaves_its_name() {
+    fn the_job_of_a_killed_holder_still_counts() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.lock");
+        let mut job = Command::new("sleep").arg("60").spawn().expect("started");
+        let mut signed = holder();
+        signed.job = Some(crate::process::mark(job.id()).expect("marked"));
         let lock = locked(&path);
-        lock.sign(&holder()).expect("signed");
+        lock.sign(&signed).expect("signed");
         drop(lock);
-        assert_eq!(locked(&path).previous(), Some(&holder()));
+        assert!(matches!(try_lock(&path).expect("tried"), Attempt::Orphaned(by) if by == signed));
+        job.kill().expect("killed");
+        job.wait().expect("waited");
+        locked(&path).release();
     }
 
     #[test]

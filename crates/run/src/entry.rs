@@ -1,0 +1,349 @@
+//! `muster run`: the story of one run, from the arguments to the exit code.
+//!
+//! Every step that is muster's own business may fail without harm to the job: the failure becomes a note, and the job
+//! runs. The job's exit code is never altered by what happens to its record.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::time::Instant;
+
+use muster_core::ids::ExpectationId;
+use muster_core::signal::{Ending, Outcome, ProcessMark, Report};
+use muster_core::time::{Now, Span, Timestamp};
+use muster_host::lock::{Holder, Lock};
+use muster_host::{clock, ids, process};
+
+use crate::arguments::{self, HELP, Parsed, Request};
+use crate::capture::{Sink, Stream};
+use crate::exit_code;
+use crate::ladder::Ladder;
+use crate::log::write::LogWriter;
+use crate::log::{Source, keep};
+use crate::memory::Baseline;
+use crate::mirror::Mirror;
+use crate::outcome::{self, Evidence};
+use crate::overlap::{Door, Entrance};
+use crate::report::Reporter;
+use crate::rescue::Rescue;
+use crate::settings::{self, Settings};
+use crate::signals::Signals;
+use crate::spawn::{self, NotStarted, Started};
+use crate::terminal::Lent;
+use crate::tree::{self, Tree};
+use crate::watch::Watch;
+
+/// Runs a job as the arguments after `run` say, and returns the exit code (see [`exit_code`](crate::exit_code)). Help
+/// goes to `out`, complaints go to `err`; the job's own output goes to file descriptors 1 and 2.
+///
+/// To be called on the main thread, before any other is started.
+pub fn main(arguments: impl Iterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    match arguments::parse(arguments) {
+        Parsed::Help => {
+            drop(out.write_all(HELP.as_bytes()));
+            0
+        }
+        Parsed::Wrong { name, why } => {
+            say(err, &name, &format!("{why}; see `muster run --help`"));
+            if !name.is_empty() {
+                let run = Run::new(Request { name, ..Request::default() }, err);
+                run.refuse(NotStartedBecause::Arguments(why), err);
+            }
+            exit_code::NOT_BEGUN
+        }
+        Parsed::Run(request) => {
+            let rescue = Rescue::new(request.command.clone());
+            rescue.guard(|rescue| Run::new(request, err).take_place(rescue, err))
+        }
+    }
+}
+
+/// One line for people on standard error. A closed standard error is no reason to stop.
+fn say(err: &mut dyn Write, name: &str, what: &str) {
+    let colon = if name.is_empty() { "" } else { ": " };
+    drop(writeln!(err, "muster run{colon}{name}: {what}"));
+}
+
+enum NotStartedBecause {
+    Arguments(String),
+    NoCommand,
+}
+
+/// One run.
+struct Run {
+    name: String,
+    settings: Settings,
+    reporter: Reporter,
+    began: Now,
+    mark: Option<ProcessMark>,
+    /// Signals that were ignored when we were started.
+    ignored: u64,
+    notes: Vec<String>,
+}
+
+impl Run {
+    fn new(mut request: Request, err: &mut dyn Write) -> Self {
+        let began = clock::now();
+        let (about, fault) = expectation(&request.name);
+        request.complaints.extend(fault);
+        request.name = about.name().to_owned();
+        let name = request.name.clone();
+        let mut settings = settings::settle(request);
+        for complaint in &settings.complaints {
+            say(err, &name, complaint);
+        }
+        let notes = std::mem::take(&mut settings.complaints);
+        let reporter = Reporter::new(&settings.layout, about, ids::run_id(began.wall));
+        let own = process::stat(std::process::id()).ok();
+        let mark = own.as_ref().and_then(|stat| {
+            Some(ProcessMark { pid: stat.pid, started: stat.started, boot: clock::boot_id().ok()? })
+        });
+        Self { name, settings, reporter, began, mark, ignored: own.map_or(0, |stat| stat.ignored), notes }
+    }
+
+    /// The whole of it.
+    fn take_place(mut self, rescue: &Rescue, err: &mut dyn Write) -> u8 {
+        if self.settings.command.is_empty() {
+            return self.refuse(NotStartedBecause::NoCommand, err);
+        }
+        rescue.know(&self.settings.command);
+        let mut signals = match Signals::listen(self.ignored) {
+            Ok(signals) => Some(signals),
+            Err(error) => {
+                self.note(err, format!("signals cannot be passed on ({error})"));
+                None
+            }
+        };
+        let lock = match self.enter(signals.as_mut(), err) {
+            Ok(lock) => lock,
+            Err(code) => return code,
+        };
+        let strangers = tree::prepare();
+        let start = Report::Start { process: self.mark.clone() };
+        if let Some(note) = self.reporter.send(self.began.wall, start) {
+            self.note(err, note);
+        }
+        let log = LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()));
+        let started = match spawn::start(&self.settings.command, self.stdin()) {
+            Ok(started) => started,
+            Err(NotStarted::NoRoom(error)) => {
+                // Without a child there is nothing to watch, but the job can still be done in our place.
+                say(
+                    err,
+                    &self.name,
+                    &format!("no room for another process ({error}); the job runs unwatched"),
+                );
+                return rescue.become_it(err);
+            }
+            Err(NotStarted::Exec(error)) => return self.not_executed(&error, log, lock, err),
+        };
+        rescue.watches(started.pid);
+        self.stay_beside(started, strangers, signals, lock, log, err)
+    }
+
+    /// Watches the job, and tells how it went.
+    fn stay_beside(
+        mut self,
+        started: Started,
+        strangers: Vec<u32>,
+        signals: Option<Signals>,
+        lock: Option<Lock>,
+        mut log: LogWriter,
+        err: &mut dyn Write,
+    ) -> u8 {
+        let began = Instant::now();
+        let memory = Baseline::read();
+        self.sign(lock.as_ref(), started.pid.as_raw_pid().unsigned_abs());
+        for note in &self.notes {
+            log.line(self.began.wall, Source::Run, true, note.as_bytes());
+        }
+        let terminal = if self.stdin() { Lent::to(started.pid) } else { None };
+        let Settings { soft, hard, grace, leak_grace, quiet, .. } = self.settings;
+        let mut slow = None;
+        let reporter = &self.reporter;
+        let seen = Watch {
+            tree: Tree::new(started.pid, strangers),
+            streams: [
+                Stream::new(started.out, Source::Out, Mirror::stdout(quiet)),
+                Stream::new(started.err, Source::Err, Mirror::stderr(quiet)),
+            ],
+            sink: Sink::new(log),
+            signals,
+            ladder: Ladder::new(soft.map(Span::to_std), hard.map(Span::to_std), grace.to_std()),
+            terminal,
+            leak_grace: leak_grace.to_std(),
+            began,
+            slow: &mut |at: Timestamp| {
+                let text = format!("still running after its soft limit of {}", soft.unwrap_or_default());
+                slow = Some(text.clone());
+                drop(reporter.send(at, Report::Log { text }));
+            },
+        }
+        .until_the_end();
+        if let Some(lock) = lock {
+            lock.release();
+        }
+        let evidence = Evidence { began: self.began, hard, memory: memory.as_ref(), soft: slow };
+        let told = outcome::judge(seen, std::mem::take(&mut self.notes), evidence);
+        if let Some(words) = &told.words {
+            say(err, &self.name, words);
+        }
+        let code = told.code;
+        if let Some(note) = self.reporter.send(clock::now().wall, told.report) {
+            say(err, &self.name, &note);
+        }
+        // A listing costs more than a run of `true`, and a few logs more or less are no harm.
+        if self.reporter.run().as_str().ends_with('0') {
+            keep::tidy(&self.settings.layout.run_log(&self.name, self.reporter.run()));
+        }
+        code
+    }
+
+    /// Takes the lock, or tells that it was not to be had: the exit code then.
+    fn enter(&mut self, signals: Option<&mut Signals>, err: &mut dyn Write) -> Result<Option<Lock>, u8> {
+        let Settings { layout, lock, overlap, grace, skip_exit, .. } = &self.settings;
+        let own = layout.lock(&self.name);
+        let door = Door {
+            queue: own.with_extension("queue"),
+            path: lock.clone().unwrap_or(own),
+            policy: *overlap,
+            grace: *grace,
+            signals,
+        };
+        let skip_exit = *skip_exit;
+        match door.enter() {
+            Ok(Entrance::Open(lock)) => {
+                // Waiting is no part of the run.
+                self.began = clock::now();
+                Ok(lock)
+            }
+            Err(error) => {
+                self.note(err, format!("the lock could not be taken ({error}); the job runs without it"));
+                Ok(None)
+            }
+            Ok(Entrance::GaveWay { holder, why }) => {
+                say(err, &self.name, &format!("skipped: {why}"));
+                self.tell(Report::Skip { holder, why }, err);
+                Err(skip_exit)
+            }
+            Ok(Entrance::TimedOut { waited }) => {
+                say(err, &self.name, &format!("not run: the lock did not become free within {waited}"));
+                self.fail(Ending::LockTimeout { waited }, err);
+                Err(exit_code::LOCK_HELD)
+            }
+            Ok(Entrance::Called(signal)) => {
+                let error = format!("ended by signal {} while it waited for the lock", signal.as_raw());
+                say(err, &self.name, &format!("not run: {error}"));
+                self.fail(Ending::NotStarted { error }, err);
+                Err(128_u8.saturating_add(u8::try_from(signal.as_raw()).unwrap_or(0)))
+            }
+        }
+    }
+
+    /// Writes into the lock who holds it and which group the job is.
+    fn sign(&self, lock: Option<&Lock>, job: u32) {
+        if let (Some(lock), Some(mark)) = (lock, &self.mark) {
+            let started = process::stat(job).map(|stat| stat.started);
+            let job = started.ok().map(|started| ProcessMark { pid: job, started, boot: mark.boot.clone() });
+            let holder = Holder { job, ..Holder::new(self.reporter.run().clone(), mark.clone()) };
+            // A lock that cannot be signed is held all the same; others then do not learn by whom.
+            drop(lock.sign(&holder));
+        }
+    }
+
+    /// Nothing was started, and nothing could be.
+    fn refuse(mut self, because: NotStartedBecause, err: &mut dyn Write) -> u8 {
+        let error = match because {
+            NotStartedBecause::Arguments(why) => why,
+            NotStartedBecause::NoCommand => {
+                let name = &self.name;
+                let error =
+                    format!("no command: write `muster run {name} -- COMMAND`, or `command` in [job.{name}]");
+                say(err, name, &error);
+                error
+            }
+        };
+        self.fail(Ending::NotStarted { error }, err);
+        exit_code::NOT_BEGUN
+    }
+
+    fn not_executed(
+        mut self,
+        error: &std::io::Error,
+        mut log: LogWriter,
+        lock: Option<Lock>,
+        err: &mut dyn Write,
+    ) -> u8 {
+        if let Some(lock) = lock {
+            lock.release();
+        }
+        let program = self.settings.command.first().map(|word| word.to_string_lossy().into_owned());
+        let text = format!("{}: {error}", program.unwrap_or_default());
+        say(err, &self.name, &text);
+        log.line(clock::now().wall, Source::Run, true, text.as_bytes());
+        let closed = log.close(clock::now().wall);
+        self.notes.extend(closed.note);
+        self.fail(Ending::NotStarted { error: text }, err);
+        exit_code::of_exec(error)
+    }
+
+    fn fail(&mut self, ending: Ending, err: &mut dyn Write) {
+        let mut outcome = Outcome::bare(ending);
+        outcome.host = outcome::host();
+        outcome.notes = std::mem::take(&mut self.notes);
+        self.tell(Report::Failure(outcome), err);
+    }
+
+    fn tell(&self, report: Report, err: &mut dyn Write) {
+        if let Some(note) = self.reporter.send(clock::now().wall, report) {
+            say(err, &self.name, &note);
+        }
+    }
+
+    fn note(&mut self, err: &mut dyn Write, note: String) {
+        say(err, &self.name, &note);
+        self.notes.push(note);
+    }
+
+    fn stdin(&self) -> bool {
+        self.settings.stdin || rustix::termios::isatty(rustix::stdio::stdin())
+    }
+}
+
+/// The expectation's id. A name that cannot be one must not stop the job: it is reported under the nearest name.
+fn expectation(name: &str) -> (ExpectationId, Option<String>) {
+    let error = match ExpectationId::of("job", name) {
+        Ok(id) => return (id, None),
+        Err(error) => error,
+    };
+    let safe: String =
+        name.chars().take(90).map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let safe = safe.trim_start_matches('-');
+    let safe = if safe.is_empty() { "unnamed" } else { safe };
+    match ExpectationId::of("job", safe) {
+        Ok(id) => {
+            let fault = format!("{name:?} is not a name for a job ({error}); it is reported as {safe:?}");
+            (id, Some(fault))
+        }
+        Err(_) => unreachable!("letters, digits and dashes make a name"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_cannot_be_one_is_reported_under_the_nearest() {
+        assert_eq!(expectation("nightly.export").0.as_str(), "job.nightly.export");
+        for (name, id) in [
+            ("my job!", "job.my-job-"),
+            ("../../etc", "job.etc"),
+            ("\u{e4}", "job.unnamed"),
+            ("", "job.unnamed"),
+        ] {
+            let (found, fault) = expectation(name);
+            assert_eq!(found.as_str(), id);
+            assert!(fault.is_some());
+        }
+    }
+}

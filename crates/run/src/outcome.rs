@@ -1,0 +1,156 @@
+//! From what was seen to what is told: the ending, the evidence, the notes, the exit code.
+
+use muster_core::signal::{Ending, Outcome, Report};
+use muster_core::time::{Now, Span};
+use muster_host::clock;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use rustix::process::{Signal, WaitStatus};
+
+use crate::exit_code;
+use crate::ladder::Cause;
+use crate::log::Source;
+use crate::memory::Baseline;
+use crate::tail;
+use crate::watch::Seen;
+
+/// Notes of one outcome, and the bytes of each: a record has a limit.
+const NOTES: usize = 20;
+const NOTE_BYTES: usize = 400;
+
+/// What is known beside what was seen.
+pub(crate) struct Evidence<'a> {
+    /// When the run began.
+    pub(crate) began: Now,
+    /// Its hard limit.
+    pub(crate) hard: Option<Span>,
+    /// The kills for memory before the run.
+    pub(crate) memory: Option<&'a Baseline>,
+    /// What was noted at the soft limit.
+    pub(crate) soft: Option<String>,
+}
+
+/// What is told.
+pub(crate) struct Told {
+    /// To the agent.
+    pub(crate) report: Report,
+    /// To the caller.
+    pub(crate) code: u8,
+    /// To people on standard error, where the job's own output does not say it.
+    pub(crate) words: Option<String>,
+}
+
+/// Judges a run that took place, and closes its log.
+pub(crate) fn judge(seen: Seen, mut notes: Vec<String>, evidence: Evidence<'_>) -> Told {
+    let ending = ending(&seen, &evidence);
+    let code = exit_code::of_ending(&ending);
+    let asked = seen.cause == Some(Cause::Asked);
+    notes.extend(evidence.soft);
+    if asked {
+        notes.push("muster was asked to end it".to_owned());
+    }
+    if !seen.left.is_empty() {
+        notes.push(format!("left running: {}", seen.left.join(", ")));
+    }
+    notes.extend(seen.notes);
+    let now = clock::now();
+    let duration = now.uptime - evidence.began.uptime;
+    let words = words(&ending, code, &seen.left);
+    let mut sink = seen.sink;
+    for note in &notes {
+        sink.log.line(now.wall, Source::Run, true, note.as_bytes());
+    }
+    let end = format!("{} after {duration}", describe(&ending));
+    sink.log.line(now.wall, Source::Run, true, end.as_bytes());
+    let closed = sink.log.close(now.wall);
+    notes.extend(closed.note);
+    notes.truncate(NOTES);
+    notes.iter_mut().for_each(shorten);
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
+    let outcome = Outcome {
+        duration: Some(duration),
+        cpu: usage.map(|usage| {
+            let millis = (usage.user_time() + usage.system_time()).num_milliseconds();
+            Span::millis(millis.unsigned_abs())
+        }),
+        peak_memory: usage.map(|usage| u64::try_from(usage.max_rss()).unwrap_or(0).saturating_mul(1024)),
+        tail: tail::clean(&sink.tail.parts().concat()),
+        log: closed.path.map(|path| path.to_string_lossy().into_owned()),
+        host: host(),
+        notes,
+        ..Outcome::bare(ending)
+    };
+    let success = matches!(outcome.ending, Ending::Exit { code: 0 });
+    let report = if success { Report::Success(outcome) } else { Report::Failure(outcome) };
+    Told { report, code, words }
+}
+
+/// The name of this host.
+pub(crate) fn host() -> Option<String> {
+    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+fn ending(seen: &Seen, evidence: &Evidence<'_>) -> Ending {
+    if seen.cause == Some(Cause::Limit) {
+        return Ending::TimedOut { limit: evidence.hard.unwrap_or_default() };
+    }
+    let Some(status) = seen.status else {
+        return Ending::Lost { why: "somebody else took the exit status of the command".to_owned() };
+    };
+    let killed = Signal::KILL.as_raw();
+    // A shell reports the death of its child as 128 + 9.
+    let by_kill = status.terminating_signal() == Some(killed) || status.exit_status() == Some(128 + killed);
+    if by_kill
+        && !seen.killed
+        && let Some(memory) = evidence.memory.filter(|memory| memory.has_grown())
+    {
+        return Ending::OutOfMemory { limit: memory.limit() };
+    }
+    of_status(status)
+}
+
+fn of_status(status: WaitStatus) -> Ending {
+    let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ending::Exit { code: byte(code) },
+        // Bit 7 of the status says that a core was dumped, see wait(2).
+        (None, Some(signal)) => Ending::Killed { signal: byte(signal), core: status.as_raw() & 0x80 != 0 },
+        (None, None) => {
+            Ending::Lost { why: format!("the kernel gave an unknown status {:#x}", status.as_raw()) }
+        }
+    }
+}
+
+fn describe(ending: &Ending) -> String {
+    match ending {
+        Ending::Exit { code } => format!("exit code {code}"),
+        Ending::Killed { signal, core } => {
+            format!("killed by signal {signal}{}", if *core { ", core dumped" } else { "" })
+        }
+        Ending::OutOfMemory { limit: Some(limit) } => {
+            format!("killed for memory at a limit of {limit} bytes")
+        }
+        Ending::OutOfMemory { limit: None } => "killed for memory".to_owned(),
+        Ending::TimedOut { limit } => format!("ended at its limit of {limit}"),
+        Ending::NotStarted { error } => format!("not started: {error}"),
+        Ending::LockTimeout { waited } => format!("no lock after {waited}"),
+        Ending::Lost { why } => format!("lost: {why}"),
+        Ending::Reported { words } => words.clone(),
+    }
+}
+
+fn words(ending: &Ending, code: u8, left: &[String]) -> Option<String> {
+    match ending {
+        Ending::Exit { .. } if left.is_empty() => None,
+        Ending::Exit { .. } => Some(format!("left running: {}", left.join(", "))),
+        other => Some(format!("{}; exit code {code}", describe(other))),
+    }
+}
+
+fn shorten(note: &mut String) {
+    if note.len() > NOTE_BYTES {
+        let end = (0..=NOTE_BYTES).rev().find(|&at| note.is_char_boundary(at)).unwrap_or(0);
+        note.truncate(end);
+        note.push('…');
+    }
+}

@@ -1,0 +1,102 @@
+//! All processes of a run: the group, and whatever left it. Orphans come back to us (we are their subreaper), so every
+//! descendant of ours that was not there before belongs to the run.
+
+use muster_host::process;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus};
+
+/// The processes of one run.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    leader: Pid,
+    /// Children that we had before the run: left over from whoever became us.
+    strangers: Vec<u32>,
+    status: Option<WaitStatus>,
+}
+
+/// What became of the children when we looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reaped {
+    /// The leader stopped (it did not end).
+    pub(crate) stopped: bool,
+    /// There are no children any more.
+    pub(crate) empty: bool,
+}
+
+/// Becomes the reaper of orphans and looks for children that are there already. To be called before the run starts.
+pub(crate) fn prepare() -> Vec<u32> {
+    // Where the kernel refuses, processes that leave the group cannot be found; the group still can.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).ok();
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match rustix::process::waitid(WaitId::All, look) {
+        Err(_) => Vec::new(),
+        Ok(_) => process::descendants(std::process::id()),
+    }
+}
+
+impl Tree {
+    /// The tree below `leader`.
+    pub(crate) fn new(leader: Pid, strangers: Vec<u32>) -> Self {
+        Self { leader, strangers, status: None }
+    }
+
+    /// How the leader ended, once it has.
+    pub(crate) fn status(&self) -> Option<WaitStatus> {
+        self.status
+    }
+
+    /// Takes the exit status of every child that has ended.
+    pub(crate) fn reap(&mut self) -> Reaped {
+        let mut reaped = Reaped { stopped: false, empty: false };
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+                Ok(Some((pid, status))) if pid == self.leader => {
+                    if status.stopped() {
+                        reaped.stopped = true;
+                    } else {
+                        self.status = Some(status);
+                    }
+                }
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => return reaped,
+                Err(_) => {
+                    reaped.empty = true;
+                    return reaped;
+                }
+            }
+        }
+    }
+
+    /// The living processes of the run, the leader among them.
+    pub(crate) fn living(&self) -> Vec<u32> {
+        process::descendants(std::process::id())
+            .into_iter()
+            .filter(|pid| !self.strangers.contains(pid))
+            .filter(|&pid| process::stat(pid).is_ok_and(|stat| !stat.is_dead()))
+            .collect()
+    }
+
+    /// Sends a signal to the group.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        // Once the leader is reaped its number may belong to somebody else.
+        if self.status.is_none() {
+            rustix::process::kill_process_group(self.leader, signal).ok();
+        }
+    }
+
+    /// Sends a signal to every process of the run, once each; how many there were.
+    pub(crate) fn signal_all(&self, signal: Signal) -> usize {
+        self.signal_group(signal);
+        let group = self.leader.as_raw_pid().unsigned_abs();
+        let rest: Vec<u32> = self
+            .living()
+            .into_iter()
+            .filter(|&pid| self.status.is_some() || process::stat(pid).is_ok_and(|stat| stat.group != group))
+            .collect();
+        for &pid in &rest {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                rustix::process::kill_process(pid, signal).ok();
+            }
+        }
+        rest.len()
+    }
+}
