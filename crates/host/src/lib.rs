@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`clock`] | what time it is |
 //! | [`ids`] | fresh names of runs and signals |
+//! | [`discover`] | what this host starts by itself, and how it stands |
 //! | [`process`] | who is alive, and whose child it is |
 //! | [`state`] | where muster keeps its files, and where its configuration is |
 //! | [`atomic`] | files that are never half written |
@@ -12,6 +13,7 @@
 
 pub mod atomic;
 pub mod clock;
+pub mod discover;
 pub mod ids;
 pub mod lock;
 pub mod process;

@@ -104,6 +104,11 @@ impl Schedule {
         &self.0.text
     }
 
+    /// The five fields that a short form stands for (`0 0 * * *` for `@daily`), else the expression as written.
+    pub fn five_fields(&self) -> &str {
+        Fields::long_form(&self.0.text).unwrap_or(&self.0.text)
+    }
+
     /// The IANA name of the zone.
     pub fn zone(&self) -> &str {
         &self.0.zone

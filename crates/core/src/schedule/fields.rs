@@ -70,8 +70,8 @@ impl Fields {
         };
         let first_word = &text[first.clone()];
         if first_word.starts_with('@') {
-            return match SHORT.iter().find(|(short, _)| *short == first_word) {
-                Some((_, long)) if words.len() == 1 => Self::parse(long),
+            return match Self::long_form(first_word) {
+                Some(long) if words.len() == 1 => Self::parse(long),
                 Some(_) => fault(
                     format!("words after {first_word}"),
                     first.end..text.trim_end().len(),
@@ -111,6 +111,11 @@ impl Fields {
             );
         }
         Ok(fields)
+    }
+
+    /// What a short form stands for.
+    pub(super) fn long_form(text: &str) -> Option<&'static str> {
+        SHORT.iter().find(|(short, _)| *short == text.trim()).map(|(_, long)| *long)
     }
 
     /// Some month has one of the days. Every date of the calendar falls on every day of the week some year, so the day

@@ -295,7 +295,8 @@ fn the_same_text_and_zone_are_the_same_schedule() {
     assert_eq!(one, schedule("0 2 * * *", "UTC"));
     assert_ne!(one, schedule("0 2 * * *", "Europe/Berlin"));
     assert_eq!(format!("{one:?}"), "Schedule(\"0 2 * * *\", \"UTC\")");
-    assert_eq!((one.text(), one.zone()), ("0 2 * * *", "UTC"));
+    assert_eq!((one.text(), one.zone(), one.five_fields()), ("0 2 * * *", "UTC", "0 2 * * *"));
+    assert_eq!(schedule(" @weekly ", "UTC").five_fields(), "0 0 * * 0");
 }
 
 #[test]
