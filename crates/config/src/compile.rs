@@ -2,7 +2,6 @@
 //!
 //! Tables are read one after the other and all faults are collected; there is a plan only if there is no error.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use muster_core::expectation::Expectation;
@@ -10,15 +9,15 @@ use muster_core::ids::{ChannelName, ExpectationId, NameError};
 
 use crate::codes;
 use crate::fault::Faults;
-use crate::kind::{Catalogue, KIND, Kind};
+use crate::kind::Catalogue;
 use crate::nearest::nearest;
-use crate::plan::{ChannelPlan, JobPlan, Plan};
+use crate::plan::{JobPlan, Plan};
 use crate::section::{Reading, Section};
 use crate::shape::{looks_secret, shown};
 use crate::source::{FILE_LIMIT, Source};
 use crate::tables::defaults::Defaults;
-use crate::tables::names::{Names, circles};
-use crate::tables::{Form, NOT_YET, TABLES, TableRow, check, defaults, job, muster, notify};
+use crate::tables::names::{Names, circle_fault, circles};
+use crate::tables::{Form, NOT_YET, TABLES, TableRow, check, defaults, job, muster, named, notify};
 use crate::tree::{self, Entry, Table, Value};
 
 /// Most jobs and checks in one file.
@@ -72,7 +71,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
         return None;
     }
     let names = names(reading, document, &jobs, &checks);
-    let channels = channels(reading, document, catalogue, &names);
+    let channels = notify::channels(reading, document, catalogue.channels, &names);
     for (text, place) in &defaults.notify {
         // Here as well, for a file in which nothing makes use of the defaults.
         names.channel(reading, text, place);
@@ -183,28 +182,6 @@ fn single<'a>(
     Section::open(reading, table, vec![row.fields], row.name.to_owned(), place)
 }
 
-/// The named tables of a family, such as each `[job.NAME]`.
-fn named<'a>(reading: &Reading<'_>, document: &'a Table, family: &str) -> Vec<(&'a Entry, &'a Table)> {
-    let Some(table) = document.table(family) else { return Vec::new() };
-    let mut found = Vec::new();
-    for entry in &table.entries {
-        match &entry.node.value {
-            Value::Table(inner) => found.push((entry, inner)),
-            other => {
-                let key = shown(&entry.key);
-                reading
-                    .error(
-                        codes::WRONG_TYPE,
-                        &entry.span,
-                        format!("expected a table [{family}.NAME], found {}", other.found()),
-                    )
-                    .help(format!("give it a name: [{family}.NAME], and `{key}` below it"));
-            }
-        }
-    }
-    found
-}
-
 /// Every name that the file defines, whether or not its table is well formed, so that one fault is not reported again
 /// by each table that refers to it.
 fn names(
@@ -236,77 +213,6 @@ fn names(
         }
     }
     names
-}
-
-fn channels<C>(
-    reading: &Reading<'_>,
-    document: &Table,
-    catalogue: &Catalogue<C>,
-    names: &Names,
-) -> Vec<ChannelPlan<C>> {
-    let mut plans = Vec::new();
-    let mut fallbacks = BTreeMap::new();
-    for (entry, table) in named(reading, document, "notify") {
-        let path = format!("notify.{}", entry.key);
-        let Some(kind) = kind_of(reading, entry, table, catalogue.channels, &path) else { continue };
-        let rows = vec![KIND, notify::FIELDS, kind.fields];
-        let section = Section::open(reading, table, rows, path, entry.node.span.clone());
-        let fallback = section
-            .text("fallback")
-            .and_then(|text| names.channel(reading, &text, &section.place("fallback")));
-        let Ok(name) = ChannelName::new(&entry.key) else { continue };
-        if let Some(fallback) = &fallback {
-            fallbacks.insert(name.clone(), fallback.clone());
-        }
-        if let Some(part) = (kind.read)(&section) {
-            plans.push(ChannelPlan { name, kind: kind.name, fallback, part });
-        }
-    }
-    for circle in circles(&fallbacks) {
-        let places: Vec<&Range<usize>> = circle.iter().filter_map(|name| names.channels.get(name)).collect();
-        circle_fault(
-            reading,
-            "the fallbacks",
-            circle.iter().map(ChannelName::as_str).collect(),
-            places.first(),
-        );
-    }
-    plans
-}
-
-/// The kind that a table names; its other keys mean nothing without it.
-fn kind_of<C>(
-    reading: &Reading<'_>,
-    entry: &Entry,
-    table: &Table,
-    kinds: &'static [Kind<C>],
-    path: &str,
-) -> Option<&'static Kind<C>> {
-    let list = || kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let Some(written) = table.get("kind") else {
-        reading
-            .error(codes::MISSING, &entry.node.span, format!("[{}] lacks `kind`", shown(path)))
-            .help(format!("kind is one of {}", list()));
-        return None;
-    };
-    let Value::Text(word) = &written.node.value else {
-        let what = format!("expected a text, found {}", written.node.value.found());
-        reading.error(codes::WRONG_TYPE, &written.node.span, what).help(format!("kind is one of {}", list()));
-        return None;
-    };
-    let found = kinds.iter().find(|kind| kind.name == word);
-    if found.is_none() {
-        let mut fault = reading.error(
-            codes::UNKNOWN_KIND,
-            &written.node.span,
-            format!("no kind is called \"{}\"", shown(word)),
-        );
-        match nearest(word, kinds.iter().map(|kind| kind.name)) {
-            Some(meant) => fault.help(format!("did you mean \"{meant}\"?")),
-            None => fault.help(format!("kind is one of {}", list())),
-        }
-    }
-    found
 }
 
 /// What becomes of the jobs and checks.
@@ -387,16 +293,6 @@ fn refuse_circles(reading: &Reading<'_>, names: &Names, found: &[(Range<usize>, 
         let words = circle.iter().map(ExpectationId::as_str).collect();
         circle_fault(reading, "the dependencies", words, places.first());
     }
-}
-
-fn circle_fault(reading: &Reading<'_>, what: &str, mut words: Vec<&str>, place: Option<&&Range<usize>>) {
-    if let Some(first) = words.first().copied() {
-        words.push(first);
-    }
-    let place = place.map_or(0..0, |place| (*place).clone());
-    reading
-        .error(codes::CYCLE, &place, format!("{what} lead in a circle: {}", words.join(" → ")))
-        .help("take one of them out".into());
 }
 
 fn say_if_nobody_is_told(

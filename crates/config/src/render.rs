@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level as Tone, Renderer, Snippet};
 
 use crate::codes;
-use crate::fault::{Fault, Faults, Level};
+use crate::fault::{Count, Fault, Faults, Level};
 use crate::source::Lines;
 
 /// Longest excerpt, in bytes. A line of a generated file may be endless.
@@ -21,13 +21,10 @@ pub fn render(faults: &Faults, text: &str) -> String {
         page.push_str(&one(fault, faults, text, &lines));
         page.push_str("\n\n");
     }
-    let (errors, warnings) = faults.count();
-    let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    page.push_str(&match (errors, warnings) {
-        (0, _) => many(warnings, "warning"),
-        (_, 0) => many(errors, "error"),
-        (_, _) => format!("{}, {}", many(errors, "error"), many(warnings, "warning")),
-    });
+    page.push_str(&faults.count().to_string());
+    if faults.more() != Count::default() {
+        page.push_str(&format!("; {} of them not shown", faults.more()));
+    }
     page.push('\n');
     page
 }
@@ -70,8 +67,9 @@ fn excerpt(fault: &Fault, faults: &Faults, text: &str, range: &std::ops::Range<u
     if fault.code == codes::SYNTAX {
         return Some(blank_assigned_secrets(lines));
     }
-    let hidden = |at: usize| faults.hidden().iter().any(|span| span.contains(&at));
-    Some(blank(lines, |at| hidden(range.start + at)))
+    let near: Vec<_> =
+        faults.hidden().iter().filter(|span| span.start < range.end && range.start < span.end).collect();
+    Some(blank(lines, |at| near.iter().any(|span| span.contains(&(range.start + at)))))
 }
 
 /// Replaces the bytes of hidden characters by as many `*`, so that places still fit.

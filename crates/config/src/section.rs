@@ -5,7 +5,7 @@
 //! reader goes on with `?` and never reports twice.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use muster_core::time::Span;
 
 use crate::codes::{self, Code};
-use crate::fault::{Fault, Faults, Level};
+use crate::fault::{Count, FAULT_LIMIT, Fault, Faults, Level};
 use crate::field::{Field, Shape};
 use crate::nearest::nearest;
 use crate::secret::{MaybeSecret, SecretRef};
@@ -34,6 +34,7 @@ pub struct Reading<'a> {
     lines: Lines,
     faults: RefCell<Vec<Fault>>,
     hidden: RefCell<Vec<Range<usize>>>,
+    more: Cell<Count>,
 }
 
 impl<'a> Reading<'a> {
@@ -45,6 +46,7 @@ impl<'a> Reading<'a> {
             lines: Lines::of(source.text),
             faults: RefCell::default(),
             hidden: RefCell::default(),
+            more: Cell::default(),
         }
     }
 
@@ -87,17 +89,23 @@ impl<'a> Reading<'a> {
     }
 
     fn report(&self, code: Code, level: Level, span: &Range<usize>, what: String) -> Reported<'_> {
+        let mut faults = self.faults.borrow_mut();
+        if faults.len() >= FAULT_LIMIT {
+            let mut more = self.more.get();
+            more.add(level);
+            self.more.set(more);
+            return Reported { faults: &self.faults, at: usize::MAX };
+        }
         let (line, column) = self.lines.place(self.source.text, span.start);
         let file = self.file.clone();
         let fault = Fault { code, level, what, file, span: span.clone(), line, column, help: None };
-        let mut faults = self.faults.borrow_mut();
         faults.push(fault);
         Reported { faults: &self.faults, at: faults.len() - 1 }
     }
 
     /// Everything that was reported.
     pub fn finish(self) -> Faults {
-        Faults::new(self.faults.into_inner(), self.hidden.into_inner())
+        Faults::new(self.faults.into_inner(), self.hidden.into_inner(), self.more.get())
     }
 }
 

@@ -3,7 +3,11 @@
 //! A table that belongs to the language and that this release does not carry out yet is listed in [`NOT_YET`] and
 //! refused, because ignoring it would leave something unwatched in silence.
 
+use crate::codes;
 use crate::field::Field;
+use crate::section::Reading;
+use crate::shape::shown;
+use crate::tree::{Entry, Table, Value};
 
 pub mod check;
 pub mod defaults;
@@ -58,3 +62,29 @@ pub const NOT_YET: &[&str] = &[
     "drift",
     "runbook",
 ];
+
+/// The named tables of a family, such as each `[job.NAME]`.
+pub(crate) fn named<'a>(
+    reading: &Reading<'_>,
+    document: &'a Table,
+    family: &str,
+) -> Vec<(&'a Entry, &'a Table)> {
+    let Some(table) = document.table(family) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in &table.entries {
+        match &entry.node.value {
+            Value::Table(inner) => found.push((entry, inner)),
+            other => {
+                let key = shown(&entry.key);
+                reading
+                    .error(
+                        codes::WRONG_TYPE,
+                        &entry.span,
+                        format!("expected a table [{family}.NAME], found {}", other.found()),
+                    )
+                    .help(format!("give it a name: [{family}.NAME], and `{key}` below it"));
+            }
+        }
+    }
+    found
+}

@@ -111,12 +111,13 @@ const BEAT: &[Field] = &[
 /// Reads the table. `zone` and `host` are the host's own.
 pub(crate) fn read(section: &Section<'_>, zone: &str, host: &str) -> Option<MusterPlan> {
     let listen = section.socket("listen")?;
-    if !listen.ip().is_loopback() && !(section.has("password") && section.has("tls")) {
-        let lacking = match (section.has("password"), section.has("tls")) {
-            (true, _) => "`tls`",
-            (_, true) => "`password`",
-            (false, false) => "`password` and `tls`",
-        };
+    let lacking = match (section.has("password"), section.has("tls")) {
+        (true, true) => None,
+        (true, false) => Some("`tls`"),
+        (false, true) => Some("`password`"),
+        (false, false) => Some("`password` and `tls`"),
+    };
+    if let (false, Some(lacking)) = (listen.ip().is_loopback(), lacking) {
         section
             .reading()
             .error(

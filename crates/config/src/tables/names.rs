@@ -105,6 +105,22 @@ pub(crate) fn circles<K: Ord + Clone>(next: &BTreeMap<K, K>) -> Vec<Vec<K>> {
     found
 }
 
+/// Reports names that lead back to themselves.
+pub(crate) fn circle_fault(
+    reading: &Reading<'_>,
+    what: &str,
+    mut words: Vec<&str>,
+    place: Option<&&Range<usize>>,
+) {
+    if let Some(first) = words.first().copied() {
+        words.push(first);
+    }
+    let place = place.map_or(0..0, |place| (*place).clone());
+    reading
+        .error(codes::CYCLE, &place, format!("{what} lead in a circle: {}", words.join(" → ")))
+        .help("take one of them out".into());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

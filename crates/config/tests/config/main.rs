@@ -1,5 +1,6 @@
 //! What people see of the reader: the corpus of bad files with their diagnoses, the good files with their plans, and
 //! the rows that everything is generated from.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(
     clippy::disallowed_methods,
     reason = "the tests read the corpus from disk; the crate itself does not"
