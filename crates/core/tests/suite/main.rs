@@ -6,6 +6,7 @@
 )]
 
 mod schedule_clockwork;
+mod schedule_debian;
 mod schedule_random;
 mod schedule_reference;
 mod schedule_table;

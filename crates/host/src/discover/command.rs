@@ -42,7 +42,7 @@ const WRAPPERS: [(&str, &[&str], usize); 19] = [
     ("cronic", &[], 0),
     ("busybox", &[], 0),
 ];
-const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
+pub(super) const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 const INTERPRETERS: [&str; 9] = ["python", "node", "php", "perl", "ruby", "Rscript", "deno", "bun", "lua"];
 /// Words that begin a compound command.
 const KEYWORDS: [&str; 11] = ["{", "}", "!", "if", "then", "else", "elif", "fi", "do", "while", "until"];

@@ -118,7 +118,10 @@ fn entries(survey: &mut Survey, path: &str, crontab: &Crontab, owner: Option<&st
             survey.folders.insert(folder.trim_end_matches('/').to_owned(), runner);
             continue;
         }
+        let gives_way = survey.gives_way(&entry.shell);
+        let runs = runs && gives_way.is_none();
         let mut odd = verdict.ignored.clone();
+        odd.extend(gives_way);
         odd.extend(fault);
         odd.extend(verdict.odd.iter().cloned());
         odd.extend(of_entry(survey, entry, owner));

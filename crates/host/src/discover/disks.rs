@@ -17,7 +17,7 @@ const SEALED: [&str; 3] = ["squashfs", "iso9660", "erofs"];
 /// Puts disks and memory on the roll within that time, or less.
 pub(super) fn look(roll: &mut HostRoll, left: Duration) {
     match std::fs::read_to_string("/proc/self/mountinfo") {
-        Ok(text) => measure(roll, mounts(&text), left.min(WITHIN)),
+        Ok(text) => measure(roll, mounts(&text, is_folder), left.min(WITHIN)),
         Err(error) => {
             roll.unseen
                 .push(Unseen { what: "disks".to_owned(), why: format!("/proc/self/mountinfo: {error}") });
@@ -65,8 +65,9 @@ fn measure(roll: &mut HostRoll, mounts: Vec<String>, within: Duration) {
     roll.disks.sort_by(|a, b| a.mount.cmp(&b.mount));
 }
 
-/// Mount points of real disks, each disk once: where its own root is mounted, else the shortest path.
-fn mounts(mountinfo: &str) -> Vec<String> {
+/// Mount points of real disks, each disk once: where its own root is mounted, else the shortest path. `/` is always
+/// one of them, in a container too. `is_folder` is asked only of parts of local disks.
+fn mounts(mountinfo: &str, is_folder: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found: Vec<(String, bool, String)> = Vec::new();
     for line in mountinfo.lines() {
         let Some((left, right)) = line.split_once(" - ") else { continue };
@@ -76,16 +77,26 @@ fn mounts(mountinfo: &str) -> Vec<String> {
         let pooled = POOLED.contains(kind);
         let disk =
             source.starts_with("/dev/") && !device.starts_with("0:") && !source.starts_with("/dev/loop");
-        if SEALED.contains(kind) || !(disk || pooled) {
+        if *mount != "/" && (SEALED.contains(kind) || !(disk || pooled)) {
+            continue;
+        }
+        let mount = unescaped(mount);
+        let part = *root != "/" && !pooled && mount != "/";
+        // Containers have single files mounted, such as /etc/hosts.
+        if part && !is_folder(&mount) {
             continue;
         }
         // Subvolumes of one pool have numbers of their own.
         let identity = if *kind == "btrfs" { (*source).to_owned() } else { (*device).to_owned() };
-        found.push((identity, *root != "/" && *kind != "btrfs", unescaped(mount)));
+        found.push((identity, part, mount));
     }
     found.sort_by(|a, b| (&a.0, a.1, a.2.len()).cmp(&(&b.0, b.1, b.2.len())));
     found.dedup_by(|a, b| a.0 == b.0);
     found.into_iter().map(|(_, _, mount)| mount).collect()
+}
+
+fn is_folder(path: &str) -> bool {
+    std::path::Path::new(path).is_dir()
 }
 
 /// `\040` is a blank: the kernel writes blank, tab, newline and backslash in octal.
@@ -128,9 +139,21 @@ mod tests {
 37 27 0:90 / /var/lib/docker/overlay2/x rw - overlay overlay rw
 garbage
 ";
-        let mut mounts = mounts(text);
+        let mut mounts = mounts(text, |_| true);
         mounts.sort();
         assert_eq!(mounts, ["/", "/mnt/big disk", "/srv", "/tank"]);
+    }
+
+    #[test]
+    fn a_container_has_its_root_and_no_single_files() {
+        let text = "\
+1 0 0:50 / / rw - overlay overlay rw
+2 1 254:0 /x/hosts /etc/hosts rw - ext4 /dev/vda rw
+3 1 254:0 /data /srv rw - ext4 /dev/vda rw
+";
+        let mut mounts = mounts(text, |path| path != "/etc/hosts");
+        mounts.sort();
+        assert_eq!(mounts, ["/", "/srv"]);
     }
 
     #[test]
@@ -145,11 +168,7 @@ garbage
     fn this_machine_has_a_disk_or_says_why_not() {
         let mut roll = HostRoll::default();
         look(&mut roll, WITHIN);
-        assert!(!roll.disks.is_empty() || !roll.unseen.is_empty() || mounts(&read_mountinfo()).is_empty());
+        assert!(!roll.disks.is_empty() || !roll.unseen.is_empty());
         assert!(roll.disks.iter().all(|disk| disk.available <= disk.size));
-    }
-
-    fn read_mountinfo() -> String {
-        std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()
     }
 }

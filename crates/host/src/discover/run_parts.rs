@@ -98,27 +98,24 @@ fn script(survey: &mut Survey, folder: &str, name: &str) {
         user: "root".to_owned(),
         yields_to_anacron: false,
     });
-    let wrapped = survey.read(&path).and_then(|text| wrapped_line(&text.bytes));
+    let text = survey.read(&path).map(|text| shell_text(&text.bytes)).unwrap_or_default();
+    ignored.extend(survey.gives_way(&text));
+    let wrapped = text.lines().find(|line| line.contains("muster") && Reading::of(line).covered().is_some());
     survey.add(Found {
         by: runner.by,
         source: path.clone(),
         schedule: runner.schedule,
         cron: runner.cron.filter(|_| ignored.is_empty()),
         user: runner.user,
-        reading: Reading::of(wrapped.as_deref().unwrap_or(&path)),
+        reading: Reading::of(wrapped.unwrap_or(&path)),
         command: path,
         name: Some(name.to_owned()),
         odd: ignored,
     });
 }
 
-/// The line of a shell script that hands its work to `muster run`.
-fn wrapped_line(bytes: &[u8]) -> Option<String> {
+/// The beginning of a script, if a shell or another interpreter reads it.
+fn shell_text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes.get(..64 << 10).unwrap_or(bytes));
-    if !text.starts_with("#!") {
-        return None;
-    }
-    text.lines()
-        .find(|line| line.contains("muster") && Reading::of(line).covered().is_some())
-        .map(str::to_owned)
+    if text.starts_with("#!") { text.into_owned() } else { String::new() }
 }

@@ -151,6 +151,12 @@ impl Survey {
         self.roll.unseen.push(Unseen { what: what.into(), why: why.into() });
     }
 
+    /// Why a script or line does nothing here: Debian's own test whether systemd runs, and give way to its timers.
+    pub(super) fn gives_way(&self, script: &str) -> Option<String> {
+        (script.contains("/run/systemd/system") && self.exists("/run/systemd/system"))
+            .then(|| "it gives way to a systemd timer on this host".to_owned())
+    }
+
     /// Time that is left for all of it.
     pub(super) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())

@@ -8,7 +8,7 @@ use muster_core::host_roll::{FailedUnit, Starter};
 
 use super::ask::ask;
 use super::calendar::cron_of;
-use super::command::Reading;
+use super::command::{Reading, SHELLS, basename};
 use super::survey::{Found, Survey};
 
 /// Time for all questions together; systemd that does not answer in it is itself unseen.
@@ -83,7 +83,8 @@ fn of_timer(timer: &Unit, service: &Unit) -> Option<Found> {
     let active = text(timer, "ActiveState") == "active";
     let mut odd = Vec::new();
     if !active {
-        odd.push(format!("the timer is {}: it starts nothing", text(timer, "ActiveState")));
+        let (state, file) = (text(timer, "ActiveState"), text(timer, "UnitFileState"));
+        odd.push(format!("the timer is {state} ({file}): it starts nothing"));
     } else if ["", "n/a", "0"].contains(&text(timer, "NextElapseUSecRealtime"))
         && ["", "infinity", "0"].contains(&text(timer, "NextElapseUSecMonotonic"))
     {
@@ -104,11 +105,24 @@ fn of_timer(timer: &Unit, service: &Unit) -> Option<Found> {
         schedule: calendars.iter().chain(&monotonic).cloned().collect::<Vec<_>>().join("; "),
         cron,
         user: user.to_owned(),
-        reading: Reading::of(&command),
+        reading: Reading::of(shell_line(&command)),
         command,
         name: Some(id.trim_end_matches(".timer").to_owned()),
         odd,
     })
+}
+
+/// systemd shows arguments without their quotes, so all that follows a shell's `-c` is what the shell is given.
+fn shell_line(command: &str) -> &str {
+    let mut words = command.splitn(3, ' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some(shell), Some(option), Some(line))
+            if SHELLS.contains(&basename(shell)) && option.starts_with('-') && option.ends_with('c') =>
+        {
+            line
+        }
+        _ => command,
+    }
 }
 
 fn troubled(survey: &mut Survey, until: Instant) -> Result<(), String> {
@@ -237,5 +251,12 @@ LoadState=not-found
         let old = of_timer(&timers[2], &services[1]).expect("loaded");
         assert!(old.odd[0].contains("inactive") && old.odd[1].contains("old.service does not exist"));
         assert_eq!(old.cron, None);
+    }
+
+    #[test]
+    fn a_shell_is_followed_though_its_quotes_are_gone() {
+        assert_eq!(Reading::of(shell_line("/bin/sh -c muster run a -- b")).covered(), Some("a"));
+        assert_eq!(Reading::of(shell_line("/bin/bash -lc cd /x && muster run a")).covered(), Some("a"));
+        assert_eq!(shell_line("/opt/x.sh -c d"), "/opt/x.sh -c d");
     }
 }

@@ -186,6 +186,19 @@ fn scripts_of_run_parts_have_the_schedule_of_their_line() {
 }
 
 #[test]
+fn what_gives_way_to_systemd_is_told() {
+    let tree = Tree::debian();
+    fs::create_dir_all(tree.0.path().join("run/systemd/system")).expect("made");
+    tree.file("/etc/cron.d/scrub", 0o644, "10 3 * * * root test -e /run/systemd/system || /sbin/scrub -A\n");
+    tree.file("/etc/cron.daily/apt", 0o755, "#!/bin/sh\nif [ -d /run/systemd/system ]; then exit 0; fi\n");
+    let roll = tree.roll();
+    for source in ["/etc/cron.d/scrub:1", "/etc/cron.daily/apt"] {
+        let found = by_source(&roll, source);
+        assert!(odd(found, "gives way") && found.cron.is_none(), "{found:?}");
+    }
+}
+
+#[test]
 fn anacron_takes_over_the_folders_that_it_runs() {
     let tree = Tree::debian();
     tree.file("/usr/sbin/anacron", 0o755, "");
