@@ -5,10 +5,8 @@ const BLOT: &str = "***";
 /// Longest command shown, in bytes.
 const LIMIT: usize = 400;
 /// Parts of names whose values are secrets.
-const SECRET_NAMES: [&str; 13] = [
-    "password",
-    "passwd",
-    "passphrase",
+const SECRET_NAMES: [&str; 11] = [
+    "pass",
     "pwd",
     "token",
     "secret",
@@ -38,92 +36,123 @@ const TOKENS: [&str; 12] = [
 
 /// The command with what looks like a secret blotted out, at most 400 bytes.
 pub(super) fn blot(command: &str) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut previous = Previous::Plain;
-    let mysql = command.contains("mysql") || command.contains("mariadb");
+    let mut shown: Vec<String> = Vec::new();
+    let mut next = Next::Plain;
+    let habits = Habits::of(command);
     for piece in command.split_inclusive(char::is_whitespace) {
         let word = piece.trim_end();
         let blank = &piece[word.len()..];
-        let (shown, state) = match previous {
-            Previous::Names if !word.starts_with('-') => (masked(word), Previous::Plain),
-            Previous::Login => (login(word), Previous::Plain),
-            // A header ends with its quote, or with the line.
-            Previous::Header if word.ends_with(['"', '\'']) => (masked(word), Previous::Plain),
-            Previous::Header => (masked(word), Previous::Header),
-            _ if mysql && word.starts_with("-p") && word.len() > 2 => (format!("-p{BLOT}"), Previous::Plain),
-            _ => one_word(word),
-        };
-        // Runs of blots say nothing more than one.
-        let repeated = previous == Previous::Header
-            && shown == BLOT
-            && words.last().is_some_and(|w| w.trim_end() == BLOT);
-        if !(repeated || word.is_empty() && words.is_empty()) {
-            words.push(format!("{shown}{blank}"));
+        if word.is_empty() {
+            shown.push(blank.to_owned());
+            continue;
         }
-        previous = if word.is_empty() { previous } else { state };
+        let (text, then) = match next {
+            Next::Secret if !word.starts_with('-') => (masked(word), after_quote(word)),
+            Next::Login => (login(word), Next::Plain),
+            // Until its quote is closed all of it belongs to the secret.
+            Next::Quoted(quote) if word.contains(quote) => (masked(word), Next::Plain),
+            Next::Quoted(_) => (masked(word), next),
+            _ => one_word(word, &habits),
+        };
+        shown.push(format!("{text}{blank}"));
+        next = then;
     }
-    shorten(words.concat())
+    shorten(shown.concat())
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Previous {
+/// What the next word is.
+#[derive(Clone, Copy)]
+enum Next {
     Plain,
-    /// An option whose value is a secret: `--password`.
-    Names,
-    /// `-u`: `user:password` may follow.
+    /// The value of an option such as `--password`.
+    Secret,
+    /// After `-u`: `user:password` may follow.
     Login,
-    /// `Authorization:`; everything up to the quote is secret.
-    Header,
+    /// The rest of a secret that has blanks in it, up to this quote. A header without quotes ends with the line.
+    Quoted(char),
 }
 
-fn one_word(word: &str) -> (String, Previous) {
-    let lower = word.to_ascii_lowercase();
-    let secret = |name: &str| SECRET_NAMES.iter().any(|part| name.contains(part));
-    if let Some(at) = word.find(':')
-        && !word[at..].starts_with("://")
-        && secret(&lower[..at])
-        && !lower[..at].contains(['/', '='])
-    {
-        let header = if word[at + 1..].ends_with(['"', '\'']) { Previous::Plain } else { Previous::Header };
-        let rest = &word[at + 1..];
-        return (
-            format!("{}{}", &word[..=at], if rest.is_empty() { "".to_owned() } else { masked(rest) }),
-            header,
-        );
+/// Short options that carry a secret in some programs only.
+struct Habits {
+    /// `-pSECRET`.
+    mysql: bool,
+    /// `-p SECRET` or `-a SECRET`.
+    option: Option<&'static str>,
+    /// `-uUSER:SECRET`.
+    curl: bool,
+}
+
+impl Habits {
+    fn of(command: &str) -> Self {
+        let has = |name: &str| command.contains(name);
+        Self {
+            mysql: has("mysql") || has("mariadb"),
+            option: if has("sshpass") { Some("-p") } else { has("redis-cli").then_some("-a") },
+            curl: has("curl"),
+        }
     }
-    if word.starts_with('-') && !word.contains('=') && secret(&lower) {
-        return (word.to_owned(), Previous::Names);
+}
+
+fn one_word(word: &str, habits: &Habits) -> (String, Next) {
+    let lower = word.to_ascii_lowercase();
+    if word.starts_with('-')
+        && !word.contains(['=', ':'])
+        && (is_secret_name(&lower) || habits.option == Some(word))
+    {
+        return (word.to_owned(), Next::Secret);
     }
     if word == "-u" || word == "--user" {
-        return (word.to_owned(), Previous::Login);
+        return (word.to_owned(), Next::Login);
     }
-    (parts(word, &secret), Previous::Plain)
+    if habits.mysql && word.starts_with("-p") && !word.starts_with("--") && word.len() > 2 {
+        return (format!("-p{BLOT}"), after_quote(&word[2..]));
+    }
+    if habits.curl && word.starts_with("-u") {
+        return (login(word), Next::Plain);
+    }
+    // `'Authorization:` and its value; the first quote of the word ends the header.
+    if let Some((name, "")) = lower.split_once(':')
+        && is_secret_name(name)
+    {
+        let quote = word.chars().next().filter(|first| "\"'".contains(*first)).unwrap_or('\n');
+        return (word.to_owned(), Next::Quoted(quote));
+    }
+    let shown = parts(&address(word));
+    // Something was hidden, and its quote is still open.
+    let next = if shown == *word { Next::Plain } else { after_quote(word) };
+    (shown, next)
 }
 
-/// Assignments, query parameters and addresses within one word.
-fn parts(word: &str, secret: &dyn Fn(&str) -> bool) -> String {
-    let word = address(word);
+/// An odd number of one kind of quote leaves it open.
+fn after_quote(word: &str) -> Next {
+    let open = |quote: &char| word.chars().filter(|letter| letter == quote).count() % 2 == 1;
+    ['"', '\''].into_iter().find(open).map_or(Next::Plain, Next::Quoted)
+}
+
+fn is_secret_name(lower: &str) -> bool {
+    SECRET_NAMES.iter().any(|part| lower.contains(part))
+}
+
+/// Assignments, query parameters and JSON members within one word.
+fn parts(word: &str) -> String {
     let mut shown = String::with_capacity(word.len());
     for piece in word.split_inclusive(['&', '?', ';', ',']) {
-        let (text, end) = match piece.char_indices().next_back() {
-            Some((at, mark @ ('&' | '?' | ';' | ','))) => (&piece[..at], Some(mark)),
-            _ => (piece, None),
-        };
-        match text.split_once('=') {
-            Some((name, value)) if secret(&name.to_ascii_lowercase()) && !value.is_empty() => {
-                shown.push_str(name);
-                shown.push('=');
-                shown.push_str(&masked(value));
+        let text = piece.trim_end_matches(['&', '?', ';', ',']);
+        match text.find(['=', ':']) {
+            Some(at) => {
+                let (name, value) = (&text[..at], &text[at + 1..]);
+                let lower = name.to_ascii_lowercase();
+                let key = lower.trim_matches(['"', '\'', '{']).ends_with("key") && !value.contains('/');
+                shown.push_str(&text[..=at]);
+                shown.push_str(&match is_secret_name(&lower) || key {
+                    true => masked(value),
+                    false => parts(value),
+                });
             }
-            Some((name, value)) if is_token(value) => {
-                shown.push_str(name);
-                shown.push('=');
-                shown.push_str(&masked(value));
-            }
-            _ if is_token(text) => shown.push_str(&masked(text)),
-            _ => shown.push_str(text),
+            None if is_token(text) => shown.push_str(&masked(text)),
+            None => shown.push_str(text),
         }
-        shown.extend(end);
+        shown.push_str(&piece[text.len()..]);
     }
     shown
 }
@@ -133,6 +162,13 @@ fn address(word: &str) -> String {
     let Some(at) = word.find("://") else { return word.to_owned() };
     let (scheme, rest) = word.split_at(at + 3);
     let end = rest.find(['/', '?', '"', '\'']).unwrap_or(rest.len());
+    // A password may have a slash in it: with a colon before it, everything up to the last @ is a login.
+    let end = match rest.rfind('@') {
+        Some(last) if rest[..end].contains(':') => {
+            rest[last..].find(['/', '?', '"', '\'']).map_or(rest.len(), |more| last + more)
+        }
+        _ => end,
+    };
     let (host, path) = rest.split_at(end);
     let host = match host.rsplit_once('@') {
         Some((login, host)) if login.contains(':') => {
@@ -204,7 +240,7 @@ mod tests {
             ("curl -u bob:hunter2 https://x.org/", "curl -u bob:*** https://x.org/"),
             (
                 "curl -H 'Authorization: Bearer abc def' https://x.org/a",
-                "curl -H 'Authorization: *** ***' https://x.org/a",
+                "curl -H 'Authorization: *** *** ***' https://x.org/a",
             ),
             ("curl -H \"X-Api-Key: abc\" x", "curl -H \"X-Api-Key: ***\" x"),
             ("curl https://bob:hunter2@x.org/y", "curl https://bob:***@x.org/y"),
@@ -218,6 +254,17 @@ mod tests {
                 "curl https://hc-ping.com/***/fail",
             ),
             ("x --key=ghp_0123456789abcdefghij", "x --key=***"),
+            ("backup --password 'hunter2 and hunter2' -v", "backup --password '*** *** ***' -v"),
+            ("DB_PASS=\"hunter2 hunter2\" x y", "DB_PASS=\"*** ***\" x y"),
+            ("sshpass -p hunter2 ssh x", "sshpass -p *** ssh x"),
+            ("redis-cli -a hunter2 ping", "redis-cli -a *** ping"),
+            ("curl -ubob:hunter2 https://x.org", "curl -ubob:*** https://x.org"),
+            ("curl -d '{\"a\":1,\"token\":\"hunter2\"}' x", "curl -d '{\"a\":1,\"token\":\"***' x"),
+            ("URL=postgres://bob:hun/hunter2@db/app x", "URL=postgres://bob:***@db/app x"),
+            ("curl https://x.org/?key=hunter2", "curl https://x.org/?key=***"),
+            ("curl -H Authorization:hunter2 x", "curl -H Authorization:*** x"),
+            ("rsync -a /srv/x:y host:/b", "rsync -a /srv/x:y host:/b"),
+            ("ssh -i /etc/key=1/a x && sleep 5; echo 10:30", "ssh -i /etc/key=1/a x && sleep 5; echo 10:30"),
             ("TOKEN=$(cat /etc/token) x", "TOKEN=$(cat /etc/token) x"),
             ("git pull ssh://git@host/x", "git pull ssh://git@host/x"),
             ("", ""),
@@ -227,6 +274,27 @@ mod tests {
                 assert!(!blot(command).contains(secret), "{command}");
             }
         }
+    }
+
+    #[test]
+    fn any_command_is_shown() {
+        for command in [
+            "'",
+            "mysql -pä",
+            "://@",
+            "a://:@",
+            "a:",
+            "=:",
+            "-u",
+            "ä=ö://ü:@ß?",
+            "curl -u",
+            "Auth: '",
+            "?&;,",
+            " \t ",
+        ] {
+            assert!(blot(command).len() <= 400);
+        }
+        assert_eq!(blot("  a   b "), "  a   b ");
     }
 
     #[test]
