@@ -1,1 +1,40 @@
-//! Dashboard and API: reads what is known, decides nothing.
+//! Dashboard, API and heartbeats: reads what is known, hands on what it is told, decides nothing.
+//!
+//! Floor 5 gives it the [`parts`] and the listeners. It knows neither the agent nor the channels: what it hears goes
+//! through [`parts::Ear`], what it shows comes from the published snapshot and the store.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`parts`] | what the server is made of, and what it asks of others |
+//! | [`serve`] | listeners: TCP, TLS, the control socket, their limits |
+//! | [`router`](mod@router) | every address it answers |
+//! | [`guard`] | who is asking, and whether they may |
+//! | [`pages`] | HTML |
+//! | [`api`] | JSON under `/api/v1` |
+//! | [`ping`] | heartbeats, compatible with healthchecks.io |
+//! | [`live`] | what changed, as server-sent events |
+//! | [`records`] | the store, asked from async code |
+//! | [`logs`] | the logs of runs, asked from async code |
+//! | [`refusal`] | why a request was not done |
+//! | [`acts`] | acknowledge, pause, resume, test: one way in for buttons and programs |
+//! | [`assets`] | the style sheet and the script, inside the program |
+//! | [`times`] | moments as people read them |
+
+pub mod acts;
+pub mod api;
+pub mod assets;
+pub mod guard;
+pub mod live;
+pub mod logs;
+pub mod pages;
+pub mod parts;
+pub mod ping;
+pub mod records;
+pub mod refusal;
+pub mod router;
+pub mod serve;
+pub mod times;
+
+pub use parts::{Answer, Deaf, Ear, Heard, Parts, Password, Settings};
+pub use router::{Web, router};
+pub use serve::{Listening, Tls, serve_tcp, serve_unix};

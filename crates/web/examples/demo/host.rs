@@ -1,0 +1,55 @@
+//! A stand-in for the agent: it changes the snapshot as the roll call would, in a small way.
+
+use std::sync::Arc;
+
+use muster_core::board::{Pause, Snapshot};
+use muster_core::effect::Condition;
+use muster_core::ids::ChannelName;
+use muster_core::signal::{Report, Signal};
+use muster_web::parts::{Answer, Deaf, Ear, Heard};
+use tokio::sync::watch;
+
+/// The stand-in.
+pub struct StandIn {
+    /// Where it publishes.
+    pub board: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Ear for StandIn {
+    fn hear(&self, signals: Vec<Signal>) -> Answer<'_, Result<Heard, Deaf>> {
+        self.board.send_modify(|shared| {
+            let mut snapshot = Snapshot::clone(shared);
+            for signal in signals {
+                apply(&mut snapshot, signal);
+            }
+            *shared = Arc::new(snapshot);
+        });
+        Box::pin(async { Ok(Heard { durable: true }) })
+    }
+
+    fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {
+        Box::pin(async move { Ok(format!("250 2.0.0 queued for {name}")) })
+    }
+}
+
+fn apply(snapshot: &mut Snapshot, signal: Signal) {
+    snapshot.board.at = signal.at;
+    let Some(line) = snapshot.board.lines.iter_mut().find(|line| line.id == signal.about) else { return };
+    match signal.report {
+        Report::Acknowledge { by, until } => {
+            if let Some(incident) = &mut line.incident {
+                incident.acknowledged = Some((by, until));
+            }
+        }
+        Report::Pause { by, reason, until } => line.pause = Some(Pause { by, reason, until }),
+        Report::Resume { .. } => line.pause = None,
+        Report::Success(_) => {
+            line.condition = Condition::Ok;
+            line.incident = None;
+            (line.last_heard, line.last_success, line.since) = (Some(signal.at), Some(signal.at), signal.at);
+        }
+        Report::Start { .. } | Report::Failure(_) | Report::Skip { .. } | Report::Alive | Report::Log { .. } => {
+            line.last_heard = Some(signal.at);
+        }
+    }
+}

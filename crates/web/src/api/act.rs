@@ -1,0 +1,68 @@
+//! Acknowledge, pause, resume, test a channel. A browser session must send its form token as `x-csrf`.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::acts::{self, Act};
+use crate::api::read::finish;
+use crate::guard::gate::may_act;
+use crate::guard::who::{Asker, Scope};
+use crate::refusal::Refusal;
+use crate::router::Web;
+
+/// The fields of an act. All may be left out where the act needs none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fields {
+    #[serde(rename = "for")]
+    lasts: Option<String>,
+    reason: Option<String>,
+}
+
+/// The form token of a browser's session.
+pub fn csrf(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-csrf")?.to_str().ok()
+}
+
+/// `POST expectations/{id}/{act}` with `{"for": "1h", "reason": "…"}`.
+pub async fn post(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    Path((id, act)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Json<Fields>, JsonRejection>,
+) -> Response {
+    let done = async {
+        may_act(&asker, Scope::Act, csrf(&headers))?;
+        let fields = match body {
+            Ok(Json(fields)) => fields,
+            // An act without fields may come without a body.
+            Err(JsonRejection::MissingJsonContentType(_)) if act == "resume" => Fields::default(),
+            Err(error) => return Err(Refusal::bad(error.body_text(), "send JSON such as {\"for\": \"1h\"}")),
+        };
+        let act = Act::read(&act, fields.lasts.as_deref(), fields.reason.as_deref())?;
+        let heard = acts::carry_out(&web, &asker, &id, act).await?;
+        Ok(json!({ "done": true, "durable": heard.durable }))
+    };
+    finish(done.await)
+}
+
+/// `POST channels/{name}/test`.
+pub async fn test_channel(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let done = async {
+        may_act(&asker, Scope::Act, csrf(&headers))?;
+        let receipt = acts::test_channel(&web, &asker, &name).await?;
+        Ok(json!({ "receipt": receipt }))
+    };
+    finish(done.await)
+}

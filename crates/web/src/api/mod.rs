@@ -1,0 +1,19 @@
+//! JSON under `/api/v1`, for all that the pages show and do. Every answer carries `version`; a refusal is
+//! `{version, code, what, help}`.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`read`] | the roll, expectations, runs, logs, the host, deliveries |
+//! | [`act`] | acknowledge, pause, resume, test a channel |
+//! | [`keys`] | one-time links and tokens |
+
+pub mod act;
+pub mod keys;
+pub mod read;
+mod routes;
+
+pub use read::health;
+pub use routes::router;
+
+/// Version of the JSON. A field may be added without a new version; none is changed or taken away.
+pub const VERSION: u32 = 1;

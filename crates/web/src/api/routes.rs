@@ -1,0 +1,26 @@
+//! The addresses below `/api/v1`.
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+use crate::api::{act, keys, read};
+use crate::router::Web;
+
+/// The router, without its prefix.
+pub fn router() -> Router<Web> {
+    Router::new()
+        .route("/board", get(read::board))
+        .route("/expectations/{id}", get(read::expectation))
+        .route("/expectations/{id}/history", get(read::history))
+        .route("/expectations/{id}/slots", get(read::slots))
+        .route("/expectations/{id}/{act}", post(act::post))
+        .route("/runs", get(read::runs))
+        .route("/runs/{about}/{run}", get(read::run))
+        .route("/runs/{about}/{run}/log", get(read::log))
+        .route("/host", get(read::host))
+        .route("/deliveries", get(read::deliveries))
+        .route("/channels/{name}/test", post(act::test_channel))
+        .route("/signin-links", post(keys::link))
+        .route("/tokens", get(keys::list).post(keys::token))
+        .route("/tokens/{id}", delete(keys::revoke))
+}

@@ -1,0 +1,172 @@
+//! The layer through which every request goes: is the name ours, who asks, may they look, was it made by a page of
+//! ours; and afterwards the headers that every answer carries.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::guard::address::Named;
+use crate::guard::peer::Peer;
+use crate::guard::session::recognise;
+use crate::guard::who::{Asker, Scope, Who};
+use crate::pages::refused;
+use crate::refusal::Refusal;
+use crate::router::Web;
+
+/// Longest time for an answer to begin.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a browser may do with our pages: load our own style, script and images, and nothing else.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// How much of the gate an address goes through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Programs anywhere send here with a key; the name they use and where they come from do not matter.
+    Ping,
+    /// No sign-in: the sign-in itself and what it needs.
+    Open,
+    /// JSON.
+    Api,
+    /// Everything else.
+    Page,
+}
+
+fn kind(path: &str) -> Kind {
+    if path.starts_with("/ping/") || path == "/health" {
+        Kind::Ping
+    } else if path == "/signin" || path.starts_with("/assets/") {
+        Kind::Open
+    } else if path.starts_with("/api/") {
+        Kind::Api
+    } else {
+        Kind::Page
+    }
+}
+
+/// The layer.
+pub async fn gate(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    let kind = kind(head.uri.path());
+    let mut response = match admit(&web, kind, &head).await {
+        Ok(asker) => {
+            let page = asker.clone();
+            head.extensions.insert(asker);
+            let request = Request::from_parts(head, body);
+            match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    let late = Refusal::unavailable("the answer took too long", "try again; see the agent's log");
+                    shown(&web, kind, Some(&page), late)
+                }
+            }
+        }
+        Err(Stop::SignIn) => Redirect::to("/signin").into_response(),
+        Err(Stop::Refused(refusal)) => shown(&web, kind, None, refusal),
+    };
+    finish(&mut response);
+    response
+}
+
+enum Stop {
+    SignIn,
+    Refused(Refusal),
+}
+
+fn shown(web: &Web, kind: Kind, asker: Option<&Asker>, refusal: Refusal) -> Response {
+    match kind {
+        Kind::Page | Kind::Open => refused::page(web, asker, refusal),
+        Kind::Api | Kind::Ping => refusal.json(),
+    }
+}
+
+async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
+    let refused = |refusal| Err(Stop::Refused(refusal));
+    // A listener that did not say where the request came from is trusted with nothing.
+    let nowhere = IpAddr::from([0, 0, 0, 0]);
+    let stranger = Peer::Tcp { from: nowhere, to: nowhere, tls: false };
+    let peer = head.extensions.get::<Peer>().copied().unwrap_or(stranger);
+    if let Peer::Unix { operator: true } = peer {
+        return Ok(Asker { who: Who::Operator, peer, private: true, https: false });
+    }
+    let headers = &head.headers;
+    let named = match peer {
+        Peer::Unix { .. } => Named::Loopback,
+        Peer::Tcp { .. } => web.addresses.host(headers),
+    };
+    let https = peer.is_tls() || named == Named::Ours { https: true };
+    let proxied = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
+    let private = peer.is_local() && named == Named::Loopback && !web.parts.settings.public && !proxied;
+    if kind == Kind::Ping {
+        let who = match headers.get(header::AUTHORIZATION) {
+            Some(_) => recognise(&web.parts.store, headers, https, muster_host::clock::now().wall).await,
+            None => Ok(Who::Nobody),
+        };
+        // With a store that is away the key in the address still counts.
+        return Ok(Asker { who: who.unwrap_or(Who::Nobody), peer, private, https });
+    }
+    if named == Named::Strange {
+        return refused(Refusal::host());
+    }
+    let reads = matches!(head.method, Method::GET | Method::HEAD);
+    if !reads && !web.addresses.is_same_origin(headers) {
+        return refused(Refusal::origin());
+    }
+    let now = muster_host::clock::now().wall;
+    let who = match recognise(&web.parts.store, headers, https, now).await {
+        Ok(who) => who,
+        // Nobody can be recognised while the store is away; what everybody here may see stays visible.
+        Err(_) if reads && private => Who::Nobody,
+        Err(error) => return refused(error.into()),
+    };
+    let asker = Asker { who, peer, private, https };
+    match kind {
+        Kind::Open | Kind::Ping => Ok(asker),
+        Kind::Page if !asker.may_look() && reads => Err(Stop::SignIn),
+        Kind::Page if !asker.may_look() => refused(Refusal::sign_in()),
+        Kind::Api if reads && !asker.may_look() => refused(match asker.who {
+            Who::Program { .. } => Refusal::scope(Scope::Read.word()),
+            Who::Nobody | Who::Person { .. } | Who::Operator => Refusal::sign_in(),
+        }),
+        Kind::Page | Kind::Api => Ok(asker),
+    }
+}
+
+/// Refuses an act unless the asker may do it and, in a browser, the form is one of ours.
+///
+/// # Errors
+/// [`Refusal`]: not signed in, no such scope, a strange form.
+pub fn may_act(asker: &Asker, scope: Scope, csrf: Option<&str>) -> Result<(), Refusal> {
+    if !asker.may(scope) {
+        return Err(match asker.who {
+            Who::Program { .. } => Refusal::scope(scope.word()),
+            Who::Nobody | Who::Person { .. } | Who::Operator => Refusal::sign_in(),
+        });
+    }
+    match (asker.csrf(), csrf) {
+        (None, _) => Ok(()),
+        (Some(right), Some(given)) if crate::guard::digest::same(right, given) => Ok(()),
+        (Some(_), _) => Err(Refusal::csrf()),
+    }
+}
+
+fn finish(response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

@@ -1,0 +1,179 @@
+//! What changed, as server-sent events: one stream per page, and only the parts that differ.
+//!
+//! A browser gets `fragment` events, `{"id", "html"}`, and puts each in place of the element with that id. A program
+//! asks with `?as=json` and gets `line` and `gone` events.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use muster_core::board::{Line, Snapshot};
+use muster_core::ids::ExpectationId;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::api::read::{Asked, Told, read_query};
+use crate::guard::session::recognise;
+use crate::guard::who::{Asker, Who};
+use crate::pages::frame::{Fragment, View, faults};
+use crate::pages::{expectation, first};
+use crate::router::Web;
+use crate::refusal::Refusal;
+
+/// A sign of life this often.
+pub const BEAT: Duration = Duration::from_secs(15);
+/// Changes that come together are told together.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// Which changes are wanted, and in which form.
+#[derive(Debug, Default, Deserialize)]
+pub struct EventsQuery {
+    about: Option<ExpectationId>,
+    #[serde(rename = "as")]
+    form: Option<String>,
+    /// The moment of the roll that the page shows.
+    at: Option<i64>,
+}
+
+/// `GET /api/v1/events`.
+pub async fn get(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    headers: HeaderMap,
+    query: Asked<EventsQuery>,
+) -> Response {
+    let query = match read_query(query) {
+        Ok(query) => query,
+        Err(refusal) => return refusal.json(),
+    };
+    let Ok(place) = Arc::clone(&web.streams).try_acquire_owned() else {
+        return Refusal::too_many("too many live streams are open", 30).json();
+    };
+    let mut board = web.parts.board.clone();
+    let now = Arc::clone(&board.borrow_and_update());
+    let is_fresh = query.at == Some(now.board.at.millis());
+    // A page that shows an older moment gets everything once.
+    let shown = if is_fresh { Arc::clone(&now) } else { Arc::default() };
+    let stream = Stream {
+        web,
+        asker,
+        headers,
+        about: query.about,
+        json: query.form.as_deref() == Some("json"),
+        board,
+        shown,
+        stale: !is_fresh,
+        waiting: VecDeque::new(),
+        beat: Instant::now() + BEAT,
+        _place: place,
+    };
+    let stream = futures_util::stream::unfold(stream, |mut stream| async move {
+        let event = stream.next().await?;
+        Some((Ok::<_, Infallible>(event), stream))
+    });
+    Sse::new(stream).into_response()
+}
+
+struct Stream {
+    web: Web,
+    asker: Asker,
+    headers: HeaderMap,
+    about: Option<ExpectationId>,
+    json: bool,
+    board: watch::Receiver<Arc<Snapshot>>,
+    shown: Arc<Snapshot>,
+    stale: bool,
+    waiting: VecDeque<Event>,
+    beat: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Stream {
+    /// The next event; none when the stream ends.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            if !self.stale {
+                tokio::select! {
+                    changed = self.board.changed() => {
+                        changed.ok()?;
+                        sleep(GATHER).await;
+                    }
+                    () = sleep_until(self.beat) => {
+                        self.beat = Instant::now() + BEAT;
+                        if !self.may_stay().await {
+                            return None;
+                        }
+                        return Some(Event::default().comment("alive"));
+                    }
+                }
+            }
+            self.stale = false;
+            self.look().await;
+        }
+    }
+
+    /// A session that ended ends its streams.
+    async fn may_stay(&self) -> bool {
+        match self.asker.who {
+            Who::Nobody | Who::Operator => true,
+            Who::Person { .. } | Who::Program { .. } => {
+                let now = self.web.present().now;
+                let who = recognise(&self.web.parts.store, &self.headers, self.asker.https, now).await;
+                // While the store is away nobody is thrown out.
+                !who.is_ok_and(|who| who != self.asker.who)
+            }
+        }
+    }
+
+    async fn look(&mut self) {
+        let now = Arc::clone(&self.board.borrow_and_update());
+        let before = std::mem::replace(&mut self.shown, Arc::clone(&now));
+        if self.json {
+            self.lines(&before.board.lines, &now.board.lines);
+            return;
+        }
+        let view = View { snapshot: now, ..View::new(&self.web, &self.asker) };
+        let mut parts = match &self.about {
+            Some(id) => expectation::changed(&view, id, &before.board.lines).await,
+            None => first::changed(&view, &before.board.lines).await,
+        };
+        if before.faults != view.snapshot.faults {
+            parts.push(Fragment::new("faults", faults(&view.snapshot.faults, &view)));
+        }
+        let title = match &self.about {
+            None => Some(crate::pages::words::headline(&view.snapshot.board).sentence),
+            Some(_) => None,
+        };
+        for part in parts {
+            let data = json!({ "id": part.id, "html": part.html.into_string(), "title": title });
+            self.waiting.push_back(Event::default().event("fragment").data(data.to_string()));
+        }
+    }
+
+    fn lines(&mut self, before: &[Line], now: &[Line]) {
+        let wanted = |line: &&Line| self.about.as_ref().is_none_or(|id| line.id == *id);
+        let present = self.web.present();
+        let mut events = Vec::new();
+        for line in now.iter().filter(wanted) {
+            if before.iter().find(|old| old.id == line.id) != Some(line) {
+                events.push(Event::default().event("line").data(json!(Told::new(line, &present)).to_string()));
+            }
+        }
+        for line in before.iter().filter(wanted) {
+            if !now.iter().any(|new| new.id == line.id) {
+                events.push(Event::default().event("gone").data(json!({ "id": line.id }).to_string()));
+            }
+        }
+        self.waiting.extend(events);
+    }
+}

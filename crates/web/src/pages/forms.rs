@@ -1,0 +1,59 @@
+//! The buttons. They are plain forms, so they work without a script.
+
+use maud::{Markup, html};
+use muster_core::board::Line;
+
+use crate::guard::who::{Asker, Scope};
+
+/// The field that shows a form to be one of ours.
+pub fn csrf_field(asker: &Asker) -> Markup {
+    html! { @if let Some(csrf) = asker.csrf() { input type="hidden" name="csrf" value=(csrf); } }
+}
+
+/// What can be done about one expectation. `back` is where the browser goes afterwards.
+pub fn acts(line: &Line, asker: &Asker, back: &str) -> Markup {
+    html! {
+        div.acts {
+            @if !asker.may(Scope::Act) {
+                a href="/signin" { "Sign in to act" }
+            } @else {
+                @if line.incident.as_ref().is_some_and(|incident| incident.acknowledged.is_none()) {
+                    form method="post" action=(format!("/e/{}/acknowledge", line.id)) {
+                        (hidden(asker, back))
+                        button { "Acknowledge" }
+                        (lengths("for", &[("1h", "for 1 hour"), ("4h", "for 4 hours"), ("1d", "for a day")]))
+                    }
+                }
+                @if line.pause.is_some() {
+                    form method="post" action=(format!("/e/{}/resume", line.id)) {
+                        (hidden(asker, back)) button { "Resume" }
+                    }
+                } @else {
+                    details {
+                        summary { "Pause…" }
+                        form method="post" action=(format!("/e/{}/pause", line.id)) {
+                            (hidden(asker, back))
+                            input name="reason" required maxlength="500" placeholder="why" aria-label="why";
+                            (lengths("for", &[
+                                ("1h", "for 1 hour"), ("8h", "for 8 hours"), ("1d", "for a day"), ("7d", "for a week"),
+                            ]))
+                            button { "Pause pages" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn hidden(asker: &Asker, back: &str) -> Markup {
+    html! { (csrf_field(asker)) input type="hidden" name="back" value=(back); }
+}
+
+fn lengths(name: &str, choices: &[(&str, &str)]) -> Markup {
+    html! {
+        select name=(name) aria-label="for how long" {
+            @for (value, words) in choices { option value=(value) { (words) } }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! HTML, made on the server. Everything works without a script; the script only keeps a page fresh.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`frame`] | what all pages share: head, bar, faults of muster itself |
+//! | [`words`] | conditions, reasons and endings as people say them |
+//! | [`shapes`] | the marks of conditions: a shape and a word, never colour alone |
+//! | [`strips`] | the recent verdicts of an expectation as a strip |
+//! | [`wrap`] | the line to write so that a schedule reports in |
+//! | [`first`] | `/` |
+//! | [`expectation`] | `/e/{id}` |
+//! | [`run`] | `/runs/{about}/{run}` |
+//! | [`host`] | `/host` |
+//! | [`deliveries`] | `/deliveries` |
+//! | [`signin`] | `/signin` |
+//! | [`act`] | what buttons send |
+//! | [`forms`] | the buttons |
+//! | [`refused`] | refusals |
+
+pub mod act;
+pub mod deliveries;
+pub mod expectation;
+pub mod first;
+pub mod forms;
+pub mod frame;
+pub mod host;
+pub mod refused;
+pub mod run;
+pub mod shapes;
+pub mod signin;
+pub mod strips;
+pub mod words;
+pub mod wrap;

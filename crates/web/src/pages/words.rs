@@ -1,0 +1,376 @@
+//! Conditions, reasons and endings as people say them. The JSON answers carry the same sentences.
+
+use muster_core::board::{Board, Line};
+use muster_core::effect::{Condition, News, Reason};
+use muster_core::expectation::Level;
+use muster_core::signal::{Ending, Outcome};
+use muster_core::time::Timestamp;
+
+use crate::times::Present;
+
+/// The first sentence of the first page, and how loud it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headline {
+    /// The sentence.
+    pub sentence: String,
+    /// What qualifies it.
+    pub also: Vec<String>,
+    /// `good`, `bad` or `unsure`.
+    pub tone: &'static str,
+}
+
+/// `1 thing`, `2 things`.
+pub fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// Says how the whole roll stands. What is unknown or new is never counted as fine.
+pub fn headline(board: &Board) -> Headline {
+    if board.at == Timestamp::default() {
+        return Headline { sentence: "The roll has not been called yet.".into(), also: Vec::new(), tone: "unsure" };
+    }
+    if board.lines.is_empty() {
+        let also = vec!["so nothing can be missed".to_owned()];
+        return Headline { sentence: "Nothing is expected yet.".into(), also, tone: "unsure" };
+    }
+    let (mut silent, mut wrong, mut late, mut doubt, mut unknown, mut new) = (0, 0, 0, 0, 0, 0);
+    for line in &board.lines {
+        match &line.condition {
+            Condition::Ok => {}
+            Condition::New => new += 1,
+            Condition::Unknown { .. } => unknown += 1,
+            Condition::Pending { .. } => doubt += 1,
+            Condition::Firing { reason, .. } => match reason {
+                Reason::Missed { .. } | Reason::NeverReported { .. } | Reason::NoSuccess { .. } => silent += 1,
+                Reason::TooLong { .. } => late += 1,
+                Reason::Failed { .. }
+                | Reason::TooShort { .. }
+                | Reason::Skipped { .. }
+                | Reason::Unschedulable { .. }
+                | Reason::Unseen { .. } => wrong += 1,
+            },
+        }
+    }
+    let mut bad = Vec::new();
+    if silent > 0 {
+        bad.push(format!("{} should have reported and did not", count(silent, "thing", "things")));
+    }
+    if wrong > 0 {
+        bad.push(if bad.is_empty() {
+            format!("{} went wrong", count(wrong, "thing", "things"))
+        } else {
+            format!("{wrong} went wrong")
+        });
+    }
+    if late > 0 {
+        bad.push(if bad.is_empty() {
+            format!("{} past its limit", count(late, "thing is running", "things are running"))
+        } else {
+            format!("{} past its limit", count(late, "is running", "are running"))
+        });
+    }
+    let mut also = Vec::new();
+    if doubt > 0 {
+        also.push(format!("{} in doubt", count(doubt, "is", "are")));
+    }
+    if unknown > 0 {
+        also.push(format!("{} unknown", count(unknown, "is", "are")));
+    }
+    if new > 0 {
+        also.push(format!("{} never been heard yet", count(new, "has", "have")));
+    }
+    let tone = match (bad.is_empty(), also.is_empty()) {
+        (true, true) => "good",
+        (true, false) => "unsure",
+        (false, _) => "bad",
+    };
+    let sentence = match (bad.is_empty(), also.is_empty()) {
+        (true, true) => "Nothing is silent.".to_owned(),
+        (true, false) => "Nothing is known to be silent.".to_owned(),
+        (false, _) => format!("{}.", join(&bad)),
+    };
+    Headline { sentence, also, tone }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn join(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Why it stands as it does, with the arithmetic of its deadline.
+pub fn why(line: &Line, present: &Present) -> String {
+    let t = |at| present.short(at);
+    match &line.condition {
+        Condition::New => {
+            let mut text = format!("On the roll since {} and not heard yet.", t(line.since));
+            push_deadline(&mut text, line, present);
+            text
+        }
+        Condition::Ok => {
+            let mut text = match line.last_success.or(line.last_heard) {
+                Some(at) => format!("Went well {} ({}).", t(at), present.distance(at)),
+                None => "As it should be.".to_owned(),
+            };
+            push_deadline(&mut text, line, present);
+            text
+        }
+        Condition::Pending { failures, reason: cause } => {
+            let so_far = count(*failures as usize, "bad verdict", "bad verdicts");
+            format!("{} {so_far} so far; not enough in a row to tell people.", reason(cause, line, present))
+        }
+        Condition::Firing { reason: cause, .. } => reason(cause, line, present),
+        Condition::Unknown { why } => format!("Nobody can say how it stands: {}.", why.trim_end_matches('.')),
+    }
+}
+
+fn push_deadline(text: &mut String, line: &Line, present: &Present) {
+    let Some(deadline) = line.deadline else { return };
+    match line.due {
+        Some(due) if due != deadline => {
+            let (due, deadline) = (present.short(due), present.short(deadline));
+            text.push_str(&format!(" Due {due}, may come until {deadline}; silence after that is an alarm."));
+        }
+        _ => text.push_str(&format!(" Silence past {} is an alarm.", present.short(deadline))),
+    }
+}
+
+/// One reason as a sentence.
+pub fn reason(reason: &Reason, line: &Line, present: &Present) -> String {
+    let t = |at| present.short(at);
+    match reason {
+        Reason::Failed { times: 1 } => match line.id.table() {
+            "job" => "The last run failed.".to_owned(),
+            _ => "The last report was bad.".to_owned(),
+        },
+        Reason::Failed { times } => match line.id.table() {
+            "job" => format!("The last {times} runs failed."),
+            _ => format!("The last {times} reports were bad."),
+        },
+        Reason::Missed { due, last_heard } => {
+            let heard = match last_heard {
+                Some(at) => format!("nothing was heard since {}", t(*at)),
+                None => "it was never heard".to_owned(),
+            };
+            match (line.due, line.deadline) {
+                // The allowance is the same for every slot, so the next one tells that of the missed one.
+                (Some(next), Some(end)) if end > next => {
+                    format!("Due {}, had until {}, and {heard}.", t(*due), t(*due + end.since(next)))
+                }
+                _ => format!("Due {}, and {heard}.", t(*due)),
+            }
+        }
+        Reason::NeverReported { registered } => {
+            format!("On the roll since {} and never heard.", t(*registered))
+        }
+        Reason::TooLong { started, limit, .. } => {
+            let gone = present.now.since(*started);
+            format!("The run that began {} may take {limit} and has been going for {gone}.", t(*started))
+        }
+        Reason::TooShort { took, least } => {
+            format!("It said “done” after {took}; its work takes {least} at the least.")
+        }
+        Reason::Skipped { times, why } => {
+            let times = count(*times as usize, "time", "times");
+            format!("It gave way {times} in a row: {}.", why.trim_end_matches('.'))
+        }
+        Reason::NoSuccess { last: Some(last), every } => {
+            format!("No success since {}; there must be one every {every}.", t(*last))
+        }
+        Reason::NoSuccess { last: None, every } => format!("Never succeeded; there must be a success every {every}."),
+        Reason::Unschedulable { schedule, error } => {
+            let error = error.trim_end_matches('.');
+            format!("Nobody knows when it is due: “{schedule}” cannot be computed ({error}).")
+        }
+        Reason::Unseen { since, why } => {
+            format!("muster could not see it since {}: {}.", t(*since), why.trim_end_matches('.'))
+        }
+    }
+}
+
+/// What is being done about an incident: told, acknowledged, held back.
+pub fn told(line: &Line, present: &Present) -> Option<String> {
+    let incident = line.incident.as_ref()?;
+    let loud = match &line.condition {
+        Condition::Firing { level, .. } => *level,
+        Condition::New | Condition::Ok | Condition::Pending { .. } | Condition::Unknown { .. } => Level::Page,
+    };
+    let mut parts = Vec::new();
+    match (&incident.acknowledged, incident.told, loud) {
+        (Some((by, until)), ..) => parts.push(format!("Seen by {by} until {}", present.short(*until))),
+        (None, _, Level::Warn) => parts.push("Shown here only; its level is “warn”".to_owned()),
+        (None, _, Level::Ignore) => parts.push("Recorded only; its level is “ignore”".to_owned()),
+        (None, true, Level::Page) => parts.push("People were told; nobody has answered".to_owned()),
+        (None, false, Level::Page) => parts.push("Nobody was told yet".to_owned()),
+    }
+    if let Some(parent) = &line.suppressed_by {
+        parts.push(format!("held back in favour of {parent}"));
+    }
+    if incident.flapping {
+        parts.push("it goes to and fro".to_owned());
+    }
+    Some(format!("{}.", parts.join("; ")))
+}
+
+/// How it ended, in a few words.
+pub fn ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Exit { code } => format!("exit {code}"),
+        Ending::Killed { signal, core } => {
+            format!("killed by {}{}", signal_name(*signal), if *core { ", core dumped" } else { "" })
+        }
+        Ending::OutOfMemory { limit: Some(limit) } => format!("out of memory (limit {})", bytes(*limit)),
+        Ending::OutOfMemory { limit: None } => "out of memory".to_owned(),
+        Ending::TimedOut { limit } => format!("stopped after {limit}"),
+        Ending::NotStarted { error } => format!("could not start: {error}"),
+        Ending::LockTimeout { waited } => format!("lock not free within {waited}"),
+        Ending::Lost { why } => format!("lost: {why}"),
+        Ending::Reported { words } if words.is_empty() => "reported".to_owned(),
+        Ending::Reported { words } => words.clone(),
+    }
+}
+
+/// Duration, processor time and memory of an outcome.
+pub fn cost(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let mut parts = Vec::new();
+    if let Some(took) = outcome.duration {
+        parts.push(("took", took.to_string()));
+    }
+    if let Some(cpu) = outcome.cpu {
+        parts.push(("CPU", cpu.to_string()));
+    }
+    if let Some(peak) = outcome.peak_memory {
+        parts.push(("memory", bytes(peak)));
+    }
+    parts
+}
+
+/// Bytes with a binary unit: `1.5 GiB`.
+pub fn bytes(n: u64) -> String {
+    let mut value = n as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1023.95 {
+            return if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// What a page said, in a few words.
+pub fn news(news: &News) -> &'static str {
+    match news {
+        News::Opened { .. } => "bad news",
+        News::Reminder { .. } => "reminder",
+        News::AcknowledgementExpired { .. } => "acknowledgement ran out",
+        News::Flapping { .. } => "to and fro",
+        News::Resolved { .. } => "resolved",
+        News::Withdrawn { .. } => "no longer expected",
+        News::Test { .. } => "test",
+    }
+}
+
+fn signal_name(signal: u8) -> String {
+    let name = match signal {
+        1 => "HUP",
+        2 => "INT",
+        3 => "QUIT",
+        6 => "ABRT",
+        7 => "BUS",
+        8 => "FPE",
+        9 => "KILL",
+        11 => "SEGV",
+        13 => "PIPE",
+        15 => "TERM",
+        other => return format!("signal {other}"),
+    };
+    format!("SIG{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::ids::{ExpectationId, IncidentId};
+    use muster_core::time::Span;
+
+    use super::*;
+    use crate::times::Times;
+
+    fn line(id: &str, condition: Condition) -> Line {
+        Line {
+            id: ExpectationId::new(id).unwrap(),
+            condition,
+            since: Timestamp::from_seconds(1000),
+            rhythm: "0 2 * * *".into(),
+            last_heard: None,
+            last_success: None,
+            due: None,
+            deadline: None,
+            running: Vec::new(),
+            incident: None,
+            pause: None,
+            suppressed_by: None,
+        }
+    }
+
+    fn firing(reason: Reason) -> Condition {
+        Condition::Firing { incident: IncidentId::new("i").unwrap(), reason, level: Level::Page }
+    }
+
+    fn missed() -> Reason {
+        Reason::Missed { due: Timestamp::from_seconds(7200), last_heard: Some(Timestamp::from_seconds(3600)) }
+    }
+
+    fn sentence(conditions: Vec<Condition>) -> (String, &'static str, usize) {
+        let lines = conditions.into_iter().map(|condition| line("job.x", condition)).collect();
+        let said = headline(&Board { at: Timestamp::from_seconds(1), lines });
+        (said.sentence, said.tone, said.also.len())
+    }
+
+    #[test]
+    fn the_first_sentence_never_counts_doubt_as_fine() {
+        let unknown = || Condition::Unknown { why: "asleep".into() };
+        assert_eq!(sentence(vec![Condition::Ok]), ("Nothing is silent.".into(), "good", 0));
+        let unsure = ("Nothing is known to be silent.".to_owned(), "unsure", 1);
+        assert_eq!(sentence(vec![Condition::Ok, unknown()]), unsure);
+        assert_eq!(sentence(vec![Condition::Ok, Condition::New]), unsure);
+        assert_eq!(
+            sentence(vec![firing(missed()), firing(missed()), unknown()]),
+            ("2 things should have reported and did not.".into(), "bad", 1)
+        );
+        assert_eq!(
+            sentence(vec![firing(missed()), firing(Reason::Failed { times: 3 })]).0,
+            "1 thing should have reported and did not and 1 went wrong."
+        );
+        assert_eq!(sentence(vec![]).1, "unsure");
+        assert_eq!(headline(&Board::default()).tone, "unsure");
+    }
+
+    #[test]
+    fn why_shows_the_arithmetic_of_the_deadline() {
+        let present = Times::of_zone("UTC").at(Timestamp::from_seconds(7800));
+        let mut late = line("job.x", firing(missed()));
+        late.due = Some(Timestamp::from_seconds(10_800));
+        late.deadline = Some(Timestamp::from_seconds(11_100));
+        assert_eq!(why(&late, &present), "Due 02:00, had until 02:05, and nothing was heard since 01:00.");
+        let mut ok = line("job.x", Condition::Ok);
+        ok.last_success = Some(Timestamp::from_seconds(7200));
+        ok.due = late.due;
+        ok.deadline = late.deadline;
+        assert_eq!(
+            why(&ok, &present),
+            "Went well 02:00 (10m ago). Due 03:00, may come until 03:05; silence after that is an alarm."
+        );
+    }
+
+    #[test]
+    fn bytes_and_endings_read_well() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(512 << 20), "512 MiB");
+        assert_eq!(ending(&Ending::Killed { signal: 9, core: false }), "killed by SIGKILL");
+        assert_eq!(ending(&Ending::TimedOut { limit: Span::hours(1) }), "stopped after 1h");
+    }
+}

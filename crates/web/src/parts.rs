@@ -1,0 +1,101 @@
+//! What the server is made of, and the one thing it asks of the rest of the program: to be heard.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use muster_core::board::Snapshot;
+use muster_core::ids::ChannelName;
+use muster_core::signal::Signal;
+use muster_host::state::Layout;
+use muster_store::contract::Store;
+use tokio::sync::watch;
+
+/// A future of a trait that is used as an object.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Everything that floor 5 hands over.
+#[derive(Clone)]
+pub struct Parts {
+    /// The roll as the agent last published it.
+    pub board: watch::Receiver<Arc<Snapshot>>,
+    /// History and credentials.
+    pub store: Arc<dyn Store>,
+    /// Whoever listens to what comes in here.
+    pub ear: Arc<dyn Ear>,
+    /// Where the logs of runs are.
+    pub layout: Layout,
+    /// What the configuration says.
+    pub settings: Settings,
+}
+
+/// What the configuration says about this server.
+#[derive(Clone)]
+pub struct Settings {
+    /// Name of the site, shown on every page.
+    pub name: String,
+    /// Version of the program.
+    pub version: String,
+    /// IANA time zone in which times are shown; UTC if it is not known.
+    pub zone: String,
+    /// The secret part of ping addresses; without it no pings are taken over TCP.
+    pub ping_key: Option<String>,
+    /// The password of the sign-in form; without it only one-time links sign in.
+    pub password: Option<Password>,
+    /// Others than this machine can reach the server (directly or through a proxy): reading needs a sign-in too.
+    pub public: bool,
+    /// Origins under which people reach the server besides loopback, such as `https://muster.example.com`.
+    pub origins: Vec<String>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Secrets stay out of logs.
+        f.debug_struct("Settings")
+            .field("name", &self.name)
+            .field("zone", &self.zone)
+            .field("public", &self.public)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The password of the sign-in form.
+#[derive(Clone)]
+pub enum Password {
+    /// A hash in PHC form (`$argon2id$…`).
+    Hash(String),
+    /// The password itself, from a secret reference.
+    Text(String),
+}
+
+/// Whoever listens to what comes in here: the agent.
+pub trait Ear: Send + Sync {
+    /// Takes signals in and answers once they are decided upon and stored.
+    fn hear(&self, signals: Vec<Signal>) -> Answer<'_, Result<Heard, Deaf>>;
+
+    /// Sends a test page through one channel. The answer is the channel's receipt, or why it did not work.
+    fn test_channel<'a>(&'a self, name: &'a ChannelName, by: &'a str) -> Answer<'a, Result<String, String>>;
+}
+
+/// What became of signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// They survive the process and the power. False while the store cannot be written and memory stands in.
+    pub durable: bool,
+}
+
+/// Why signals were not taken in. The sender should try again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Deaf {
+    /// Too many signals are waiting.
+    #[error("too many signals are waiting")]
+    Busy,
+    /// The agent is stopping, or has stopped.
+    #[error("the agent is not listening")]
+    Stopped,
+    /// They could not be stored.
+    #[error("the signal could not be stored: {0}")]
+    Unstored(String),
+}

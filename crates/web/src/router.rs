@@ -1,0 +1,106 @@
+//! Every address the server answers, and what all requests share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use muster_core::board::Snapshot;
+use tokio::sync::Semaphore;
+
+use crate::guard::address::Addresses;
+use crate::guard::gate::gate;
+use crate::guard::password::Lock;
+use crate::pages::strips::Strips;
+use crate::parts::Parts;
+use crate::ping::WrongKeys;
+use crate::times::{Present, Times};
+use crate::{api, assets, live, pages, ping};
+
+/// Largest body of a form or of JSON, in bytes.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// Live streams at one time.
+pub const STREAM_LIMIT: usize = 50;
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone)]
+pub struct Web(Arc<Shared>);
+
+/// The inside of [`Web`].
+pub struct Shared {
+    /// What floor 5 handed over.
+    pub parts: Parts,
+    /// The names that are ours.
+    pub addresses: Addresses,
+    /// The sign-in form's password.
+    pub lock: Lock,
+    /// How times are shown.
+    pub times: Times,
+    /// Places for live streams.
+    pub streams: Arc<Semaphore>,
+    /// Strips that need not be read again.
+    pub strips: Strips,
+    /// Wrong ping keys, for the log.
+    pub wrong_keys: WrongKeys,
+}
+
+impl std::ops::Deref for Web {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Web {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let settings = &parts.settings;
+        Self(Arc::new(Shared {
+            addresses: Addresses::read(&settings.origins),
+            lock: Lock::new(settings.password.as_ref()),
+            times: Times::of_zone(&settings.zone),
+            streams: Arc::new(Semaphore::new(STREAM_LIMIT)),
+            strips: Strips::default(),
+            wrong_keys: WrongKeys::default(),
+            parts,
+        }))
+    }
+
+    /// The roll as last published.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.parts.board.borrow())
+    }
+
+    /// The present, in the zone of the settings.
+    pub fn present(&self) -> Present {
+        self.times.present()
+    }
+}
+
+/// The router over these parts. A listener must say where a request came from with a
+/// [`Peer`](crate::guard::peer::Peer) extension; without it the request is a stranger's.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .route("/", get(pages::first::get))
+        .route("/e/{id}", get(pages::expectation::get))
+        .route("/e/{id}/{act}", post(pages::act::post))
+        .route("/runs/{about}/{run}", get(pages::run::get))
+        .route("/runs/{about}/{run}/log", get(pages::run::download))
+        .route("/host", get(pages::host::get))
+        .route("/deliveries", get(pages::deliveries::get))
+        .route("/channels/{name}/test", post(pages::act::test_channel))
+        .route("/signin", get(pages::signin::get).post(pages::signin::post))
+        .route("/signout", post(pages::signin::sign_out))
+        .route("/assets/{file}", get(assets::get))
+        .route("/health", get(api::health))
+        .route("/ping/{key}/{name}", ping::route(ping::plain))
+        .route("/ping/{key}/{name}/{action}", ping::route(ping::with_action))
+        .nest("/api/v1", api::router())
+        .route("/api/v1/events", get(live::get))
+        .fallback(pages::refused::not_found)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(web.clone(), gate))
+        .with_state(web)
+}
