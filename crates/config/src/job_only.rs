@@ -44,6 +44,20 @@ pub fn job_only(source: &Source<'_>, name: &str) -> JobReading {
     JobReading { job, state, faults: reading.finish() }
 }
 
+/// The jobs and checks that a file names, well formed or not, as far as they can be made out: for telling a report
+/// about something known from one about something unknown while the file is broken.
+pub fn names_only(text: &str) -> Vec<ExpectationId> {
+    if text.len() > FILE_LIMIT {
+        return Vec::new();
+    }
+    let (document, _) = tree::parse(text);
+    let named = |family: &'static str| {
+        let tables = document.table(family).map(|table| table.entries.as_slice()).unwrap_or_default();
+        tables.iter().filter_map(move |entry| ExpectationId::of(family, &entry.key).ok())
+    };
+    named("job").chain(named("check")).collect()
+}
+
 fn state_of(reading: &Reading<'_>, table: &Table) -> Option<PathBuf> {
     let entry = table.get("state")?;
     // Only this key: the rest of [muster] does not concern a job.
@@ -111,6 +125,13 @@ mod tests {
         let found = read("[job.export]\ncommand = [\"x\"]\n[job.other]\nthis is not toml\n");
         assert_eq!(found.job.expect("read").command, ["x"]);
         assert!(found.faults.has_errors());
+    }
+
+    #[test]
+    fn names_are_made_out_of_a_broken_file() {
+        let names = names_only("[job.a]\nevery = 3\n[check.\"b\"]\nthis is not toml\n[job.c]\n");
+        let names: Vec<&str> = names.iter().map(ExpectationId::as_str).collect();
+        assert_eq!(names, ["job.a", "job.c", "check.b"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@
 //! | [`compile`] | a whole file to a plan |
 //! | [`job_only`] | one job out of a file that may be broken elsewhere |
 //! | [`schema`] | the JSON Schema |
-//! | [`reference`] | the reference page |
+//! | [`mod@reference`] | the reference page |
 
 pub mod codes;
 pub mod compile;

@@ -77,6 +77,7 @@ fn rows(page: &mut String, prefix: &str, fields: &[Field]) {
             (Duty::Optional, Some(default)) => format!("`{default}`"),
         };
         let value = match field.shape {
+            _ if field.duty == Duty::NotYet => String::new(),
             Shape::Choice(words) => {
                 words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
             }
