@@ -1,4 +1,4 @@
-//! Which entries are told as part of which others, and which are passed on to the fallback channel.
+//! Which entries are told as part of which others.
 //!
 //! On one channel, all that waits about one incident has one carrier: the digest if there is one, else the end of the
 //! incident, else its opening, else the newest page. As a channel has one entry in flight at a time, the order within
@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::entry::{Entry, EntryState};
-use super::lane::{Id, OLD, PATIENCE, hold};
+use super::lane::{Id, OLD, hold};
 use super::machine::Outbox;
-use crate::effect::{News, Page};
+use crate::effect::News;
 use crate::ids::{ChannelName, IncidentId};
 use crate::time::Timestamp;
 
@@ -35,14 +35,14 @@ impl Outbox {
         parts
     }
 
-    fn on_channel(&self, incident: &IncidentId, channel: &ChannelName) -> Vec<(Id, &Entry)> {
+    pub(super) fn on_channel(&self, incident: &IncidentId, channel: &ChannelName) -> Vec<(Id, &Entry)> {
         let ids = self.incidents.get(incident).into_iter().flatten();
         ids.filter_map(|id| Some((*id, self.entries.get(id)?)))
             .filter(|(_, entry)| entry.channel == *channel)
             .collect()
     }
 
-    fn waits(&self, id: Id) -> bool {
+    pub(super) fn waits(&self, id: Id) -> bool {
         self.entries
             .get(&id)
             .and_then(|entry| self.lanes.get(&entry.channel))
@@ -83,6 +83,16 @@ impl Outbox {
         })
     }
 
+    /// The channel was told that the incident is there, or may be told right now.
+    pub(super) fn may_know(&self, incident: &IncidentId, channel: &ChannelName) -> bool {
+        let in_flight = self.lanes.get(channel).and_then(|lane| lane.in_flight);
+        self.is_told(incident, channel)
+            || self
+                .on_channel(incident, channel)
+                .into_iter()
+                .any(|(id, _)| in_flight.is_some_and(|flight| flight.id == self.carrier(id)))
+    }
+
     /// The same page was accepted by another channel; tests of a channel never need telling.
     pub(super) fn is_told_elsewhere(&self, id: Id) -> bool {
         let Some(entry) = self.entries.get(&id) else { return true };
@@ -110,7 +120,7 @@ impl Outbox {
         }
     }
 
-    fn fold(&mut self, id: Id, into: Id, now: Timestamp) {
+    pub(super) fn fold(&mut self, id: Id, into: Id, now: Timestamp) {
         let Some(target) = self.entries.get(&into) else { return };
         let (key, digest) = (target.key(), target.digest);
         let Some(entry) = self.entries.get_mut(&id) else { return };
@@ -129,6 +139,13 @@ impl Outbox {
         self.changed.insert(id);
         self.told_by.insert(id, into);
         self.tells.entry(into).or_default().push(id);
+    }
+
+    /// Takes an entry out of its carrier: it turned out to be told by itself.
+    pub(super) fn unfold(&mut self, id: Id) {
+        if let Some(parts) = self.told_by.remove(&id).and_then(|into| self.tells.get_mut(&into)) {
+            parts.retain(|part| *part != id);
+        }
     }
 
     /// Leaves one carrier for all that waits on the channel about the incident.
@@ -218,190 +235,6 @@ impl Outbox {
                 for id in old {
                     self.collapse(id, now);
                 }
-            }
-        }
-    }
-
-    fn fallback_of(&self, channel: &ChannelName) -> Option<ChannelName> {
-        self.routes.iter().find(|route| route.name == *channel)?.fallback.clone()
-    }
-
-    /// Counts a page among those that the fallback channel may yet be given.
-    pub(super) fn keep(&mut self, id: Id) {
-        let Some(entry) = self.entries.get(&id) else { return };
-        if !matches!(entry.page.news, News::Test { .. })
-            && let Some(lane) = self.lanes.get_mut(&entry.channel)
-        {
-            lane.kept.insert(id);
-        }
-    }
-
-    /// Gives the fallback channels what waits for too long, or on a channel that is broken.
-    pub(super) fn pass_on(&mut self, now: Timestamp) {
-        // A fallback channel may be broken too and have its own: again until nothing moves.
-        loop {
-            let mut late = Vec::new();
-            for route in self.routes.iter().filter(|route| route.fallback.is_some()) {
-                let Some(lane) = self.lanes.get(&route.name) else { continue };
-                let is_late =
-                    |id: &Id| lane.is_broken() || self.released(*id).is_some_and(|at| at + PATIENCE <= now);
-                late.extend(lane.kept.iter().copied().filter(is_late));
-            }
-            if late.is_empty() {
-                return;
-            }
-            for id in late {
-                self.give_to_fallback(id, None, now);
-            }
-        }
-    }
-
-    /// Passes on whatever a refused entry would have told.
-    pub(super) fn pass_on_all(&mut self, id: Id, now: Timestamp) {
-        for part in std::iter::once(id).chain(self.parts(id)) {
-            self.give_to_fallback(part, None, now);
-        }
-    }
-
-    fn give_to_fallback(&mut self, id: Id, instead: Option<ChannelName>, now: Timestamp) {
-        let Some(entry) = self.entries.get(&id) else { return };
-        let (page, channel) = (entry.page.clone(), entry.channel.clone());
-        let kept = self.lanes.get_mut(&channel).is_some_and(|lane| lane.kept.remove(&id));
-        let Some(fallback) = instead.or_else(|| self.fallback_of(&channel)).filter(|_| kept) else { return };
-        self.insert(&page, &fallback, Some(channel.clone()), now);
-        // Whoever hears of it late hears the end too.
-        if let Some(end) = self.end_of(&page.incident) {
-            self.insert(&end, &fallback, Some(channel), now);
-        }
-    }
-
-    fn end_of(&self, incident: &IncidentId) -> Option<Page> {
-        let ids = self.incidents.get(incident)?;
-        let pages = ids.iter().filter_map(|id| self.entries.get(id)).map(|entry| &entry.page);
-        pages.into_iter().find(|page| page.news.is_end()).cloned()
-    }
-
-    /// A fallback channel need not tell what its principal has told after all.
-    pub(super) fn release_fallbacks(&mut self, id: Id, now: Timestamp) {
-        let Some(channel) = self.entries.get(&id).map(|entry| entry.channel.clone()) else { return };
-        for part in std::iter::once(id).chain(self.parts(id)) {
-            if let Some(lane) = self.lanes.get_mut(&channel) {
-                lane.kept.remove(&part);
-            }
-            let Some(page) = self.entries.get(&part).map(|entry| entry.page.clone()) else { continue };
-            let twins: Vec<(Id, ChannelName)> = self
-                .incidents
-                .get(&page.incident)
-                .into_iter()
-                .flatten()
-                .filter_map(|twin| Some((*twin, self.entries.get(twin)?)))
-                .filter(|(twin, entry)| {
-                    entry.page.number == page.number
-                        && entry.fallback_for.as_ref() == Some(&channel)
-                        && !entry.digest
-                        && self.waits(*twin)
-                })
-                .map(|(twin, entry)| (twin, entry.channel.clone()))
-                .collect();
-            for (twin, fallback) in twins {
-                // Told means told: whoever heard of it as a fallback hears the end as well.
-                if !(page.news.is_end() && self.is_told(&page.incident, &fallback)) {
-                    self.fold(twin, id, now);
-                    if let Some(lane) = self.lanes.get_mut(&fallback) {
-                        lane.kept.remove(&twin);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Refuses what waits for a channel that is no longer configured; if none of the page's channels is, it goes to
-    /// the first that is. With no channel at all it waits for one.
-    pub(super) fn refuse_orphans(&mut self, now: Timestamp) {
-        let Some(first) = self.routes.first().map(|route| route.name.clone()) else { return };
-        let known = |name: &ChannelName| self.routes.iter().any(|route| route.name == *name);
-        let orphans: Vec<Id> = self
-            .lanes
-            .iter()
-            .filter(|(name, _)| !known(name))
-            .flat_map(|(_, lane)| lane.waiting.iter().copied())
-            .collect();
-        for id in orphans {
-            let parts: Vec<Id> = std::iter::once(id).chain(self.parts(id)).collect();
-            if let Some(entry) = self.entries.get_mut(&id) {
-                let why = format!("channel {} is not configured", entry.channel);
-                entry.last_error = Some(why.clone());
-                entry.state = EntryState::Refused { at: now, why };
-                self.changed.insert(id);
-                if let Some(lane) = self.lanes.get_mut(&entry.channel) {
-                    lane.waiting.remove(&id);
-                }
-            }
-            for part in parts {
-                let Some(entry) = self.entries.get(&part) else { continue };
-                let told_by_others =
-                    entry.page.to.iter().any(|name| self.routes.iter().any(|r| r.name == *name));
-                if !told_by_others {
-                    self.give_to_fallback(part, Some(first.clone()), now);
-                }
-            }
-        }
-    }
-
-    /// Which entries of an incident may be forgotten.
-    pub(super) fn forgettable(&self, incident: &IncidentId, before: Timestamp) -> Vec<Id> {
-        let Some(ids) = self.incidents.get(incident) else { return Vec::new() };
-        let settled_at = |id: Id| match self.entries.get(&self.carrier(id)).map(|carrier| &carrier.state) {
-            Some(
-                EntryState::Delivered { at, .. }
-                | EntryState::Refused { at, .. }
-                | EntryState::Folded { at, .. },
-            ) => Some(*at),
-            Some(EntryState::Waiting { .. }) | None => None,
-        };
-        if ids.iter().any(|id| settled_at(*id).is_none()) {
-            return Vec::new();
-        }
-        let closed = self.end_of(incident).is_some()
-            || ids.iter().all(|id| {
-                self.entries.get(id).is_some_and(|entry| matches!(entry.page.news, News::Test { .. }))
-            });
-        let mut witnesses: BTreeSet<&ChannelName> = BTreeSet::new();
-        let mut gone = Vec::new();
-        for id in ids {
-            let (Some(entry), Some(carrier)) = (self.entries.get(id), self.entries.get(&self.carrier(*id)))
-            else {
-                continue;
-            };
-            let old = settled_at(*id).is_some_and(|at| at < before);
-            // While the incident lasts, one delivered page for each channel says who must hear the end.
-            let told =
-                matches!(carrier.state, EntryState::Delivered { .. }) && carrier.channel == entry.channel;
-            let witness = !closed && told && witnesses.insert(&entry.channel);
-            if old && !witness {
-                gone.push(*id);
-            }
-        }
-        gone
-    }
-
-    /// Before an entry is forgotten, what was folded into it takes over its verdict.
-    pub(super) fn bequeath(&mut self, id: Id) {
-        let Some(state) = self.entries.get(&id).map(|entry| entry.state.clone()) else { return };
-        let heir = self.told_by.get(&id).copied();
-        for part in self.tells.get(&id).cloned().unwrap_or_default() {
-            match heir {
-                Some(into) => {
-                    self.told_by.insert(part, into);
-                    self.tells.entry(into).or_default().push(part);
-                }
-                None => {
-                    self.told_by.remove(&part);
-                }
-            }
-            if let Some(entry) = self.entries.get_mut(&part) {
-                entry.state = state.clone();
-                self.changed.insert(part);
             }
         }
     }

@@ -63,9 +63,8 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Notes that a page came; true if there are too many to be told one by one.
+    /// True if too many pages have come to be told one by one.
     pub(super) fn storms(&mut self, now: Timestamp) -> bool {
-        self.remember(now);
         self.recent.retain(|at| *at <= now && now.since(*at) < STORM_WINDOW);
         self.recent.len() > STORM || self.waiting.len() > STORM
     }

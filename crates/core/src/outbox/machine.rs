@@ -12,7 +12,8 @@ use crate::time::{Span, Timestamp};
 ///
 /// Its owner calls [`Outbox::enqueue`] for each page, [`Outbox::due`] whenever [`Outbox::next_try`] has come, hands
 /// each [`Dispatch`] to its channel, and [`Outbox::report`]s the answer. After each of these it stores
-/// [`Outbox::changes`]. Channels do not wait for each other; each has at most one entry in flight.
+/// [`Outbox::changes`]. Channels do not wait for each other; each has at most one entry in flight. Time is wall time: a
+/// clock set back shortens waits, a clock set forward by a minute counts what is in flight as lost.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
     pub(super) routes: Vec<Route>,
@@ -55,8 +56,13 @@ impl Outbox {
             outbox.told_by.insert(id, into);
             outbox.tells.entry(into).or_default().push(id);
         }
+        outbox.clock = outbox.entries.values().map(|entry| entry.queued).max().unwrap_or_default();
         let open: Vec<Id> = outbox.lanes.values().flat_map(|lane| lane.waiting.iter().copied()).collect();
         for id in open {
+            // What was in flight stood alone until its fate was known; now it waits like the rest.
+            if outbox.waits(id) {
+                outbox.fold_again(id, outbox.clock);
+            }
             outbox.keep(id);
             for part in outbox.parts(id) {
                 outbox.keep(part);
@@ -134,15 +140,18 @@ impl Outbox {
         let plain = dispatch_key.split_once('+').map_or(dispatch_key, |(plain, _)| plain);
         let Some(id) = self.keys.get(plain).copied() else { return };
         let Some(entry) = self.entries.get(&id) else { return };
-        let flying = self
+        let in_flight = self
             .lanes
             .get(&entry.channel)
             .is_some_and(|lane| lane.in_flight.is_some_and(|flight| flight.id == id));
-        let accepted_late = !entry.is_settled()
+        let accepted_late = !matches!(entry.state, EntryState::Delivered { .. })
             && matches!(delivery, Delivery::Accepted { .. })
             && self.dispatch_key(id, entry) == dispatch_key;
-        if flying || accepted_late {
+        if in_flight || accepted_late {
+            self.unfold(id);
             self.conclude(id, delivery, now);
+            // Whoever heard of it when it was thought untold must hear the end too.
+            self.insert_end(id, now);
         }
         self.advance(now);
     }
@@ -218,33 +227,18 @@ impl Outbox {
     /// Forgets what was settled before `before` and is not needed to know who must hear the end of an incident.
     /// Returns the keys of what may be deleted from the store.
     pub fn prune(&mut self, before: Timestamp) -> Vec<String> {
-        let mut gone = Vec::new();
-        let incidents: Vec<IncidentId> = self.incidents.keys().cloned().collect();
-        for incident in incidents {
-            for id in self.forgettable(&incident, before) {
-                self.bequeath(id);
-                self.tells.remove(&id);
-                if let Some(into) = self.told_by.remove(&id)
-                    && let Some(parts) = self.tells.get_mut(&into)
-                {
-                    parts.retain(|part| *part != id);
-                }
-                if let Some(entry) = self.entries.remove(&id) {
-                    self.changed.remove(&id);
-                    let key = entry.key();
-                    self.keys.remove(&key);
-                    gone.push(key);
-                }
-            }
-            let entries = &self.entries;
-            self.incidents.retain(|name, ids| {
-                if *name == incident {
-                    ids.retain(|id| entries.contains_key(id));
-                }
-                !ids.is_empty()
-            });
+        let gone: Vec<Id> =
+            self.incidents.keys().flat_map(|incident| self.forgettable(incident, before)).collect();
+        let keys: Vec<String> = gone.into_iter().filter_map(|id| self.forget(id)).map(|e| e.key()).collect();
+        for key in &keys {
+            self.keys.remove(key);
         }
-        gone
+        let entries = &self.entries;
+        self.incidents.retain(|_, ids| {
+            ids.retain(|id| entries.contains_key(id));
+            !ids.is_empty()
+        });
+        keys
     }
 
     /// Puts one entry in unless it is there already, or this channel has heard the end of the incident.
@@ -255,9 +249,9 @@ impl Outbox {
         fallback_for: Option<ChannelName>,
         now: Timestamp,
     ) {
-        if self.keys.contains_key(&key(page, channel))
-            || (!page.news.is_end() && self.has_heard_the_end(&page.incident, channel))
-        {
+        let over =
+            fallback_for.is_some() && !page.news.is_end() && self.has_heard_the_end(&page.incident, channel);
+        if over || self.keys.contains_key(&key(page, channel)) {
             return;
         }
         let id = self.admit(Entry {
@@ -316,8 +310,12 @@ impl Outbox {
         match delivery {
             Delivery::Accepted { receipt } => {
                 entry.state = EntryState::Delivered { at: now, receipt };
+                let channel = entry.channel.clone();
+                let was_broken = lane.is_broken();
                 lane.worked();
-                self.hurry(id, now);
+                if was_broken {
+                    self.hurry(&channel, now);
+                }
                 self.release_fallbacks(id, now);
             }
             Delivery::Refused { why } => {
@@ -340,15 +338,14 @@ impl Outbox {
     }
 
     /// A channel that works again sends what waits without sitting out the pauses of its failures.
-    fn hurry(&mut self, id: Id, now: Timestamp) {
-        let Some(channel) = self.entries.get(&id).map(|entry| entry.channel.clone()) else { return };
-        let Some(lane) = self.lanes.get(&channel) else { return };
-        for other in lane.waiting.clone() {
-            if let Some(entry) = self.entries.get_mut(&other)
-                // One failure is the entry's own trouble and not the channel's.
-                && entry.attempts == 1
+    fn hurry(&mut self, channel: &ChannelName, now: Timestamp) {
+        let waiting = self.lanes.get(channel).map(|lane| lane.waiting.clone()).unwrap_or_default();
+        for id in waiting {
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.attempts > 0
             {
                 entry.state = EntryState::Waiting { next_try: now };
+                self.changed.insert(id);
             }
         }
     }

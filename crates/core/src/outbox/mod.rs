@@ -17,11 +17,15 @@
 //! | `machine` | `restore`, `enqueue`, `due`, `report`, `next_try`, `changes`, `prune` |
 //! | `lane` | one channel's queue: what waits, what is in flight, back-off, storms |
 //! | `fold` | which entries are told as part of which others |
+//! | `pass_on` | what the fallback channels get |
+//! | `prune` | what may be forgotten |
 
 mod entry;
 mod fold;
 mod lane;
 mod machine;
+mod pass_on;
+mod prune;
 #[cfg(test)]
 mod tests;
 
