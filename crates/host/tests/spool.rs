@@ -146,13 +146,16 @@ fn a_full_disk_uses_the_reserve_and_then_memory() {
     let layout = Layout::new(&mount.0);
     layout.create().expect("made");
     let spool = Spool::new(&layout);
+    let before = failure();
+    assert!(matches!(spool.write(&before, Durability::Disk).expect("kept"), Place::Disk(_)));
     mount.fill();
-    let sent: Vec<Signal> = (0..18).map(|_| failure()).collect();
+    let mut sent: Vec<Signal> = (0..18).map(|_| failure()).collect();
     let places: Vec<Place> =
         sent.iter().map(|signal| spool.write(signal, Durability::Disk).expect("kept")).collect();
     assert!(places[..16].iter().all(|place| matches!(place, Place::Reserve(_))), "{places:?}");
     assert!(matches!(places[17], Place::Memory(..)), "{places:?}");
-    assert_eq!(drain(&spool), sent);
+    sent.insert(0, before);
+    assert_eq!(drain(&spool), sent, "in the order of making, wherever they lie");
     assert_eq!(drain(&spool), []);
 }
 

@@ -30,8 +30,8 @@ Options (each wins over the key of the same name in [job.NAME]):
       --state DIR       state directory; else MUSTER_STATE, the file, /var/lib/muster or ~/.local/state/muster
   -h, --help            print this
 
-Times are written 250ms, 90s, 10m, 2h, 1d, 1h30m. TERM and INT are passed on, and again after the grace as KILL; a
-second one kills at once. HUP, QUIT, USR1 and USR2 are passed on.
+Times are written 250ms, 90s, 10m, 2h, 1d, 1h30m. TERM and INT are passed on, and after the grace
+all processes of the job are killed; a second one kills them at once. HUP, QUIT, USR1 and USR2 are passed on.
 
 Exit codes:
   0-255  the job's own
@@ -79,7 +79,7 @@ pub(crate) enum Parsed {
     /// Print the help.
     Help,
     /// Run a job.
-    Run(Request),
+    Run(Box<Request>),
     /// They cannot be understood, and no command can be told from them.
     Wrong {
         /// The job, as far as it was named.
@@ -100,7 +100,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Parsed {
         Ok(false) if request.name.is_empty() => {
             Parsed::Wrong { name: String::new(), why: "which job? Give it a name".into() }
         }
-        Ok(false) => Parsed::Run(request),
+        Ok(false) => Parsed::Run(Box::new(request)),
         Err(error) => {
             let why = error.to_string();
             let mut command = arguments.iter().skip_while(|argument| *argument != "--").skip(1).cloned();
@@ -115,7 +115,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Parsed {
                 return Parsed::Wrong { name: request.name, why };
             }
             request.complaints.push(format!("{why}; the job is run without it"));
-            Parsed::Run(request)
+            Parsed::Run(Box::new(request))
         }
     }
 }
@@ -195,7 +195,7 @@ mod tests {
 
     fn run(line: &str) -> Request {
         match parsed(line) {
-            Parsed::Run(request) => request,
+            Parsed::Run(request) => *request,
             other => panic!("{line}: {other:?}"),
         }
     }

@@ -52,7 +52,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>, out: &mut dyn Write, err:
         }
         Parsed::Run(request) => {
             let rescue = Rescue::new(request.command.clone());
-            rescue.guard(|rescue| Run::new(request, err).take_place(rescue, err))
+            rescue.guard(|rescue| Run::new(*request, err).take_place(rescue, err))
         }
     }
 }

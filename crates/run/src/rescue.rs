@@ -80,8 +80,8 @@ mod tests {
     fn a_job_that_was_started_is_waited_for_when_the_story_breaks_off() {
         let rescue = Rescue::new(Vec::new());
         let code = rescue.guard(|rescue| {
-            let child = std::process::Command::new("sh").args(["-c", "exit 7"]).spawn().expect("started");
-            rescue.watches(Pid::from_raw(i32::try_from(child.id()).expect("small")).expect("not zero"));
+            let command = ["sh", "-c", "exit 7"].map(OsString::from);
+            rescue.watches(spawn::start(&command, false).expect("started").pid);
             panic!("on purpose");
         });
         assert_eq!(code, 7);

@@ -41,7 +41,7 @@ impl Signals {
             .filter(|number| ignored & (1 << (number - 1)) == 0)
             .chain([Signal::CHILD.as_raw()]);
         let (read, write) = UnixStream::pair()?;
-        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly::default(), heard)?;
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, heard)?;
         SigSet::empty().thread_set_mask()?;
         Ok(Self { delivery })
     }

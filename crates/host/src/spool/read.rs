@@ -93,23 +93,30 @@ impl Spool {
     /// # Errors
     /// When the spool is there and cannot be listed. The places for bad days may be absent.
     pub fn read(&self, bounds: Bounds) -> io::Result<Batch> {
-        let mut found: Vec<(String, Kept)> = Vec::new();
+        let mut found: Vec<(String, Found)> = Vec::new();
         list(&self.layout.spool(), &mut found)?;
         for folder in self.memory.iter().filter(|folder| folder.parent().is_some_and(is_own_folder)) {
             if is_own_folder(folder) {
                 list(folder, &mut found)?;
             }
         }
+        found.extend(reserve::records(&self.layout.reserve()).into_iter().map(reserved));
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut batch = Batch { records: self.reserved(), more: false };
+        let mut batch = Batch::default();
         let mut bytes = 0;
-        for (_, place) in found {
+        for (_, found) in found {
             if batch.records.len() >= bounds.records || bytes >= bounds.bytes {
                 batch.more = true;
                 break;
             }
-            let Kept::File(path) = &place else { continue };
-            let signal = match read_file(path) {
+            let path = match found {
+                Found::Read(record) => {
+                    batch.records.push(*record);
+                    continue;
+                }
+                Found::File(path) => path,
+            };
+            let signal = match read_file(&path) {
                 // Taken by somebody else between the listing and now.
                 Err(BadRecord::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => Err(error),
@@ -118,7 +125,7 @@ impl Spool {
                     parse(&text)
                 }
             };
-            batch.records.push(Record { signal, place });
+            batch.records.push(Record { signal, place: Kept::File(path) });
         }
         Ok(batch)
     }
@@ -157,14 +164,22 @@ impl Spool {
     pub(super) fn folders(&self) -> impl Iterator<Item = PathBuf> {
         iter::once(self.layout.spool()).chain(self.memory.iter().cloned())
     }
-
-    fn reserved(&self) -> Vec<Record> {
-        let record = |(slot, text): (u64, Vec<u8>)| Record { signal: parse(&text), place: Kept::Slot(slot) };
-        reserve::records(&self.layout.reserve()).into_iter().map(record).collect()
-    }
 }
 
-fn list(folder: &Path, found: &mut Vec<(String, Kept)>) -> io::Result<()> {
+/// A record on the way out.
+enum Found {
+    File(PathBuf),
+    Read(Box<Record>),
+}
+
+/// A record of the reserve, with the name under which it would lie in the spool.
+fn reserved((slot, text): (u64, Vec<u8>)) -> (String, Found) {
+    let signal = parse(&text);
+    let name = signal.as_ref().map_or_else(|_| String::new(), |signal| signal.id.to_string());
+    (name, Found::Read(Box::new(Record { signal, place: Kept::Slot(slot) })))
+}
+
+fn list(folder: &Path, found: &mut Vec<(String, Found)>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
@@ -173,7 +188,7 @@ fn list(folder: &Path, found: &mut Vec<(String, Kept)>) -> io::Result<()> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".json") && !name.starts_with('.') {
-            found.push((name, Kept::File(entry.path())));
+            found.push((name, Found::File(entry.path())));
         }
     }
     Ok(())

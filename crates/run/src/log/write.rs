@@ -14,8 +14,9 @@ use super::{LOG_LIMIT, Source};
 
 /// What is kept in memory and written at the end, in bytes.
 const END_LIMIT: usize = 1 << 20;
-/// What goes straight to the file, in bytes. The rest is for the end and for muster's words.
-const HEAD_LIMIT: u64 = LOG_LIMIT - END_LIMIT as u64 - 4096;
+/// Once the file has this many bytes, lines stay in memory. What was read together may exceed it by a little, and
+/// muster's words come at the end: the rest of the limit has room for both.
+const HEAD_LIMIT: u64 = LOG_LIMIT - END_LIMIT as u64 - (256 << 10);
 /// Lines are written together once there is this much, in bytes.
 const TOGETHER: usize = 64 << 10;
 
