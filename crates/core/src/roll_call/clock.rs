@@ -53,13 +53,15 @@ impl Row {
         let Some(slot) = &mut self.state.slot else { return };
         let overdue = slot.from <= civil;
         if step.abs() >= LARGE_STEP {
-            self.rewind(step);
             self.state.gap = None;
             if overdue {
-                self.abandon_slot_unseen(scene);
+                // By the new clock it may look as if it were not due yet.
+                slot.from = scene.now;
+                self.abandon_slot("the clock was stepped", scene);
             } else {
                 self.state.slot = None;
             }
+            self.rewind(step);
             self.plan_cron(scene.now, scene);
         } else if overdue {
             // Its grace is elapsed time.
@@ -91,13 +93,6 @@ impl Row {
     fn rewind(&mut self, step: i64) {
         if step < 0 {
             self.state.rewinds = self.state.rewinds.saturating_add(1);
-        }
-    }
-
-    fn abandon_slot_unseen(&mut self, scene: &mut Scene<'_>) {
-        if let Some(slot) = self.state.slot.take() {
-            self.close(slot.due, None, Verdict::Unknown, scene);
-            self.unknown("the clock was stepped".to_owned(), scene);
         }
     }
 

@@ -42,7 +42,7 @@ impl Row {
                 self.heard_at(at);
             }
             Report::Log { .. } => self.heard_at(at),
-            Report::Acknowledge { by, until } => self.acknowledge(by, *until, scene.now),
+            Report::Acknowledge { by, until } => self.acknowledge(by, *until, scene),
             Report::Pause { by, reason, until } => {
                 let until = (*until).min(scene.now + LONGEST_PAUSE);
                 self.state.pause =

@@ -14,7 +14,7 @@ use crate::time::{Now, Span, Timestamp};
 
 use super::clock::{Blind, step_between};
 use super::parent::{ParentView, lineage};
-use super::row::{Row, Scene, StoredRow};
+use super::row::{Row, Scene, StoredRow, mutated};
 use super::run::OpenRun;
 
 /// A longer time between two calls means that nothing could be heard.
@@ -65,6 +65,8 @@ pub struct RollCall {
     promise: Span,
     #[cfg(test)]
     pub(super) mutant: Option<super::mutant::Mutant>,
+    #[cfg(test)]
+    woke: Option<Timestamp>,
 }
 
 impl Default for RollCall {
@@ -97,6 +99,8 @@ impl RollCall {
             promise: TICK_PROMISE,
             #[cfg(test)]
             mutant: None,
+            #[cfg(test)]
+            woke: None,
         }
     }
 
@@ -112,6 +116,7 @@ impl RollCall {
     /// withdrawn, and whoever was told of their incident hears that. Of two with the same id the later counts.
     pub fn expect(&mut self, plan: Vec<Expectation>, now: Now) {
         self.observe(now);
+        self.ticked = None;
         let wall = now.wall;
         let plan: BTreeMap<ExpectationId, Expectation> =
             plan.into_iter().map(|spec| (spec.id.clone(), spec)).collect();
@@ -165,6 +170,10 @@ impl RollCall {
     pub fn wake(&mut self, boot: &str, now: Now) {
         self.undrained = Some(now.wall + PATIENCE);
         self.last = Some(now);
+        #[cfg(test)]
+        {
+            self.woke = Some(now.wall);
+        }
         let Some(seen) = self.seen.take() else {
             self.reindex();
             return;
@@ -191,7 +200,8 @@ impl RollCall {
         self.reindex();
     }
 
-    /// Hears one signal. One whose expectation is unknown is not remembered.
+    /// Hears one signal. One whose expectation is unknown is not remembered. While [`RollCall::awaits_drain`], spooled
+    /// signals should come in order of their time: a slot is judged by what was heard before the next one is filled.
     pub fn hear(&mut self, signal: &Signal, now: Now) -> Answer {
         self.observe(now);
         let Some(place) = self.find(&signal.about) else {
@@ -200,6 +210,7 @@ impl RollCall {
         if !self.rows[place].remember(&signal.id) {
             return Answer::Repeated;
         }
+        self.ticked = None;
         self.touch(place, now.wall, |row, scene| row.hear(signal, scene));
         Answer::Heard
     }
@@ -217,12 +228,18 @@ impl RollCall {
             if due > now.wall {
                 break;
             }
+            if mutated!(self, HungBlocksRest) && self.rows[place].state.runs.iter().any(|run| run.late) {
+                break;
+            }
             self.touch(place, now.wall, Row::tick);
             if self.rows[place].wake.is_some_and(|wake| wake <= now.wall) {
                 // A row that asks again for this very moment would hold up all others.
                 self.index.remove(&(self.rows[place].wake.unwrap_or(due), place));
                 self.index.insert((now.wall + Span::seconds(1), place));
                 self.rows[place].wake = Some(now.wall + Span::seconds(1));
+            }
+            if mutated!(self, CrowdedTick) {
+                break;
             }
         }
         self.ticked = Some(now.wall);
@@ -346,16 +363,29 @@ impl RollCall {
         };
         let row = &mut self.rows[place];
         change(row, &mut scene);
+        #[cfg(test)]
+        let said = scene.out.len();
         row.speak(&mut scene);
         let wake = row.deadline(&scene);
         if !row.dirty {
             row.dirty = true;
             self.dirty.push(place);
         }
+        #[cfg(test)]
+        if mutated!(self, OnlyGlobalStatus) && self.rows.iter().filter(|row| row.suppresses()).count() > 1 {
+            self.out.truncate(said);
+        }
         self.set_wake(place, wake);
     }
 
     fn set_wake(&mut self, place: usize, wake: Option<Timestamp>) {
+        #[cfg(test)]
+        let wake = match (wake, self.woke) {
+            (Some(wake), Some(woke)) if mutated!(self, StaggeredStart) => {
+                Some(wake.max(woke + Span::seconds(20).times(place as u64 + 1)))
+            }
+            (wake, _) => wake,
+        };
         let row = &mut self.rows[place];
         if row.wake == wake {
             return;

@@ -39,6 +39,8 @@ mod page;
 mod parent;
 mod row;
 mod run;
+#[cfg(test)]
+mod sim;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Known bugs of other programs, to be switched on one at a time by tests that prove that they would be noticed.
+//! Known bugs of other programs, to be switched on one at a time by tests that prove that they would be noticed. The
+//! bugs of delivery are in the simulation's post office.
 
 /// One bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,16 +8,28 @@ pub(super) enum Mutant {
     ResolveOnly,
     /// An end within a pause is told to nobody.
     PauseEatsResolve,
-    /// Every restart begins all deadlines anew.
-    RestartPostpones,
-    /// The failure that the watchdog itself records counts as a sign of life.
-    OwnFailureIsLife,
-    /// Whatever holds a page back also holds back the end.
-    SilenceEatsResolve,
-    /// What never reported at all is taken as healthy.
-    NewMeansHealthy,
     /// What was not seen is shown as well.
     UnknownIsGreen,
+    /// After a restart the rows are taken up one by one, a second each.
+    StaggeredStart,
+    /// At most one row is looked at in one tick.
+    CrowdedTick,
+    /// The failure that the watchdog itself records counts as a sign of life.
+    OwnFailureIsLife,
+    /// Every restart begins all deadlines anew.
+    RestartPostpones,
+    /// Whatever holds a page back also holds back the end.
+    SilenceEatsResolve,
+    /// People hear only when the state of the whole changes.
+    OnlyGlobalStatus,
+    /// What never reported at all is taken as healthy.
+    NewMeansHealthy,
+    /// One that hangs holds up those behind it.
+    HungBlocksRest,
+    /// An acknowledgement never expires.
+    EndlessAcknowledgement,
+    /// Every bad verdict is a page.
+    PageStorm,
     /// A schedule that cannot be computed is skipped without a word.
     PoisonSchedule,
     /// Only the newest of several overlapping runs has a deadline.
@@ -25,8 +38,6 @@ pub(super) enum Mutant {
     SkipIsSuccess,
     /// A pause never ends.
     EndlessPause,
-    /// The count of bad verdicts never leads to an incident.
-    AfterIgnored,
     /// Absence in a blind interval is taken as proof.
     BlindIsEvidence,
 }

@@ -305,11 +305,14 @@ impl Row {
     }
 
     /// A person has seen it.
-    pub(super) fn acknowledge(&mut self, by: &str, until: Timestamp, now: Timestamp) {
+    pub(super) fn acknowledge(&mut self, by: &str, until: Timestamp, scene: &Scene<'_>) {
+        let now = scene.now;
         let until = until.min(now + LONGEST_ACKNOWLEDGEMENT);
         if let Standing::Firing(incident) = &mut self.state.standing
             && until > now
         {
+            let until =
+                if mutated!(scene, EndlessAcknowledgement) { until + Span::days(9999) } else { until };
             incident.acknowledged = Some(Acknowledged { by: by.to_owned(), until });
         }
     }

@@ -153,14 +153,16 @@ impl Row {
         Self { spec, state, wake: None, dirty: true, parent: None, children: Vec::new() }
     }
 
-    /// Plans the first slot, or plans again when the rhythm is another one than before.
+    /// Plans the first slot, or plans again when the rhythm is another one than before. What was not bad enough may
+    /// be by the new specification.
     pub(super) fn plan(&mut self, scene: &mut Scene<'_>) {
+        self.reconsider(scene);
         let mark = mark(&self.spec.rhythm);
         if self.state.rhythm == mark {
             return;
         }
         self.state.rhythm = mark;
-        self.abandon_slot(scene);
+        self.abandon_slot("its plan was changed while it was due", scene);
         self.state.stuck = None;
         match &self.spec.rhythm {
             Rhythm::Cron(_) => self.plan_cron(scene.now, scene),
@@ -175,7 +177,7 @@ impl Row {
 
     /// Ends the row: whoever was told hears it, and what was begun gets its verdict.
     pub(super) fn withdraw(&mut self, scene: &mut Scene<'_>) {
-        self.abandon_slot(scene);
+        self.abandon_slot("it is no longer expected", scene);
         for run in std::mem::take(&mut self.state.runs) {
             if let Some(due) = run.slot {
                 self.close(due, run.id, Verdict::Unknown, scene);
@@ -185,11 +187,12 @@ impl Row {
     }
 
     /// Drops the open slot; one that was due already is unknown for ever.
-    pub(super) fn abandon_slot(&mut self, scene: &mut Scene<'_>) {
+    pub(super) fn abandon_slot(&mut self, why: &str, scene: &mut Scene<'_>) {
         if let Some(slot) = self.state.slot.take()
             && slot.from <= scene.now
         {
             self.close(slot.due, None, Verdict::Unknown, scene);
+            self.unknown(why.to_owned(), scene);
         }
     }
 

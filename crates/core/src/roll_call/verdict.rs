@@ -130,6 +130,9 @@ impl Row {
                 incident.failures = failures;
                 incident.good = 0;
                 incident.last_bad = scene.now;
+                if mutated!(scene, PageStorm) {
+                    incident.telling = super::page::Telling::Untold { not_before: scene.now };
+                }
                 if as_loud(level, incident.level) {
                     incident.reason = reason;
                     incident.evidence = evidence.cloned();
@@ -161,7 +164,7 @@ impl Row {
                         (scene.now, level)
                     }
                 };
-                let needed = if mutated!(scene, AfterIgnored) { u32::MAX } else { self.spec.after.max(1) };
+                let needed = self.spec.after.max(1);
                 if failures >= needed {
                     let incident =
                         self.open(since, level, reason, evidence.cloned(), failures, window, scene);
@@ -170,6 +173,18 @@ impl Row {
                     self.stand(Standing::Pending { failures, since, level, reason }, scene);
                 }
             }
+        }
+    }
+
+    /// The number of bad verdicts that it takes may have become smaller.
+    pub(super) fn reconsider(&mut self, scene: &mut Scene<'_>) {
+        if let Standing::Pending { failures, since, level, reason } = &self.state.standing
+            && *failures >= self.spec.after
+        {
+            let (failures, since, level, reason) = (*failures, *since, *level, reason.clone());
+            let window = self.flap_window();
+            let incident = self.open(since, level, reason, None, failures, window, scene);
+            self.stand(Standing::Firing(Box::new(incident)), scene);
         }
     }
 

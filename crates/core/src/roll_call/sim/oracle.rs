@@ -1,0 +1,316 @@
+//! The oracle: it knows what really happened and holds the roll call to its promises.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::effect::{Condition, Effect, News, Page, Verdict};
+use crate::expectation::{Expectation, Hearing, Level, Rhythm};
+use crate::ids::{ChannelName, ExpectationId, IncidentId};
+use crate::roll_call::RollCall;
+use crate::roll_call::verdict::Standing;
+use crate::time::{Span, Timestamp};
+
+use super::plan::SIZE;
+
+/// Time may pass between a deadline and the step that sees it.
+const SLACK: i64 = 1_000;
+/// How long a page may wait for a parent, at most: to be seen down, or the child's own way back.
+const FAMILY: i64 = 11 * 60_000;
+
+/// What the oracle knows of one expectation. Times are true milliseconds since the beginning.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Truth {
+    /// The last signal that was heard.
+    pub(super) sign: i64,
+    /// What `Oracle::excused` was then.
+    excused: i64,
+    blinds: u32,
+    /// It never sends late and loses nothing.
+    pub(super) faithful: bool,
+    unknown: bool,
+    succeeded: bool,
+    pub(super) paused_until: i64,
+    pub(super) acknowledged_until: i64,
+    pub(super) acknowledged: Option<IncidentId>,
+    /// When the last page about it was decided.
+    paged: i64,
+    /// Since when it fires with nothing that could hold its page back.
+    mute_since: Option<i64>,
+}
+
+#[derive(Default)]
+pub(super) struct Oracle {
+    pub(super) truths: Vec<Truth>,
+    /// Time in which nobody could have judged: the agent down, the spool not read.
+    pub(super) excused: i64,
+    pub(super) blinds: u32,
+    open: BTreeMap<ExpectationId, (IncidentId, Vec<ChannelName>)>,
+    told: HashSet<IncidentId>,
+    firsts: HashSet<IncidentId>,
+    numbers: HashSet<(IncidentId, u32)>,
+    slots: HashSet<(ExpectationId, Timestamp)>,
+    pub(super) pages: u64,
+    pub(super) verdicts: BTreeMap<String, u64>,
+}
+
+impl Oracle {
+    pub(super) fn new() -> Self {
+        Self { truths: vec![Truth::default(); SIZE], ..Self::default() }
+    }
+
+    pub(super) fn register(&mut self, place: usize, now: i64) {
+        self.truths[place] = Truth {
+            sign: now,
+            excused: self.excused,
+            blinds: self.blinds,
+            faithful: true,
+            ..Truth::default()
+        };
+    }
+
+    /// A signal about it was heard.
+    pub(super) fn heard(&mut self, place: usize, now: i64, success: bool) {
+        let (excused, blinds) = (self.excused, self.blinds);
+        let truth = &mut self.truths[place];
+        (truth.sign, truth.excused, truth.blinds) = (now, excused, blinds);
+        if success {
+            truth.unknown = false;
+            truth.succeeded = true;
+        }
+    }
+
+    /// Takes in what was committed, in order.
+    pub(super) fn committed(&mut self, effects: &[Effect], now: i64) -> Result<(), String> {
+        for effect in effects {
+            match effect {
+                Effect::Page(page) => self.paged(page, now)?,
+                Effect::Slot(slot) => {
+                    let word = format!("{:?}", slot.verdict);
+                    *self.verdicts.entry(word).or_insert(0) += 1;
+                    if !self.slots.insert((slot.about.clone(), slot.due)) {
+                        return Err(format!("{}: slot {} ended twice", slot.about, slot.due));
+                    }
+                    let place = place(&slot.about);
+                    if slot.verdict == Verdict::Ok && !self.truths[place].succeeded {
+                        return Err(format!("{}: a slot is ok and nothing ever went well", slot.about));
+                    }
+                }
+                Effect::Transition(change) => {
+                    if change.from == change.to {
+                        return Err(format!("{}: a change that changes nothing", change.about));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn paged(&mut self, page: &Page, now: i64) -> Result<(), String> {
+        self.pages += 1;
+        self.truths[place(&page.about)].paged = now;
+        if !self.numbers.insert((page.incident.clone(), page.number)) {
+            return Err(format!("page {}/{} twice", page.incident, page.number));
+        }
+        match &page.news {
+            News::Opened { .. } | News::Flapping { .. } => {
+                if !self.firsts.insert(page.incident.clone()) {
+                    return Err(format!("{} was opened twice", page.incident));
+                }
+                self.tell(page)
+            }
+            News::Reminder { .. } | News::AcknowledgementExpired { .. } => self.tell(page),
+            News::Resolved { .. } | News::Withdrawn { .. } => match self.open.remove(&page.about) {
+                Some((incident, told)) if incident == page.incident => {
+                    if told == page.to {
+                        Ok(())
+                    } else {
+                        Err(format!("{incident}: told {told:?}, the end went to {:?}", page.to))
+                    }
+                }
+                other => Err(format!("the end of {} that nobody knows: {other:?}", page.incident)),
+            },
+            News::Test { .. } => Err("nobody asked for a test".to_owned()),
+        }
+    }
+
+    fn tell(&mut self, page: &Page) -> Result<(), String> {
+        self.told.insert(page.incident.clone());
+        let fresh = (page.incident.clone(), Vec::new());
+        let (incident, told) = self.open.entry(page.about.clone()).or_insert(fresh);
+        if *incident != page.incident {
+            return Err(format!("{incident} was told and its end was not"));
+        }
+        for channel in &page.to {
+            if !told.contains(channel) {
+                told.push(channel.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Told means told: nobody waits for the end of something that is over. Right after a commit.
+    pub(super) fn ends_are_told(&self, roll: &RollCall) -> Result<(), String> {
+        for (about, (incident, _)) in &self.open {
+            let row = roll.rows().iter().find(|row| row.state.id == *about);
+            match row.map(|row| &row.state.standing) {
+                Some(Standing::Firing(present)) if present.id == *incident => {}
+                _ => return Err(format!("{incident} is over and those who were told do not know")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The promises about the present. `watching` is false while the agent is down or the spool is not read.
+    pub(super) fn check(
+        &mut self,
+        roll: &RollCall,
+        now: i64,
+        stepped: i64,
+        watching: bool,
+    ) -> Result<(), String> {
+        for row in roll.rows() {
+            let place = place(&row.state.id);
+            let standing = &row.state.standing;
+            let truth = &self.truths[place];
+            if truth.unknown && row.is_green() {
+                return Err(format!("{}: unknown is green", row.state.id));
+            }
+            if row.is_green() && !truth.succeeded {
+                return Err(format!("{}: green and nothing ever went well", row.state.id));
+            }
+            if watching {
+                self.silence_is_bounded(place, &row.spec, standing, now, stepped)?;
+                self.bad_news_is_told(roll, place, standing, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn silence_is_bounded(
+        &self,
+        place: usize,
+        spec: &Expectation,
+        standing: &Standing,
+        now: i64,
+        stepped: i64,
+    ) -> Result<(), String> {
+        let truth = &self.truths[place];
+        if spec.severity.missed == Level::Ignore || matches!(standing, Standing::Firing(_)) {
+            return Ok(());
+        }
+        let silent = now - truth.sign - (self.excused - truth.excused);
+        let grace = millis(spec.start_within);
+        let bound = match &spec.rhythm {
+            Rhythm::Every(period) => {
+                let one = millis(*period) + grace;
+                let hidden = spec.hearing == Hearing::Direct && self.blinds > truth.blinds;
+                if hidden {
+                    // Two blind intervals may each hide a slot that they only touch.
+                    (i64::from(spec.after) + 2) * one + millis(*period)
+                } else {
+                    one + i64::from(spec.after.max(1) - 1) * millis(*period)
+                }
+            }
+            // A day holds at least two instants of each; a step of the clock may take some away.
+            Rhythm::Cron(_) => {
+                let since = now - truth.sign.max(stepped) - (self.excused - truth.excused);
+                let bound = (i64::from(spec.after) + 3) * 14 * 3_600_000;
+                return if since > bound {
+                    Err(format!("{}: cron silent for {since} ms without bad news", spec.id))
+                } else {
+                    Ok(())
+                };
+            }
+            Rhythm::OnReport => return Ok(()),
+        };
+        if silent > bound + SLACK {
+            return Err(format!(
+                "{}: silent for {silent} ms, bound {bound} ms, and it is {}",
+                spec.id,
+                standing.condition().word()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Somebody should hear of it: nobody was told yet, or who acknowledged it was not asked again.
+    fn is_owed(&self, truth: &Truth, incident: &IncidentId, now: i64) -> bool {
+        let seen = truth.acknowledged.as_ref() == Some(incident) && truth.acknowledged_until <= now;
+        !self.told.contains(incident) || (seen && truth.paged < truth.acknowledged_until)
+    }
+
+    fn bad_news_is_told(
+        &mut self,
+        roll: &RollCall,
+        place: usize,
+        standing: &Standing,
+        now: i64,
+    ) -> Result<(), String> {
+        let truth = &self.truths[place];
+        let mute = match standing {
+            Standing::Firing(incident)
+                if incident.level == Level::Page && self.is_owed(truth, &incident.id, now) =>
+            {
+                let held = roll
+                    .rows()
+                    .binary_search_by(|row| row.state.id.cmp(&super::plan::id(place)))
+                    .ok()
+                    .and_then(|at| roll.rows()[at].parent)
+                    .is_some_and(|parent| roll.rows()[parent].suppresses());
+                !held && now >= truth.paused_until && now >= truth.acknowledged_until
+            }
+            _ => false,
+        };
+        let since = if mute { Some(truth.mute_since.unwrap_or(now)) } else { None };
+        self.truths[place].mute_since = since;
+        match since {
+            Some(since) if now - since > FAMILY + SLACK => Err(format!(
+                "{}: bad since {since} ms, nothing holds its page back, and nobody was told",
+                super::plan::id(place)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The agent died before it could commit: what it decided then never was.
+    pub(super) fn forgot(&mut self) {
+        for truth in &mut self.truths {
+            truth.unknown = false;
+        }
+    }
+
+    /// Takes in what was decided, before it is committed. A faithful sender is never said to be silent.
+    pub(super) fn decided(&mut self, effects: &[Effect], plan: &[Option<Expectation>]) -> Result<(), String> {
+        for effect in effects {
+            if let Effect::Slot(slot) = effect
+                && slot.verdict == Verdict::Unknown
+            {
+                self.truths[place(&slot.about)].unknown = true;
+            }
+            if let Effect::Transition(change) = effect
+                && let Condition::Firing { reason, .. } = &change.to
+                && matches!(
+                    reason,
+                    crate::effect::Reason::Missed { .. } | crate::effect::Reason::NeverReported { .. }
+                )
+            {
+                let place = place(&change.about);
+                if self.truths[place].faithful
+                    && let Some(spec) = &plan[place]
+                    && spec.hearing == Hearing::Spooled
+                    && matches!(spec.rhythm, Rhythm::Every(_))
+                {
+                    return Err(format!("{}: a false alarm: {reason:?}", change.about));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn place(id: &ExpectationId) -> usize {
+    id.name()[1..].parse().expect("named by the plan")
+}
+
+fn millis(span: Span) -> i64 {
+    span.as_millis() as i64
+}

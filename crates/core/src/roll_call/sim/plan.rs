@@ -1,0 +1,71 @@
+//! Who is expected in the simulation: twenty of all kinds.
+
+use crate::expectation::{Expectation, Hearing, Level, Rhythm};
+use crate::ids::{ChannelName, ExpectationId};
+use crate::schedule::Schedule;
+use crate::time::Span;
+
+use super::random::Random;
+
+pub(super) const SIZE: usize = 20;
+
+pub(super) fn id(place: usize) -> ExpectationId {
+    ExpectationId::of("job", &format!("j{place:02}")).expect("valid")
+}
+
+pub(super) fn channel(name: &str) -> ChannelName {
+    ChannelName::new(name).expect("valid")
+}
+
+thread_local! {
+    static CRONS: Vec<Schedule> = ["*/5 * * * *", "0 * * * *", "7,37 * * * *", "30 2,14 * * *", "15 */2 * * *"]
+        .iter()
+        .zip(["UTC", "Europe/Berlin", "UTC", "America/New_York", "UTC"])
+        .map(|(text, zone)| Schedule::parse(text, zone).expect("valid"))
+        .collect();
+}
+
+/// The place fixes what kind it is, the seed its numbers.
+pub(super) fn expectation(place: usize, random: &mut Random) -> Expectation {
+    let minutes = |random: &mut Random, low, high| Span::minutes(random.between(low, high) as u64);
+    let rhythm = match place % 5 {
+        0..=2 => Rhythm::Every(minutes(random, 2, 40)),
+        3 => Rhythm::Cron(CRONS.with(|crons| crons[random.index(crons.len())].clone())),
+        _ => Rhythm::OnReport,
+    };
+    let start_within = Span::seconds(random.between(10, 400) as u64);
+    let mut spec = Expectation::new(id(place), rhythm, start_within);
+    spec.hearing = if place % 3 == 1 { Hearing::Direct } else { Hearing::Spooled };
+    spec.notify = vec![channel("ops")];
+    if random.chance(400) {
+        spec.notify.push(channel("chat"));
+    }
+    if random.chance(300) {
+        spec.after = random.between(2, 4) as u32;
+        spec.recover = random.between(1, 3) as u32;
+    }
+    spec.skip_alert = random.between(1, 4) as u32;
+    if random.chance(600) {
+        spec.max_runtime = Some(minutes(random, 3, 30));
+    }
+    if random.chance(200) {
+        spec.min_runtime = Some(Span::seconds(random.between(1, 20) as u64));
+    }
+    if random.chance(300) {
+        spec.success_every = Some(minutes(random, 30, 300));
+    }
+    if random.chance(100) {
+        spec.severity.failed = Level::Warn;
+    }
+    if random.chance(60) {
+        spec.severity.missed = Level::Warn;
+    }
+    if random.chance(60) {
+        spec.severity.missed = Level::Ignore;
+    }
+    if random.chance(300) && place > 0 {
+        // One hop, and never a circle.
+        spec.parent = Some(id(random.index(place)));
+    }
+    spec
+}
