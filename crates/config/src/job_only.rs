@@ -4,6 +4,7 @@
 //! where that is faulty. Whether the whole file holds is the agent's question, not asked here: schedules, channels
 //! and references are not looked at.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use muster_core::ids::ExpectationId;
@@ -36,26 +37,35 @@ pub fn job_only(source: &Source<'_>, name: &str) -> JobReading {
         return JobReading { job: None, state: None, faults: reading.finish() };
     }
     let (document, errors) = tree::parse(source.text);
+    let broken = !errors.is_empty();
     for error in errors {
         reading.error(codes::SYNTAX, &error.span, error.what);
     }
-    let state = document.table("muster").and_then(|table| state_of(&reading, table));
-    let job = document.table("job").and_then(|jobs| job_of(&reading, jobs, name));
+    let part = |path: &[&str]| if broken { tree::parse_only(source.text, path) } else { document.clone() };
+    let state = part(&["muster"]).table("muster").and_then(|table| state_of(&reading, table));
+    let job = match part(&["job", name]).table("job") {
+        Some(jobs) => job_of(&reading, jobs, name),
+        None => None,
+    };
     JobReading { job, state, faults: reading.finish() }
 }
 
-/// The jobs and checks that a file names, well formed or not, as far as they can be made out: for telling a report
+/// The jobs and checks that a file names, in order of their names, well formed or not, as far as they can be made out: for telling a report
 /// about something known from one about something unknown while the file is broken.
 pub fn names_only(text: &str) -> Vec<ExpectationId> {
     if text.len() > FILE_LIMIT {
         return Vec::new();
     }
-    let (document, _) = tree::parse(text);
-    let named = |family: &'static str| {
+    let (document, errors) = tree::parse(text);
+    let headers = if errors.is_empty() { Vec::new() } else { tree::headers(text) };
+    let mut found = BTreeSet::new();
+    for family in ["job", "check"] {
         let tables = document.table(family).map(|table| table.entries.as_slice()).unwrap_or_default();
-        tables.iter().filter_map(move |entry| ExpectationId::of(family, &entry.key).ok())
-    };
-    named("job").chain(named("check")).collect()
+        let below = headers.iter().filter(|path| path.first().is_some_and(|first| first == family));
+        let names = tables.iter().map(|entry| &entry.key).chain(below.filter_map(|path| path.get(1)));
+        found.extend(names.filter_map(|name| ExpectationId::of(family, name).ok()));
+    }
+    found.into_iter().collect()
 }
 
 fn state_of(reading: &Reading<'_>, table: &Table) -> Option<PathBuf> {
@@ -122,16 +132,20 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_toml_still_gives_what_can_be_made_out() {
-        let found = read("[job.export]\ncommand = [\"x\"]\n[job.other]\nthis is not toml\n");
-        assert_eq!(found.job.expect("read").command, ["x"]);
-        assert!(found.faults.has_errors());
+        let found = read(
+            "[muster]\nthis is not toml\nstate = \"/srv/m\"\n[x]\ny = [\n[job.export]\ncommand = [\"x\"]\noverlap = \"allow\"\n",
+        );
+        let job = found.job.expect("read");
+        assert_eq!((job.command, job.overlap), (vec!["x".to_owned()], Overlap::Allow));
+        assert_eq!(found.state, Some(PathBuf::from("/srv/m")), "the line that is not TOML is passed over");
+        assert_eq!(found.faults.count().to_string(), "2 errors");
     }
 
     #[test]
     fn names_are_made_out_of_a_broken_file() {
         let names = names_only("[job.a]\nevery = 3\n[check.\"b\"]\nthis is not toml\n[job.c]\n");
         let names: Vec<&str> = names.iter().map(ExpectationId::as_str).collect();
-        assert_eq!(names, ["job.a", "job.c", "check.b"]);
+        assert_eq!(names, ["check.b", "job.a", "job.c"]);
     }
 
     #[test]

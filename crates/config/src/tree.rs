@@ -6,6 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+mod blocks;
+
 /// A value and its place.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -96,28 +98,81 @@ pub struct SyntaxError {
     pub span: Range<usize>,
 }
 
-/// Reads a whole document. With errors, the tree holds whatever could be made out.
+/// Reads a whole document. With errors, the tree holds whatever could be made out, which may be little: the library
+/// goes no further than some errors. The errors of the tables behind are listed all the same.
 pub fn parse(text: &str) -> (Table, Vec<SyntaxError>) {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut found: Vec<SyntaxError> = Vec::new();
-    let mut header = None;
-    for error in errors {
-        let error = SyntaxError { what: error.message().to_owned(), span: error.span().unwrap_or(0..0) };
-        let duplicate = error.what == "duplicate key";
-        let before = text.get(..error.span.start).unwrap_or_default();
-        let line = before.rfind('\n').map_or(0, |at| at + 1);
-        // A table that is there twice says nothing new with each key that is there twice because of it.
-        let in_header = text.get(line..).is_some_and(|rest| rest.starts_with('['));
-        let same_table = header.and_then(|at| text.get(at..line)).is_some_and(|body| !body.contains("\n["));
-        if duplicate && same_table && !in_header {
-            continue;
-        }
-        if duplicate && in_header {
-            header = Some(line);
-        }
-        found.push(error);
+    let (table, errors) = read(text);
+    if errors.is_empty() {
+        return (table, errors);
     }
-    (table_of(table.into_inner()), found)
+    let blocks = blocks::split(text);
+    let mut found: Vec<SyntaxError> = blocks.iter().flat_map(|block| errors_in(text, block)).collect();
+    found.extend(
+        blocks::twice(text, &blocks)
+            .map(|span| SyntaxError { what: "this table is there twice".into(), span }),
+    );
+    if found.is_empty() {
+        found.extend(errors.into_iter().take(1));
+    }
+    (table, found)
+}
+
+const DUPLICATE: &str = "duplicate key";
+
+fn read(text: &str) -> (Table, Vec<SyntaxError>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let errors = errors
+        .into_iter()
+        .map(|error| SyntaxError { what: error.message().to_owned(), span: error.span().unwrap_or(0..0) })
+        .collect();
+    (table_of(table.into_inner()), errors)
+}
+
+/// The first error of one table, which may cause others, and every key that is there twice.
+fn errors_in(text: &str, block: &blocks::Block) -> Vec<SyntaxError> {
+    let start = block.span.start;
+    let (_, errors) = text.get(block.span.clone()).map(read).unwrap_or_default();
+    let first = errors.iter().position(|error| error.what != DUPLICATE);
+    errors
+        .into_iter()
+        .enumerate()
+        .filter(|(at, error)| Some(*at) == first || error.what == DUPLICATE)
+        .map(|(_, error)| SyntaxError { span: error.span.start + start..error.span.end + start, ..error })
+        .collect()
+}
+
+/// Reads the tables at and below that path out of a broken document. Lines of theirs that are not TOML are passed
+/// over.
+pub fn parse_only(text: &str, path: &[&str]) -> Table {
+    let wanted = |block: &&blocks::Block| {
+        block.path.iter().zip(path).all(|(a, b)| a == b) && block.path.len() >= path.len()
+    };
+    let mut kept = String::with_capacity(text.len());
+    for block in blocks::split(text).iter().filter(wanted) {
+        // Everything else becomes blank, so that places still fit.
+        kept.extend(std::iter::repeat_n(' ', block.span.start.saturating_sub(kept.len())));
+        kept.push_str(text.get(block.span.clone()).unwrap_or_default());
+    }
+    for _ in 0..REPAIRS {
+        let (table, errors) = read(&kept);
+        let Some(error) = errors.first() else { return table };
+        let at = error.span.start.min(kept.len());
+        let start = kept.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let end = kept.get(at..).and_then(|rest| rest.find('\n')).map_or(kept.len(), |length| at + length);
+        if kept.get(start..end).is_none_or(|line| line.trim().is_empty()) {
+            return table;
+        }
+        kept.replace_range(start..end, &" ".repeat(end - start));
+    }
+    read(&kept).0
+}
+
+/// Most lines that are passed over.
+const REPAIRS: usize = 16;
+
+/// The paths of all table headers of a document, broken or not.
+pub fn headers(text: &str) -> Vec<Vec<String>> {
+    blocks::split(text).into_iter().map(|block| block.path).collect()
 }
 
 /// Reads one value, such as the default of a row.
@@ -195,6 +250,28 @@ mod tests {
         assert_eq!(&text[job.entries[0].node.span.clone()], "[job.b]");
         let a = job.table("a").expect("a table");
         assert_eq!(&text[a.get("t").expect("there").node.span.clone()], "{ soft = \"1s\" }");
+    }
+
+    #[test]
+    fn one_error_does_not_hide_those_of_other_tables() {
+        let text =
+            "x = 1\n[a]\nfoo bar\n[b]\ny = [1,\n[c]\nz = 1\nz = 2\nz = 3\n[d]\nfine = 1\n[a]\n[[e]]\nq = '\n";
+        let (_, errors) = parse(text);
+        let lines: Vec<usize> =
+            errors.iter().map(|error| text[..error.span.start].matches('\n').count() + 1).collect();
+        assert_eq!(lines, [3, 5, 8, 9, 14, 12], "{errors:?}");
+    }
+
+    #[test]
+    fn a_table_can_be_read_out_of_a_broken_file() {
+        let text = "this is not toml\n[job.\"a\"]\nx = 1\n[b]\nfoo bar\n[job.a.t]\ny = 2\n[job.ab]\nz = [\n";
+        let table = parse_only(text, &["job", "a"]);
+        let a = table.table("job").and_then(|job| job.table("a")).expect("found");
+        assert_eq!(&text[a.get("x").expect("there").span.clone()], "x");
+        let y = a.table("t").and_then(|t| t.get("y")).expect("there");
+        assert_eq!(&text[y.node.span.clone()], "2");
+        assert_eq!(table.table("job").map(|job| job.entries.len()), Some(1));
+        assert_eq!(headers(text).len(), 5);
     }
 
     #[test]
