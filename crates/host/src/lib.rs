@@ -9,6 +9,7 @@
 //! | [`state`] | where muster keeps its files, and where its configuration is |
 //! | [`atomic`] | files that are never half written |
 //! | [`lock`] | kernel locks that flock(1) understands |
+//! | [`secret`] | secrets, fetched when they are needed |
 //! | [`spool`] | signals on their way to the agent |
 
 pub mod atomic;
@@ -17,5 +18,6 @@ pub mod discover;
 pub mod ids;
 pub mod lock;
 pub mod process;
+pub mod secret;
 pub mod spool;
 pub mod state;
