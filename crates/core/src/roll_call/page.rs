@@ -260,7 +260,7 @@ impl Row {
             Some(flapping) => incident.last_bad + flapping.window <= scene.now,
         };
         if incident.good >= self.spec.recover.max(1) && quiet && self.state.stuck.is_none() {
-            self.resolve(scene);
+            self.resolve(Standing::Ok, scene);
         }
     }
 
@@ -270,12 +270,13 @@ impl Row {
             && matches!(incident.reason, Reason::Unschedulable { .. })
             && self.state.stuck.is_none()
         {
-            self.resolve(scene);
+            let why = "its schedule could not be computed; not heard since".to_owned();
+            self.resolve(Standing::Unknown { why, failures: 0 }, scene);
         }
     }
 
     /// The end: told to everybody who was told of the beginning, whatever holds other pages back.
-    fn resolve(&mut self, scene: &mut Scene<'_>) {
+    fn resolve(&mut self, next: Standing, scene: &mut Scene<'_>) {
         let (now, about) = (scene.now, self.state.id.clone());
         let swallowed = (mutated!(scene, SilenceEatsResolve) && self.hold(scene).is_some())
             || (mutated!(scene, PauseEatsResolve) && self.state.pause.is_some());
@@ -288,7 +289,7 @@ impl Row {
             let page = incident.write(&about, news, to, now);
             scene.out.push(page);
         }
-        self.stand(Standing::Ok, scene);
+        self.stand(next, scene);
     }
 
     /// The end by removal from the plan.

@@ -210,8 +210,9 @@ impl Row {
             self.bad(Reason::Unseen { since, why }, None, Weight::Whole, scene);
             return;
         }
-        match &self.state.standing {
-            Standing::Firing(_) => {}
+        match &mut self.state.standing {
+            // Good news in a row must be seen in a row.
+            Standing::Firing(incident) => incident.good = 0,
             other @ (Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. }) => {
                 let failures = other.failures();
                 self.stand(Standing::Unknown { why, failures }, scene);

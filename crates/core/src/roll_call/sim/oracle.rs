@@ -13,8 +13,9 @@ use super::plan::SIZE;
 
 /// Time may pass between a deadline and the step that sees it.
 const SLACK: i64 = 1_000;
-/// How long a page may wait for a parent, at most: to be seen down, or the child's own way back.
-const FAMILY: i64 = 11 * 60_000;
+/// How long a page may wait for a parent, at most: to be seen down, or the child's own way back, and once more if the
+/// parent went down and up between two looks.
+const FAMILY: i64 = 21 * 60_000;
 
 /// What the oracle knows of one expectation. Times are true milliseconds since the beginning.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +34,8 @@ pub(super) struct Truth {
     pub(super) acknowledged: Option<IncidentId>,
     /// When the last page about it was decided.
     paged: i64,
-    /// Since when it fires with nothing that could hold its page back.
-    mute_since: Option<i64>,
+    /// Since when, in time seen, it fires with nothing that could hold its page back.
+    mute_since: Option<(IncidentId, i64)>,
 }
 
 #[derive(Default)]
@@ -180,6 +181,8 @@ impl Oracle {
             if watching {
                 self.silence_is_bounded(place, &row.spec, standing, now, stepped)?;
                 self.bad_news_is_told(roll, place, standing, now)?;
+            } else {
+                self.truths[place].mute_since = None;
             }
         }
         Ok(())
@@ -245,7 +248,9 @@ impl Oracle {
         standing: &Standing,
         now: i64,
     ) -> Result<(), String> {
-        let truth = &self.truths[place];
+        let now_seen = now - self.excused;
+        let truth = self.truths[place].clone();
+        let truth = &truth;
         let mute = match standing {
             Standing::Firing(incident)
                 if incident.level == Level::Page && self.is_owed(truth, &incident.id, now) =>
@@ -260,12 +265,18 @@ impl Oracle {
             }
             _ => false,
         };
-        let since = if mute { Some(truth.mute_since.unwrap_or(now)) } else { None };
-        self.truths[place].mute_since = since;
+        let since = match (standing, &truth.mute_since) {
+            (Standing::Firing(present), Some((known, since))) if mute && present.id == *known => {
+                Some((known.clone(), *since))
+            }
+            (Standing::Firing(present), _) if mute => Some((present.id.clone(), now_seen)),
+            _ => None,
+        };
+        self.truths[place].mute_since.clone_from(&since);
         match since {
-            Some(since) if now - since > FAMILY + SLACK => Err(format!(
-                "{}: bad since {since} ms, nothing holds its page back, and nobody was told",
-                super::plan::id(place)
+            Some((incident, since)) if now_seen - since > FAMILY + SLACK => Err(format!(
+                "{incident}: bad for {} ms, nothing holds its page back, and nobody was told",
+                now_seen - since
             )),
             _ => Ok(()),
         }

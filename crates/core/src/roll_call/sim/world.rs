@@ -79,6 +79,7 @@ pub(super) struct World {
     stored: BTreeMap<ExpectationId, StoredRow>,
     seen: Option<LastSeen>,
     stepped: i64,
+    committed: i64,
     pub(super) steps: u64,
 }
 
@@ -113,6 +114,7 @@ impl World {
             stored: BTreeMap::new(),
             seen: None,
             stepped: 0,
+            committed: 0,
             steps: 0,
         };
         world.roll = world.equip(RollCall::new());
@@ -164,7 +166,8 @@ impl World {
             to = to.min((*at).max(self.now));
         }
         if self.up {
-            let due = [self.roll.next_deadline(), self.post.next_try()].into_iter().flatten().min();
+            let watch = if self.post.blocked { None } else { self.roll.next_deadline() };
+            let due = [watch, self.post.next_try()].into_iter().flatten().min();
             if let Some(due) = due {
                 to = to.min((due.millis() - self.wall).max(self.now));
             }
@@ -212,15 +215,7 @@ impl World {
             return Ok(());
         }
         self.each(|roll| roll.tick(now));
-        let effects = self.roll.drain();
-        if let Some(twin) = &mut self.twin {
-            let other = twin.drain();
-            if effects != other {
-                return Err(format!("a restart changed what was decided: {effects:?} and {other:?}"));
-            }
-        }
-        self.oracle.decided(&effects, &self.plan)?;
-        self.effects.extend(effects);
+        self.collect()?;
         if self.random.chance(900) || !self.effects.is_empty() && self.random.chance(500) {
             self.commit()?;
         }
@@ -234,6 +229,20 @@ impl World {
         Ok(())
     }
 
+    /// What was decided so far; the twin must have decided the same.
+    fn collect(&mut self) -> Result<(), String> {
+        let effects = self.roll.drain();
+        if let Some(twin) = &mut self.twin {
+            let other = twin.drain();
+            if effects != other {
+                return Err(format!("a restart changed what was decided: {effects:?} and {other:?}"));
+            }
+        }
+        self.oracle.decided(&effects, &self.plan)?;
+        self.effects.extend(effects);
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<(), String> {
         let now = self.clocks();
         for (id, row) in self.roll.changed() {
@@ -244,6 +253,7 @@ impl World {
         }
         self.seen = Some(LastSeen { now, boot: self.boot.to_string() });
         self.uncommitted.clear();
+        self.committed = self.now;
         if self.effects.is_empty() {
             return Ok(());
         }
@@ -348,6 +358,8 @@ impl World {
         {
             return Err("a restart changed the answer to a signal".to_owned());
         }
+        self.collect()?;
+        let (place, signal) = &self.signals[number];
         if answer == Answer::Heard {
             let success = matches!(signal.report, Report::Success(_));
             self.oracle.heard(*place, self.now, success);
@@ -397,13 +409,7 @@ impl World {
             130..=199 if self.up => {
                 self.people();
                 // A person's word is answered after it is committed.
-                let effects = self.roll.drain();
-                if let Some(twin) = &mut self.twin
-                    && twin.drain() != effects
-                {
-                    return Err("a restart changed what a person's word does".to_owned());
-                }
-                self.effects.extend(effects);
+                self.collect()?;
                 self.commit()
             }
             _ => Ok(()),
@@ -436,6 +442,10 @@ impl World {
             // The host was booted.
             self.boot += 1;
             self.booted = self.now;
+            if self.stepped >= self.committed {
+                // What is on disk was written by the clock before, and nothing tells.
+                self.doubt_all();
+            }
         }
         self.later(down, Event::Rise);
         Ok(())
@@ -497,9 +507,13 @@ impl World {
             self.oracle.truths[self.signals[*number].0].faithful = false;
         }
         if !self.up {
-            for truth in &mut self.oracle.truths {
-                truth.faithful = false;
-            }
+            self.doubt_all();
+        }
+    }
+
+    fn doubt_all(&mut self) {
+        for truth in &mut self.oracle.truths {
+            truth.faithful = false;
         }
     }
 
@@ -510,9 +524,7 @@ impl World {
         self.oracle.excused += asleep;
         self.now += asleep;
         // Senders on other hosts went on without being heard.
-        for truth in &mut self.oracle.truths {
-            truth.faithful = false;
-        }
+        self.doubt_all();
         let soon = self.random.between(0, 30_000);
         self.later(soon, Event::Drained);
     }
@@ -598,14 +610,12 @@ impl World {
             return Ok(());
         }
         let Some(mut old) = self.twin.take() else { return Ok(()) };
-        // Both are brought to the same moment first, and what they decided there is compared.
+        // Both are brought to the same moment first.
         self.roll.tick(now);
         old.tick(now);
-        let (one, two) = (self.roll.drain(), old.drain());
-        if one != two {
-            return Err(format!("a restart changed what was decided: {one:?} and {two:?}"));
-        }
-        self.effects.extend(one);
+        self.twin = Some(old);
+        self.collect()?;
+        let Some(old) = self.twin.take() else { return Ok(()) };
         if self.roll.awaits_drain() {
             self.twin = Some(old);
             return Ok(());
