@@ -40,6 +40,7 @@ impl Row {
     pub(super) fn step(&mut self, step: i64, scene: &mut Scene<'_>) {
         self.shift(step);
         let civil = Timestamp::from_millis(scene.now.millis().saturating_sub(step));
+        self.state.leap = (step > 0).then_some(CivilGap { from: civil, to: scene.now });
         let Rhythm::Cron(schedule) = &self.spec.rhythm else {
             if let Some(slot) = &mut self.state.slot {
                 slot.from = slot.from.shifted(step);

@@ -47,6 +47,9 @@ pub struct StoredRow {
     pub(super) rhythm: u64,
     /// Civil time that was jumped over by the last forward step of the clock.
     pub(super) gap: Option<CivilGap>,
+    /// The last time that the clock was put forward, by whatever length: what was said before it is told by the old
+    /// clock.
+    pub(super) leap: Option<CivilGap>,
     /// How often civil time was turned back, which keeps repeated instants apart.
     pub(super) rewinds: u16,
     pub(super) runs: Vec<Run>,
@@ -87,6 +90,7 @@ impl StoredRow {
             highest: None,
             rhythm: 0,
             gap: None,
+            leap: None,
             rewinds: 0,
             runs: Vec::new(),
             ended: VecDeque::new(),
@@ -217,6 +221,10 @@ impl Row {
         let past = match self.spec.hearing {
             Hearing::Direct => DIRECT_PAST,
             Hearing::Spooled => SPOOLED_PAST,
+        };
+        let at = match self.state.leap {
+            Some(leap) if at <= leap.from => at + leap.to.since(leap.from),
+            Some(_) | None => at,
         };
         if at > now || now.since(at) > past { now } else { at }
     }

@@ -31,6 +31,7 @@ pub(super) struct Truth {
     succeeded: bool,
     pub(super) paused_until: i64,
     pub(super) acknowledged_until: i64,
+    pub(super) acknowledged_at: i64,
     pub(super) acknowledged: Option<IncidentId>,
     /// When the last page about it was decided.
     paged: i64,
@@ -238,7 +239,7 @@ impl Oracle {
     /// Somebody should hear of it: nobody was told yet, or who acknowledged it was not asked again.
     fn is_owed(&self, truth: &Truth, incident: &IncidentId, now: i64) -> bool {
         let seen = truth.acknowledged.as_ref() == Some(incident) && truth.acknowledged_until <= now;
-        !self.told.contains(incident) || (seen && truth.paged < truth.acknowledged_until)
+        !self.told.contains(incident) || (seen && truth.paged <= truth.acknowledged_at)
     }
 
     fn bad_news_is_told(

@@ -577,6 +577,7 @@ impl World {
                 });
                 if firing.is_some() {
                     truth.acknowledged_until = self.now + lasts;
+                    truth.acknowledged_at = self.now;
                     truth.acknowledged = firing;
                 }
                 Report::Acknowledge { by, until }

@@ -118,3 +118,16 @@ fn small_differences_are_slew() {
     }
     assert_eq!(stage.news("sync"), ["opened"]);
 }
+
+#[test]
+fn what_was_written_down_before_the_clock_was_put_forward_is_read_rightly_after_it() {
+    let mut stage = Stage::with(vec![job("sync", every("1h"))]);
+    stage.hears("sync", success());
+    stage.until("00:30");
+    stage.clock_steps(4 * 3600);
+    stage.hears_late("sync", "00:29:59", success());
+    stage.pass("1h4m58s");
+    assert!(stage.pages.is_empty());
+    stage.pass("1s");
+    assert_eq!(stage.news("sync"), ["opened"]);
+}
