@@ -5,6 +5,8 @@ use std::io;
 use muster_core::time::{Now, Span, Timestamp};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+use crate::process::read_small;
+
 /// Wall time and time since boot (suspend included), read one right after the other.
 pub fn now() -> Now {
     let wall = clock_gettime(ClockId::Realtime);
@@ -17,7 +19,8 @@ pub fn now() -> Now {
 /// # Errors
 /// Where `/proc` is not mounted or hidden.
 pub fn boot_id() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    let text = read_small("/proc/sys/kernel/random/boot_id")?;
+    Ok(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 fn millis(at: Timespec) -> i64 {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use muster_host::process;
+
 /// The counter as it stood when the run began.
 #[derive(Debug)]
 pub(crate) struct Baseline {
@@ -23,8 +25,8 @@ enum Counter {
 impl Baseline {
     /// Reads the counter that our children share with us; none where the kernel counts nothing.
     pub(crate) fn read() -> Option<Self> {
-        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        candidates(&groups, Path::new("/sys/fs/cgroup"))
+        let groups = process::read_small("/proc/self/cgroup").unwrap_or_default();
+        candidates(&String::from_utf8_lossy(&groups), Path::new("/sys/fs/cgroup"))
             .into_iter()
             .find_map(|counter| counter.kills().map(|kills| Self { counter, kills }))
     }
@@ -56,9 +58,10 @@ impl Counter {
         let path = match self {
             Self::Two { group, .. } => group.join("memory.events"),
             Self::One { group, .. } => group.join("memory.oom_control"),
-            Self::Machine => PathBuf::from("/proc/vmstat"),
+            // Longer than a few lines.
+            Self::Machine => return count_in(&fs::read_to_string("/proc/vmstat").ok()?),
         };
-        count_in(&fs::read_to_string(path).ok()?)
+        count_in(&String::from_utf8_lossy(&process::read_small(path.to_str()?).ok()?))
     }
 }
 

@@ -198,3 +198,26 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_given_up_and_told() {
+        let (_reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        let writer: &'static OwnedFd = Box::leak(Box::new(writer));
+        let mut mirror = Mirror::new(Some(Target::Pipe(writer.as_fd())), "standard output");
+        mirror.push(&vec![b'x'; 1 << 20]);
+        assert!(mirror.is_full() && mirror.waits_for().is_some());
+        let now = Instant::now();
+        assert_eq!(mirror.deadline(now), Some(now + PATIENCE));
+        mirror.lose_patience(now + PATIENCE / 2);
+        assert!(mirror.is_full());
+        mirror.lose_patience(now + PATIENCE);
+        assert!(mirror.note().is_some_and(|note| note.contains("nobody read standard output")));
+        assert!(!mirror.is_full() && mirror.deadline(now).is_none());
+        mirror.push(b"more");
+        assert!(mirror.waits_for().is_none());
+    }
+}

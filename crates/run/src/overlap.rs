@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use muster_config::plan::Overlap;
 use muster_core::ids::RunId;
 use muster_core::signal::ProcessMark;
 use muster_core::time::Span;
@@ -12,7 +13,6 @@ use muster_host::process::is_alive;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::settings::Overlap;
 use crate::signals::{Heard, Signals};
 
 /// How long a killed run may take to disappear.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{SPOOL_LIMIT, Spool};
+use super::{RECORD_LIMIT, SPOOL_LIMIT, Spool};
 
 /// The file that counts what was dropped.
 const DROPPED: &str = "dropped";
@@ -28,10 +28,15 @@ impl Spool {
     }
 }
 
-/// Looks at the size after one write in sixteen: a listing costs more than a record.
+/// Looks at the size after one write in 64, and closely only if there are so many records that they could exceed the
+/// limit: a listing costs more than a record.
 pub(super) fn keep(folder: &Path, written: &str) {
-    let random = written.split('.').nth(1).and_then(|id| id.bytes().last());
-    if random == Some(b'0') {
+    let random: Option<&str> = written.split('.').nth(1).and_then(|id| id.get(id.len().checked_sub(2)?..));
+    if !random.is_some_and(|hex| matches!(hex, "00" | "40" | "80" | "c0")) {
+        return;
+    }
+    let count = fs::read_dir(folder).map_or(0, Iterator::count);
+    if count as u64 > SPOOL_LIMIT / RECORD_LIMIT {
         trim(folder, SPOOL_LIMIT);
     }
 }

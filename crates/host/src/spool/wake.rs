@@ -1,17 +1,22 @@
 //! The datagram that tells the agent to look into the spool now instead of at its next tick.
 
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with};
 
 /// Sends one datagram without ever blocking. No agent, a busy agent and a path that is too long are all fine: the
 /// record waits in the spool. True if the agent's socket took it.
 pub fn wake(path: &Path) -> bool {
-    let Ok(socket) = UnixDatagram::unbound() else { return false };
-    socket.set_nonblocking(true).is_ok() && socket.send_to(b"spool", path).is_ok()
+    let Ok(to) = SocketAddrUnix::new(path) else { return false };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None);
+    socket.is_ok_and(|socket| sendto(socket, b"spool", SendFlags::NOSIGNAL, &to).is_ok())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+
     use super::*;
 
     #[test]

@@ -217,7 +217,7 @@ fn the_jobs_environment_is_the_callers() {
 #[test]
 fn a_configuration_says_what_to_run_and_options_win() {
     let world = World::new();
-    let config = "[job.a]\ncommand = [\"sh\", \"-c\", \"echo from the file; sleep 60\"]\ntimeout = { hard = \"50ms\" }\n";
+    let config = "[job.a]\ncommand = [\"sh\", \"-c\", \"echo from the file; sleep 60\"]\ntimeout = { hard = \"1s\" }\n";
     fs::write(world.path("muster.toml"), config).expect("written");
     let ran = world.run(&["a"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(124), "from the file\n"));
