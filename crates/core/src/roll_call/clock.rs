@@ -104,10 +104,10 @@ impl Row {
         for at in [&mut state.registered, &mut state.since, &mut state.anchor] {
             move_on(at);
         }
-        for at in [&mut state.last_heard, &mut state.last_report, &mut state.last_success, &mut state.stuck] {
-            if let Some(at) = at {
-                move_on(at);
-            }
+        let moments =
+            [&mut state.last_heard, &mut state.last_report, &mut state.last_success, &mut state.stuck];
+        for at in moments.into_iter().flatten() {
+            move_on(at);
         }
         for run in &mut state.runs {
             move_on(&mut run.since);

@@ -278,8 +278,10 @@ impl Row {
     /// The end: told to everybody who was told of the beginning, whatever holds other pages back.
     fn resolve(&mut self, next: Standing, scene: &mut Scene<'_>) {
         let (now, about) = (scene.now, self.state.id.clone());
-        let swallowed = (mutated!(scene, SilenceEatsResolve) && self.hold(scene).is_some())
-            || (mutated!(scene, PauseEatsResolve) && self.state.pause.is_some());
+        let (hold_eats, pause_eats) =
+            (mutated!(scene, SilenceEatsResolve), mutated!(scene, PauseEatsResolve));
+        let swallowed =
+            (hold_eats && self.hold(scene).is_some()) || (pause_eats && self.state.pause.is_some());
         if let Standing::Firing(incident) = &mut self.state.standing
             && !incident.told.is_empty()
             && !swallowed

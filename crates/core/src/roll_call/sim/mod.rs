@@ -28,6 +28,9 @@
 //! | 12 oncall is the model: without its re-asking an acknowledgement is for ever | `EndlessAcknowledgement` | silence is bounded |
 //! | 13 ntfy's limits: a page for every bad verdict burns the day's quota | `PageStorm` | one page per incident |
 //! | 14 apprise: what is retried lives in memory | `Post::RetriesInMemory` | every page arrives |
+//!
+//! Further bugs (a poison schedule, an untimed overlapping run, a skip taken for a success, absence taken for proof)
+//! are noticed by single sentences: see `tests/infected.rs`.
 
 mod mutants;
 mod oracle;

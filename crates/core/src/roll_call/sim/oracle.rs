@@ -25,6 +25,8 @@ pub(super) struct Truth {
     /// What `Oracle::excused` was then.
     excused: i64,
     blinds: u32,
+    /// Its specification was changed on the way.
+    pub(super) replanned: bool,
     /// It never sends late and loses nothing.
     pub(super) faithful: bool,
     unknown: bool,
@@ -156,6 +158,29 @@ impl Oracle {
             match row.map(|row| &row.state.standing) {
                 Some(Standing::Firing(present)) if present.id == *incident => {}
                 _ => return Err(format!("{incident} is over and those who were told do not know")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Every planned slot ends: in a life without steps of the clock, cron's own list is the witness.
+    pub(super) fn every_instant_ended(&self, roll: &RollCall, now: Timestamp) -> Result<(), String> {
+        for row in roll.rows() {
+            let Rhythm::Cron(schedule) = &row.spec.rhythm else { continue };
+            if self.truths[place(&row.state.id)].replanned {
+                continue;
+            }
+            let mut due = row.state.registered;
+            while let Ok(next) = schedule.next_after(due) {
+                due = next;
+                let open = row.state.slot.as_ref().is_some_and(|slot| slot.due <= due);
+                if open || due > now {
+                    break;
+                }
+                let carried = row.state.runs.iter().any(|run| run.slot == Some(due));
+                if !carried && !self.slots.contains(&(row.state.id.clone(), due)) {
+                    return Err(format!("{}: slot {due} never ended", row.state.id));
+                }
             }
         }
         Ok(())

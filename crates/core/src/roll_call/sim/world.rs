@@ -288,7 +288,7 @@ impl World {
         if health == Health::Dead {
             return;
         }
-        let with_runs = place % 2 == 0 || spec.max_runtime.is_some();
+        let with_runs = place.is_multiple_of(2) || spec.max_runtime.is_some();
         if with_runs {
             if self.random.chance(60) {
                 let why = "another run holds the lock".to_owned();
@@ -351,7 +351,7 @@ impl World {
 
     fn hear(&mut self, number: usize) -> Result<(), String> {
         let now = self.clocks();
-        let (place, signal) = &self.signals[number];
+        let (_, signal) = &self.signals[number];
         let answer = self.roll.hear(signal, now);
         if let Some(twin) = &mut self.twin
             && twin.hear(signal, now) != answer
@@ -541,6 +541,7 @@ impl World {
                     self.oracle.heard(place, self.now, false);
                 }
                 self.oracle.truths[place].faithful = false;
+                self.oracle.truths[place].replanned = true;
                 self.plan[place] = Some(fresh);
             }
             _ => {}
@@ -607,7 +608,7 @@ impl World {
     fn restart_twin(&mut self) -> Result<(), String> {
         let now = self.clocks();
         let Some(every) = self.setting.twin else { return Ok(()) };
-        if self.steps % every != 0 || self.roll.awaits_drain() {
+        if !self.steps.is_multiple_of(every) || self.roll.awaits_drain() {
             return Ok(());
         }
         let Some(mut old) = self.twin.take() else { return Ok(()) };
@@ -645,10 +646,13 @@ impl World {
 
     /// The end of the world: everything is committed and every page arrives.
     pub(super) fn finish(&mut self) -> Result<(), String> {
+        let now = self.clocks().wall;
         if self.up {
             self.commit()?;
+            if self.stepped == 0 {
+                self.oracle.every_instant_ended(&self.roll, now)?;
+            }
         }
-        let now = self.clocks().wall;
         self.post.settle(now, &mut self.random)
     }
 }
@@ -659,7 +663,7 @@ fn world_plan(plan: &[Option<Expectation>]) -> Vec<Expectation> {
 
 fn run_id(place: usize, run: u64) -> Option<RunId> {
     // Some senders have no run ids.
-    (place % 4 != 0).then(|| RunId::new(format!("r{run}")).expect("valid"))
+    (!place.is_multiple_of(4)).then(|| RunId::new(format!("r{run}")).expect("valid"))
 }
 
 fn report(well: bool) -> Report {

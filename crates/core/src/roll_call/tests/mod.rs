@@ -2,6 +2,7 @@
 
 mod blindness;
 mod clocks;
+mod infected;
 mod pages;
 mod parents;
 mod runs;

@@ -127,7 +127,7 @@ fn going_to_and_fro_is_one_page_until_it_is_quiet() {
         stage.hears("site", success());
         stage.pass("1m");
     }
-    let mut expected = vec!["opened", "resolved"].repeat(4);
+    let mut expected = ["opened", "resolved"].repeat(4);
     expected.push("flapping");
     assert_eq!(stage.news("site"), expected);
     assert_eq!(stage.word("site"), "firing");

@@ -3,6 +3,7 @@
 use crate::effect::{Condition, Effect, News, Page, SlotClosed, Verdict};
 use crate::expectation::{Expectation, Hearing, Rhythm};
 use crate::ids::{ChannelName, ExpectationId, RunId, SignalId};
+use crate::roll_call::mutant::Mutant;
 use crate::roll_call::{Answer, LastSeen, RollCall};
 use crate::schedule::Schedule;
 use crate::signal::{Ending, Outcome, Report, Signal};
@@ -15,6 +16,7 @@ pub(super) struct Stage {
     pub(super) roll: RollCall,
     pub(super) now: Now,
     plan: Vec<Expectation>,
+    mutant: Option<Mutant>,
     signals: u64,
     pub(super) pages: Vec<Page>,
     pub(super) slots: Vec<SlotClosed>,
@@ -77,6 +79,7 @@ impl Stage {
             roll: RollCall::new(),
             now,
             plan: plan.clone(),
+            mutant: None,
             signals: 0,
             pages: Vec::new(),
             slots: Vec::new(),
@@ -109,6 +112,13 @@ impl Stage {
         if let Err(broken) = self.roll.check_invariants() {
             panic!("{broken}");
         }
+    }
+
+    /// From here on the machine has this bug.
+    pub(super) fn infected(mut self, mutant: Mutant) -> Self {
+        self.mutant = Some(mutant);
+        self.roll.mutant = self.mutant;
+        self
     }
 
     fn step(&mut self, span: Span) {
@@ -180,6 +190,7 @@ impl Stage {
         assert_eq!(stored.len(), self.plan.len(), "the stage stores everything at once");
         self.step(span(text));
         self.roll = RollCall::restore(stored, Some(seen));
+        self.roll.mutant = self.mutant;
         self.roll.expect(self.plan.clone(), self.now);
         self.roll.wake("one", self.now);
         self.roll.tick(self.now);
