@@ -105,7 +105,10 @@ pub async fn carry_out(web: &Web, asker: &Asker, id: &str, act: Act) -> Result<H
     let line = on_roll(&snapshot.board.lines, id)?;
     match &act {
         Act::Acknowledge { .. } if line.incident.is_none() => {
-            return Err(Refusal::conflict("there is nothing to acknowledge", "it has recovered, or never failed"));
+            return Err(Refusal::conflict(
+                "there is nothing to acknowledge",
+                "it has recovered, or never failed",
+            ));
         }
         Act::Resume if line.pause.is_none() => {
             return Err(Refusal::conflict("it is not paused", "nothing needs to be done"));
@@ -133,8 +136,10 @@ pub fn signal(about: ExpectationId, report: Report, now: Timestamp) -> Result<Si
 /// # Errors
 /// [`Refusal`]: no such name, or what the channel says.
 pub async fn test_channel(web: &Web, asker: &Asker, name: &str) -> Result<String, Refusal> {
-    let name = ChannelName::new(name).map_err(|error| Refusal::bad(error.to_string(), "use a name of `[notify]`"))?;
-    let help = format!("see the channel's last deliveries, or run `muster notify test {name}` for its whole story");
+    let name = ChannelName::new(name)
+        .map_err(|error| Refusal::bad(error.to_string(), "use a name of `[notify]`"))?;
+    let help =
+        format!("see the channel's last deliveries, or run `muster notify test {name}` for its whole story");
     web.parts.ear.test_channel(&name, asker.name()).await.map_err(|why| {
         let mut refusal = Refusal::unavailable(format!("the test through {name} failed: {why}"), help);
         refusal.status = axum::http::StatusCode::BAD_GATEWAY;

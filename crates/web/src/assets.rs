@@ -24,12 +24,11 @@ struct Asset {
 }
 
 static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
-    [("muster", "css", "text/css; charset=utf-8", STYLE), ("muster", "js", "text/javascript; charset=utf-8", SCRIPT), (
-        "mark",
-        "svg",
-        "image/svg+xml",
-        MARK,
-    )]
+    [
+        ("muster", "css", "text/css; charset=utf-8", STYLE),
+        ("muster", "js", "text/javascript; charset=utf-8", SCRIPT),
+        ("mark", "svg", "image/svg+xml", MARK),
+    ]
     .map(|(name, ending, kind, bytes)| {
         let digest = hex(&Sha256::digest(bytes)[..6]);
         Asset { address: format!("/assets/{name}.{digest}.{ending}"), kind, bytes }

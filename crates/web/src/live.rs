@@ -24,8 +24,8 @@ use crate::guard::session::recognise;
 use crate::guard::who::{Asker, Who};
 use crate::pages::frame::{Fragment, View, faults};
 use crate::pages::{expectation, first};
-use crate::router::Web;
 use crate::refusal::Refusal;
+use crate::router::Web;
 
 /// A sign of life this often.
 pub const BEAT: Duration = Duration::from_secs(15);
@@ -166,7 +166,8 @@ impl Stream {
         let mut events = Vec::new();
         for line in now.iter().filter(wanted) {
             if before.iter().find(|old| old.id == line.id) != Some(line) {
-                events.push(Event::default().event("line").data(json!(Told::new(line, &present)).to_string()));
+                events
+                    .push(Event::default().event("line").data(json!(Told::new(line, &present)).to_string()));
             }
         }
         for line in before.iter().filter(wanted) {

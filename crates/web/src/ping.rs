@@ -93,7 +93,13 @@ impl Action {
     }
 }
 
-async fn take(web: &Web, asker: &Asker, [key, name, action]: [&str; 3], query: Option<&str>, body: Body) -> Response {
+async fn take(
+    web: &Web,
+    asker: &Asker,
+    [key, name, action]: [&str; 3],
+    query: Option<&str>,
+    body: Body,
+) -> Response {
     let key_is_right = web.parts.settings.ping_key.as_deref().is_some_and(|right| same(right, key));
     if !key_is_right && !asker.may(Scope::Ping) {
         web.wrong_keys.note(asker, muster_host::clock::now().wall);
@@ -111,7 +117,9 @@ async fn take(web: &Web, asker: &Asker, [key, name, action]: [&str; 3], query: O
     }
     let Some(about) = resolve(&snapshot, name) else { return text(StatusCode::NOT_FOUND, "not found") };
     let now = muster_host::clock::now().wall;
-    let Ok(mut signal) = acts::signal(about, action.report(tail), now) else { return not_now("no id could be made") };
+    let Ok(mut signal) = acts::signal(about, action.report(tail), now) else {
+        return not_now("no id could be made");
+    };
     signal.run = run;
     match web.parts.ear.hear(vec![signal]).await {
         Ok(heard) if heard.durable => text(StatusCode::OK, "OK"),

@@ -292,9 +292,11 @@ mod tests {
         let (home, world) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
         assert!(refuse_open_door(home, false, false).is_ok());
         assert!(refuse_open_door("[::1]:1".parse().unwrap(), false, false).is_ok());
-        for (password, tls, missing) in
-            [(false, false, "a password and TLS are"), (true, false, "TLS is"), (false, true, "a password is")]
-        {
+        for (password, tls, missing) in [
+            (false, false, "a password and TLS are"),
+            (true, false, "TLS is"),
+            (false, true, "a password is"),
+        ] {
             match refuse_open_door(world, password, tls) {
                 Err(Listening::Public { missing: said, .. }) => assert_eq!(said, missing),
                 other => panic!("{other:?}"),

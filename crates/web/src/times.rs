@@ -60,12 +60,16 @@ impl Present {
 
     /// In full, with the zone: `Sat 2026-11-21 14:02:11 CET`.
     pub fn full(&self, at: Timestamp) -> String {
-        self.times.civil(at).map_or_else(|| at.to_string(), |then| then.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string())
+        self.times
+            .civil(at)
+            .map_or_else(|| at.to_string(), |then| then.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string())
     }
 
     /// To the second, for tables of events: `21 Nov 14:02:11`.
     pub fn precise(&self, at: Timestamp) -> String {
-        self.times.civil(at).map_or_else(|| at.to_string(), |then| then.strftime("%-d %b %H:%M:%S").to_string())
+        self.times
+            .civil(at)
+            .map_or_else(|| at.to_string(), |then| then.strftime("%-d %b %H:%M:%S").to_string())
     }
 
     /// The time of day to the second, for lines of a log: `14:02:11`.
@@ -131,7 +135,9 @@ mod tests {
     #[test]
     fn a_distance_has_one_unit() {
         let present = Times::of_zone("nowhere").at(Timestamp::from_seconds(1_000_000));
-        for (seconds, text) in [(0, "now"), (-30, "30s ago"), (-240, "4m ago"), (7_200, "in 2h"), (-172_800, "2d ago")] {
+        for (seconds, text) in
+            [(0, "now"), (-30, "30s ago"), (-240, "4m ago"), (7_200, "in 2h"), (-172_800, "2d ago")]
+        {
             assert_eq!(present.distance(present.now.shifted(seconds * 1000)), text);
         }
     }

@@ -10,9 +10,9 @@ use muster_web::parts::{Answer, Deaf, Ear, Heard};
 use tokio::sync::watch;
 
 /// The stand-in.
-pub struct StandIn {
+pub(crate) struct StandIn {
     /// Where it publishes.
-    pub board: watch::Sender<Arc<Snapshot>>,
+    pub(crate) board: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Ear for StandIn {
@@ -48,7 +48,11 @@ fn apply(snapshot: &mut Snapshot, signal: Signal) {
             line.incident = None;
             (line.last_heard, line.last_success, line.since) = (Some(signal.at), Some(signal.at), signal.at);
         }
-        Report::Start { .. } | Report::Failure(_) | Report::Skip { .. } | Report::Alive | Report::Log { .. } => {
+        Report::Start { .. }
+        | Report::Failure(_)
+        | Report::Skip { .. }
+        | Report::Alive
+        | Report::Log { .. } => {
             line.last_heard = Some(signal.at);
         }
     }

@@ -15,7 +15,12 @@ use muster_host::state::Layout;
 use muster_store::contract::{Commit, Store};
 
 /// Puts the story into the store and returns its present.
-pub fn tell(kind: &str, now: Timestamp, store: &dyn Store, layout: &Layout) -> Result<Snapshot, Box<dyn Error>> {
+pub(crate) fn tell(
+    kind: &str,
+    now: Timestamp,
+    store: &dyn Store,
+    layout: &Layout,
+) -> Result<Snapshot, Box<dyn Error>> {
     let host = host();
     if kind == "empty" {
         return Ok(Snapshot { board: Board { at: now, lines: Vec::new() }, faults: Vec::new(), host });
@@ -81,8 +86,12 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
         line("duty.spool", "every 5s", Span::seconds(30), Span::seconds(2), now)?,
         line("duty.store", "every 30s", minute, Span::seconds(12), now)?,
     ];
-    lines[4].running =
-        vec![Running { run: Some(RunId::new("20261121T053000Z-77aa")?), since: now - minute.times(6), limit: Some(hour), late: false }];
+    lines[4].running = vec![Running {
+        run: Some(RunId::new("20261121T053000Z-77aa")?),
+        since: now - minute.times(6),
+        limit: Some(hour),
+        late: false,
+    }];
 
     let mut export = line("job.nightly-export", "0 2 * * *", day, hour.times(31), now)?;
     let due = now - hour.times(7);
@@ -102,7 +111,9 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
     lines.push(orders);
 
     let mut sensor = line("check.sensor-9", "every 10m", minute.times(10), minute.times(40), now)?;
-    sensor.condition = Condition::Unknown { why: "muster was down from 06:12 to 06:31, and this one reports straight to it".into() };
+    sensor.condition = Condition::Unknown {
+        why: "muster was down from 06:12 to 06:31, and this one reports straight to it".into(),
+    };
     sensor.since = now - minute.times(31);
     lines.push(sensor);
 
@@ -144,16 +155,33 @@ fn past(commit: &mut Commit, line: &Line, now: Timestamp) -> Result<(), Box<dyn 
             runs(commit, line, due, verdict, &run, fate)?;
         }
         let run = (line.id.table() == "job").then_some(run);
-        commit.slots.push(SlotClosed { about: line.id.clone(), due, at: due + Span::seconds(40), run, verdict });
+        commit.slots.push(SlotClosed {
+            about: line.id.clone(),
+            due,
+            at: due + Span::seconds(40),
+            run,
+            verdict,
+        });
     }
     if line.id.name() == "nightly-export" {
         let due = now - Span::hours(7);
         let at = due + Span::minutes(5);
-        commit.slots.push(SlotClosed { about: line.id.clone(), due, at, run: None, verdict: Verdict::Missed });
+        commit.slots.push(SlotClosed {
+            about: line.id.clone(),
+            due,
+            at,
+            run: None,
+            verdict: Verdict::Missed,
+        });
     }
     if line.condition != Condition::Ok {
         let about = line.id.clone();
-        commit.transitions.push(Transition { about, at: line.since, from: Condition::Ok, to: line.condition.clone() });
+        commit.transitions.push(Transition {
+            about,
+            at: line.since,
+            from: Condition::Ok,
+            to: line.condition.clone(),
+        });
     }
     Ok(())
 }
@@ -189,18 +217,39 @@ fn runs(
 }
 
 fn deliveries(now: Timestamp) -> Result<Vec<Entry>, Box<dyn Error>> {
-    let entry = |about: &str, number, channel: &str, news, state, minutes: u64| -> Result<Entry, Box<dyn Error>> {
-        let (incident, about) = (IncidentId::new(format!("{about}-1"))?, ExpectationId::new(about)?);
-        let (channel, at) = (ChannelName::new(channel)?, now - Span::minutes(minutes));
-        let page = Page { incident, number, about, news, to: vec![channel.clone()], at, evidence: None };
-        Ok(Entry { page, channel, fallback_for: None, state, attempts: 1, last_error: None, queued: at, digest: false, late: false })
-    };
+    let entry =
+        |about: &str, number, channel: &str, news, state, minutes: u64| -> Result<Entry, Box<dyn Error>> {
+            let (incident, about) = (IncidentId::new(format!("{about}-1"))?, ExpectationId::new(about)?);
+            let (channel, at) = (ChannelName::new(channel)?, now - Span::minutes(minutes));
+            let page = Page { incident, number, about, news, to: vec![channel.clone()], at, evidence: None };
+            Ok(Entry {
+                page,
+                channel,
+                fallback_for: None,
+                state,
+                attempts: 1,
+                last_error: None,
+                queued: at,
+                digest: false,
+                late: false,
+            })
+        };
     let opened = |minutes: u64| News::Opened {
         since: now - Span::minutes(minutes),
         reason: Reason::Failed { times: 3 },
     };
-    let sent = |minutes: u64, receipt: &str| EntryState::Delivered { at: now - Span::minutes(minutes), receipt: receipt.into() };
-    let mut waiting = entry("job.billing-sync", 0, "chat", opened(23), EntryState::Waiting { next_try: now + Span::minutes(2) }, 23)?;
+    let sent = |minutes: u64, receipt: &str| EntryState::Delivered {
+        at: now - Span::minutes(minutes),
+        receipt: receipt.into(),
+    };
+    let mut waiting = entry(
+        "job.billing-sync",
+        0,
+        "chat",
+        opened(23),
+        EntryState::Waiting { next_try: now + Span::minutes(2) },
+        23,
+    )?;
     waiting.attempts = 6;
     waiting.last_error = Some("503 from hooks.example.com".into());
     Ok(vec![
@@ -212,33 +261,76 @@ fn deliveries(now: Timestamp) -> Result<Vec<Entry>, Box<dyn Error>> {
 }
 
 fn host() -> HostRoll {
-    let scheduled = |name: &str, by, source: &str, schedule: &str, user: &str, command: &str, covered: Option<&str>| Scheduled {
-        name: name.into(),
-        by,
-        source: source.into(),
-        schedule: schedule.into(),
-        cron: None,
-        user: user.into(),
-        command: command.into(),
-        covered: covered.and_then(|id| ExpectationId::new(id).ok()),
-        odd: Vec::new(),
-    };
-    let mut archive = scheduled("archive", Starter::Cron, "/etc/cron.d/archive:4", "30 1 * * *", "backup", "/opt/archive/run.sh --all", None);
+    let scheduled =
+        |name: &str, by, source: &str, schedule: &str, user: &str, command: &str, covered: Option<&str>| {
+            Scheduled {
+                name: name.into(),
+                by,
+                source: source.into(),
+                schedule: schedule.into(),
+                cron: None,
+                user: user.into(),
+                command: command.into(),
+                covered: covered.and_then(|id| ExpectationId::new(id).ok()),
+                odd: Vec::new(),
+            }
+        };
+    let mut archive = scheduled(
+        "archive",
+        Starter::Cron,
+        "/etc/cron.d/archive:4",
+        "30 1 * * *",
+        "backup",
+        "/opt/archive/run.sh --all",
+        None,
+    );
     archive.odd.push("/opt/archive/run.sh is not there, so it has been failing since it was moved.".into());
     HostRoll {
         name: "ams1".into(),
         scheduled: vec![
             archive,
-            scheduled("thumbs", Starter::Cron, "/var/spool/cron/crontabs/www-data:2", "*/5 * * * *", "www-data", "cd /srv/app && ./manage thumbs 2>&1 | logger -t thumbs", None),
-            scheduled("fstrim", Starter::Timer, "fstrim.timer", "weekly", "root", "/sbin/fstrim --listed-in /etc/fstab:/proc/self/mountinfo", None),
-            scheduled("nightly-export", Starter::Cron, "/etc/cron.d/export:1", "0 2 * * *", "root", "muster run nightly-export -- /opt/data_export/run.sh", Some("job.nightly-export")),
+            scheduled(
+                "thumbs",
+                Starter::Cron,
+                "/var/spool/cron/crontabs/www-data:2",
+                "*/5 * * * *",
+                "www-data",
+                "cd /srv/app && ./manage thumbs 2>&1 | logger -t thumbs",
+                None,
+            ),
+            scheduled(
+                "fstrim",
+                Starter::Timer,
+                "fstrim.timer",
+                "weekly",
+                "root",
+                "/sbin/fstrim --listed-in /etc/fstab:/proc/self/mountinfo",
+                None,
+            ),
+            scheduled(
+                "nightly-export",
+                Starter::Cron,
+                "/etc/cron.d/export:1",
+                "0 2 * * *",
+                "root",
+                "muster run nightly-export -- /opt/data_export/run.sh",
+                Some("job.nightly-export"),
+            ),
         ],
-        failed_units: vec![FailedUnit { name: "apt-daily.service".into(), state: "failed (Result: exit-code)".into() }],
+        failed_units: vec![FailedUnit {
+            name: "apt-daily.service".into(),
+            state: "failed (Result: exit-code)".into(),
+        }],
         disks: vec![
             Disk { mount: "/".into(), size: 40 << 30, available: 17 << 30, inodes_used: Some(0.12) },
             Disk { mount: "/srv".into(), size: 200 << 30, available: 21 << 30, inodes_used: Some(0.81) },
         ],
-        memory: Some(Memory { total: 3_900 << 20, available: 1_720 << 20, swap_total: 1 << 30, swap_free: 900 << 20 }),
+        memory: Some(Memory {
+            total: 3_900 << 20,
+            available: 1_720 << 20,
+            swap_total: 1 << 30,
+            swap_free: 900 << 20,
+        }),
         unseen: vec![Unseen {
             what: "/var/spool/cron/crontabs".into(),
             why: "permission denied; run as root to see other users' crontabs".into(),
@@ -260,7 +352,11 @@ fn write_log(layout: &Layout, now: Timestamp) -> Result<(), Box<dyn Error>> {
     };
     let mut text = line(0, "out", "billing-sync 4.2.0, 312 accounts");
     for n in 0..220 {
-        text.push_str(&line(400 + n * 170, "out", &format!("account {:05} synced, {} invoices", 40_100 + n * 3, n % 7)));
+        text.push_str(&line(
+            400 + n * 170,
+            "out",
+            &format!("account {:05} synced, {} invoices", 40_100 + n * 3, n % 7),
+        ));
         if n % 40 == 17 {
             text.push_str(&line(410 + n * 170, "err", "warning: rate limit near, waiting 1 s"));
         }

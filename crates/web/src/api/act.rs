@@ -1,7 +1,6 @@
 //! Acknowledge, pause, resume, test a channel. A browser session must send its form token as `x-csrf`.
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -35,15 +34,15 @@ pub async fn post(
     Extension(asker): Extension<Asker>,
     Path((id, act)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Result<Json<Fields>, JsonRejection>,
+    body: Bytes,
 ) -> Response {
     let done = async {
         may_act(&asker, Scope::Act, csrf(&headers))?;
-        let fields = match body {
-            Ok(Json(fields)) => fields,
-            // An act without fields may come without a body.
-            Err(JsonRejection::MissingJsonContentType(_)) if act == "resume" => Fields::default(),
-            Err(error) => return Err(Refusal::bad(error.body_text(), "send JSON such as {\"for\": \"1h\"}")),
+        // An act without fields may come without a body.
+        let fields: Fields = match &body[..] {
+            [] => Fields::default(),
+            body => serde_json::from_slice(body)
+                .map_err(|error| Refusal::bad(error.to_string(), "send JSON such as {\"for\": \"1h\"}"))?,
         };
         let act = Act::read(&act, fields.lasts.as_deref(), fields.reason.as_deref())?;
         let heard = acts::carry_out(&web, &asker, &id, act).await?;

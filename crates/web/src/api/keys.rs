@@ -68,7 +68,8 @@ pub async fn link(
 
 fn named(name: &str) -> Result<String, Refusal> {
     // The alphabet of channels suits people and programs too.
-    let name = ChannelName::new(name).map_err(|error| Refusal::bad(error.to_string(), "choose another `name`"))?;
+    let name =
+        ChannelName::new(name).map_err(|error| Refusal::bad(error.to_string(), "choose another `name`"))?;
     Ok(name.to_string())
 }
 
@@ -144,11 +145,16 @@ pub async fn revoke(
         let gone = ask(&web.parts.store, move |store| {
             let all = store.credentials()?;
             let token = all.iter().find(|credential| {
-                credential.kind == CredentialKind::Token && credential.digest.get(..NAME_DIGITS) == Some(id.as_str())
+                credential.kind == CredentialKind::Token
+                    && credential.digest.get(..NAME_DIGITS) == Some(id.as_str())
             });
             token.map_or(Ok(false), |token| store.drop_credential(&token.digest))
         });
-        if gone.await? { Ok(json!({ "done": true })) } else { Err(Refusal::not_found("there is no such token")) }
+        if gone.await? {
+            Ok(json!({ "done": true }))
+        } else {
+            Err(Refusal::not_found("there is no such token"))
+        }
     };
     finish(done.await)
 }

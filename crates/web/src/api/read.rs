@@ -112,11 +112,15 @@ pub async fn board(State(web): State<Web>) -> Response {
 /// `GET expectations/{id}`.
 pub async fn expectation(State(web): State<Web>, Path(id): Path<String>) -> Response {
     let snapshot = web.snapshot();
-    finish(on_roll(&snapshot.board.lines, &id).map(|line| json!({ "expectation": Told::new(line, &web.present()) })))
+    finish(
+        on_roll(&snapshot.board.lines, &id)
+            .map(|line| json!({ "expectation": Told::new(line, &web.present()) })),
+    )
 }
 
 fn id_of(text: &str) -> Result<ExpectationId, Refusal> {
-    ExpectationId::new(text).map_err(|error| Refusal::bad(error.to_string(), "see `GET /api/v1/board` for the names"))
+    ExpectationId::new(text)
+        .map_err(|error| Refusal::bad(error.to_string(), "see `GET /api/v1/board` for the names"))
 }
 
 /// `GET expectations/{id}/history`: changes of state, newest first.
@@ -124,7 +128,9 @@ pub async fn history(State(web): State<Web>, Path(id): Path<String>, query: Aske
     let read = async {
         let (id, query) = (id_of(&id)?, read_query(query)?);
         let limit = query.limit.unwrap_or(PAGE);
-        Ok(listed(&ask(&web.parts.store, move |store| store.transitions(Some(&id), query.before, limit)).await?))
+        Ok(listed(
+            &ask(&web.parts.store, move |store| store.transitions(Some(&id), query.before, limit)).await?,
+        ))
     };
     finish(read.await)
 }
@@ -133,7 +139,8 @@ pub async fn history(State(web): State<Web>, Path(id): Path<String>, query: Aske
 pub async fn slots(State(web): State<Web>, Path(id): Path<String>, query: Asked<PageQuery>) -> Response {
     let read = async {
         let (id, query) = (id_of(&id)?, read_query(query)?);
-        let since = query.since.map_or_else(|| web.present().now.shifted(-86_400_000), Timestamp::from_millis);
+        let since =
+            query.since.map_or_else(|| web.present().now.shifted(-86_400_000), Timestamp::from_millis);
         let slots = ask(&web.parts.store, move |store| store.slots(&id, since)).await?;
         Ok(json!({ "items": slots }))
     };
@@ -141,7 +148,11 @@ pub async fn slots(State(web): State<Web>, Path(id): Path<String>, query: Asked<
 }
 
 /// `GET runs?about=&before=&limit=`.
-pub async fn runs(State(web): State<Web>, Extension(asker): Extension<Asker>, query: Asked<PageQuery>) -> Response {
+pub async fn runs(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    query: Asked<PageQuery>,
+) -> Response {
     let read = async {
         let query = read_query(query)?;
         let limit = query.limit.unwrap_or(PAGE);

@@ -71,7 +71,9 @@ impl Addresses {
             return false;
         }
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        let (Ok(origin), Some(Ok(host))) = (origin.to_str(), headers.get(header::HOST).map(|host| host.to_str())) else {
+        let (Ok(origin), Some(Ok(host))) =
+            (origin.to_str(), headers.get(header::HOST).map(|host| host.to_str()))
+        else {
             return false;
         };
         origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))

@@ -62,7 +62,8 @@ pub async fn gate(State(web): State<Web>, request: Request, next: Next) -> Respo
             match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
                 Ok(response) => response,
                 Err(_) => {
-                    let late = Refusal::unavailable("the answer took too long", "try again; see the agent's log");
+                    let late =
+                        Refusal::unavailable("the answer took too long", "try again; see the agent's log");
                     shown(&web, kind, Some(&page), late)
                 }
             }
@@ -93,7 +94,7 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
     let stranger = Peer::Tcp { from: nowhere, to: nowhere, tls: false };
     let peer = head.extensions.get::<Peer>().copied().unwrap_or(stranger);
     if let Peer::Unix { operator: true } = peer {
-        return Ok(Asker { who: Who::Operator, peer, private: true, https: false });
+        return Ok(Asker { who: Who::Operator, peer, private: true, https: false, here: String::new() });
     }
     let headers = &head.headers;
     let named = match peer {
@@ -109,7 +110,7 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
             None => Ok(Who::Nobody),
         };
         // With a store that is away the key in the address still counts.
-        return Ok(Asker { who: who.unwrap_or(Who::Nobody), peer, private, https });
+        return Ok(Asker { who: who.unwrap_or(Who::Nobody), peer, private, https, here: String::new() });
     }
     if named == Named::Strange {
         return refused(Refusal::host());
@@ -125,7 +126,9 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
         Err(_) if reads && private => Who::Nobody,
         Err(error) => return refused(error.into()),
     };
-    let asker = Asker { who, peer, private, https };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let here = format!("{}://{host}", if https { "https" } else { "http" });
+    let asker = Asker { who, peer, private, https, here };
     match kind {
         Kind::Open | Kind::Ping => Ok(asker),
         Kind::Page if !asker.may_look() && reads => Err(Stop::SignIn),
@@ -161,7 +164,8 @@ fn finish(response: &mut Response) {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With "no-referrer" browsers send `Origin: null` with our own forms, and the Origin check needs the truth.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::PasswordHash;
 use muster_core::time::{Span, Timestamp};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -62,7 +62,10 @@ struct Failures {
 enum Stored {
     Hash(String),
     /// Hashed at the first sign-in, so that a start costs nothing and a guess costs as much as with a hash.
-    Text { text: String, hashed: OnceLock<Option<([u8; 16], [u8; 32])>> },
+    Text {
+        text: String,
+        hashed: OnceLock<Option<([u8; 16], [u8; 32])>>,
+    },
 }
 
 impl Lock {

@@ -25,7 +25,9 @@ impl Peer {
     /// True if both ends are on this machine.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Tcp { from, to, .. } => from.to_canonical().is_loopback() && to.to_canonical().is_loopback(),
+            Self::Tcp { from, to, .. } => {
+                from.to_canonical().is_loopback() && to.to_canonical().is_loopback()
+            }
             Self::Unix { .. } => true,
         }
     }

@@ -107,6 +107,8 @@ pub struct Asker {
     pub private: bool,
     /// The browser speaks https (to us, or to a proxy of ours).
     pub https: bool,
+    /// The origin under which they reach us, for addresses that are shown.
+    pub here: String,
 }
 
 impl Asker {

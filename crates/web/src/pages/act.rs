@@ -61,7 +61,8 @@ fn checked(asker: &Asker, form: Result<Form<Fields>, FormRejection>) -> Result<F
     if !asker.may(Scope::Act) {
         may_act(asker, Scope::Act, None)?;
     }
-    let Form(fields) = form.map_err(|error| Refusal::bad(error.body_text(), "load the page again and repeat it"))?;
+    let Form(fields) =
+        form.map_err(|error| Refusal::bad(error.body_text(), "load the page again and repeat it"))?;
     may_act(asker, Scope::Act, fields.csrf.as_deref())?;
     Ok(fields)
 }

@@ -83,7 +83,8 @@ pub async fn changed(view: &View, id: &ExpectationId, before: &[Line]) -> Vec<Fr
 async fn read(view: &View, id: &ExpectationId, before: Option<Cursor>) -> Result<Record, StoreError> {
     let (id, now) = (id.clone(), view.present.now);
     ask(&view.web.parts.store, move |store: &dyn Store| {
-        let deliveries = store.deliveries(None, SEARCHED)?.items.into_iter().filter(|entry| entry.page.about == id);
+        let deliveries =
+            store.deliveries(None, SEARCHED)?.items.into_iter().filter(|entry| entry.page.about == id);
         Ok(Record {
             deliveries: deliveries.take(DELIVERIES).collect(),
             runs: store.runs(Some(&id), before, RUNS)?,
@@ -120,7 +121,7 @@ fn state(view: &View, line: &Line) -> Markup {
                 }
             }
             @for run in &line.running {
-                p.running {
+                p.present {
                     span.state.running { (shapes::shape("running")) "running" }
                     @if let Some(id) = &run.run { " " a.mono href=(format!("/runs/{}/{id}", line.id)) { (id) } }
                     " since " (present.moment_and_distance(run.since))
@@ -229,8 +230,9 @@ fn how(view: &View, line: &Line) -> Markup {
     let name = line.id.name();
     let settings = &view.web.parts.settings;
     // The key is a secret: it is shown to those who may use it.
-    let key = settings.ping_key.as_deref().filter(|_| view.asker.may(Scope::Act)).unwrap_or("$MUSTER_PING_KEY");
-    let base = settings.origins.first().map_or("http://127.0.0.1:7077", |origin| origin.trim_end_matches('/'));
+    let key =
+        settings.ping_key.as_deref().filter(|_| view.asker.may(Scope::Act)).unwrap_or("$MUSTER_PING_KEY");
+    let base = &view.asker.here;
     html! {
         @if matches!(line.id.table(), "job" | "check") {
             section #how {

@@ -9,12 +9,16 @@ use muster_core::board::Line;
 use muster_core::effect::{Condition, Reason};
 use muster_core::ids::ExpectationId;
 use muster_store::contract::StoreError;
+use muster_store::history::Run;
 
-use crate::guard::who::Asker;
+use crate::guard::who::{Asker, Scope};
+use crate::pages::expectation::{outcome, said};
 use crate::pages::forms::acts;
 use crate::pages::frame::{Fragment, View, no_history, page};
+use crate::pages::run::plain;
 use crate::pages::strips::{Mark, Strips, short};
 use crate::pages::{host, shapes, words};
+use crate::records::ask;
 use crate::router::Web;
 
 /// Strips by expectation.
@@ -25,10 +29,11 @@ pub async fn get(State(web): State<Web>, Extension(asker): Extension<Asker>) -> 
     let view = View::new(&web, &asker);
     let found = Strips::of(&web, &view.snapshot.board.lines).await;
     let (found, broken) = split(found);
+    let latest = latest(&view).await;
     let body = html! {
         @if let Some(error) = &broken { (no_history(error)) }
         (sentence(&view))
-        (trouble(&view))
+        (trouble(&view, &latest))
         (doubt(&view, &found))
         (rest(&view, &found))
         (host::uncovered(&view))
@@ -49,7 +54,9 @@ fn split(found: Result<Found, StoreError>) -> (Found, Option<StoreError>) {
 pub async fn changed(view: &View, before: &[Line]) -> Vec<Fragment> {
     let lines = &view.snapshot.board.lines;
     let same_rows = |choose: fn(&Line) -> bool| {
-        let ids = |lines: &[Line]| lines.iter().filter(|line| choose(line)).map(|line| line.id.clone()).collect::<Vec<_>>();
+        let ids = |lines: &[Line]| {
+            lines.iter().filter(|line| choose(line)).map(|line| line.id.clone()).collect::<Vec<_>>()
+        };
         ids(before) == ids(lines)
     };
     let old: HashMap<_, _> = before.iter().map(|line| (&line.id, line)).collect();
@@ -62,7 +69,7 @@ pub async fn changed(view: &View, before: &[Line]) -> Vec<Fragment> {
     let (found, _) = split(Strips::of(&view.web, lines).await);
     let mut parts = vec![Fragment::new("sentence", sentence(view))];
     if !same_rows(is_trouble) || new.iter().any(|line| is_trouble(line)) {
-        parts.push(Fragment::new("trouble", trouble(view)));
+        parts.push(Fragment::new("trouble", trouble(view, &latest(view).await)));
     }
     if same_rows(is_doubt) && same_rows(is_rest) {
         let rows = new.iter().filter(|line| !is_trouble(line));
@@ -107,7 +114,35 @@ fn sentence(view: &View) -> Markup {
     }
 }
 
-fn trouble(view: &View) -> Markup {
+/// The last run of each expectation whose trouble is a run.
+async fn latest(view: &View) -> HashMap<ExpectationId, Run> {
+    let by_run = |line: &&Line| is_trouble(line) && !is_silence(line);
+    let ids: Vec<_> = view.snapshot.board.lines.iter().filter(by_run).map(|line| line.id.clone()).collect();
+    let read = ask(&view.web.parts.store, move |store| {
+        let mut found = HashMap::new();
+        for id in ids {
+            let runs = store.runs(Some(&id), None, 3)?.items;
+            found.extend(runs.into_iter().find(|run| !run.is_open()).map(|run| (id, run)));
+        }
+        Ok(found)
+    });
+    // The page says elsewhere that history cannot be read.
+    read.await.unwrap_or_default()
+}
+
+fn evidence(view: &View, run: &Run) -> Markup {
+    let tail = outcome(run).map_or("", |outcome| outcome.tail.trim_end());
+    let last = tail.lines().next_back().unwrap_or_default();
+    html! {
+        p.facts {
+            "Last run " (said(run)) " " (view.present.moment_and_distance(run.ended.unwrap_or(run.started)))
+            " · " a href=(format!("/runs/{}/{}", run.about, run.id)) { "output" }
+        }
+        @if !last.is_empty() && view.asker.may(Scope::Read) { pre.line { (plain(last)) } }
+    }
+}
+
+fn trouble(view: &View, latest: &HashMap<ExpectationId, Run>) -> Markup {
     let mut late: Vec<_> = view.snapshot.board.lines.iter().filter(|line| is_trouble(line)).collect();
     // What nobody has answered comes first, the oldest of it on top.
     late.sort_by_key(|line| {
@@ -127,6 +162,7 @@ fn trouble(view: &View) -> Markup {
                             "Paused by " (pause.by) " until " (view.present.moment(pause.until)) ": " (pause.reason) "."
                         }
                     }
+                    @if let Some(run) = latest.get(&line.id) { (evidence(view, run)) }
                     (acts(line, &view.asker, "/"))
                 }
             }
@@ -150,11 +186,18 @@ fn doubt(view: &View, found: &Found) -> Markup {
 }
 
 fn rest(view: &View, found: &Found) -> Markup {
-    let lines: Vec<_> = view.snapshot.board.lines.iter().filter(|line| is_rest(line)).collect();
+    let all = view.snapshot.board.lines.iter().filter(|line| is_rest(line));
+    let (own, lines): (Vec<_>, Vec<_>) = all.partition(|line| matches!(line.id.table(), "duty" | "channel"));
     html! {
         section #rest {
             @if !lines.is_empty() { h2 { "Everything else" } (table(view, found, &lines)) }
-            @else if view.snapshot.board.lines.is_empty() {
+            @if !own.is_empty() {
+                details.own {
+                    summary { "muster’s own " (words::count(own.len(), "duty", "duties")) ", on the same roll" }
+                    (table(view, found, &own))
+                }
+            }
+            @if view.snapshot.board.lines.is_empty() {
                 p {
                     "Wrap a job with " code { "muster run NAME -- COMMAND" } ", or let muster write a first "
                     code { "muster.toml" } " with " code { "muster init" } "."

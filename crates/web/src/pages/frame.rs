@@ -9,6 +9,7 @@ use muster_store::contract::StoreError;
 use crate::assets;
 use crate::guard::who::{Asker, Who};
 use crate::pages::forms::csrf_field;
+use crate::pages::words;
 use crate::router::Web;
 use crate::times::Present;
 
@@ -116,7 +117,7 @@ pub fn faults(faults: &[Fault], view: &View) -> Markup {
                 div.fault role="alert" {
                     b { "muster itself: " } (fault.what) " "
                     small { "since " (view.present.moment(fault.since)) " · " (fault.code) }
-                    div.help { (fault.help) }
+                    div.help { (words::with_code(&fault.help)) }
                 }
             }
         }
@@ -128,7 +129,7 @@ pub fn no_history(error: &StoreError) -> Markup {
     html! {
         p.fault role="alert" {
             b { "History cannot be read: " } (error) ". " small { (error.code()) }
-            span.help { (error.help()) }
+            span.help { (words::with_code(error.help())) }
         }
     }
 }

@@ -7,8 +7,8 @@ use muster_core::host_roll::{Disk, Scheduled, Starter};
 
 use crate::guard::who::Asker;
 use crate::pages::frame::{View, page};
-use crate::pages::wrap::wrap;
 use crate::pages::words;
+use crate::pages::wrap::wrap;
 use crate::router::Web;
 
 /// Schedules that the first page shows before it refers to `/host`.
@@ -149,7 +149,13 @@ fn inodes(disk: &Disk) -> Option<String> {
 
 fn gauge(name: &str, used: u64, total: u64, note: Option<String>) -> Markup {
     let share = if total == 0 { 0.0 } else { used as f64 / total as f64 };
-    let tone = if share > 0.95 { "bad" } else if share > 0.85 { "unsure" } else { "good" };
+    let tone = if share > 0.95 {
+        "bad"
+    } else if share > 0.85 {
+        "unsure"
+    } else {
+        "good"
+    };
     html! {
         div.gauge.(tone) {
             span.name { (name) }

@@ -8,13 +8,19 @@ use maud::html;
 use crate::guard::peer::Peer;
 use crate::guard::who::{Asker, Who};
 use crate::pages::frame::{View, page as frame};
+use crate::pages::words;
 use crate::refusal::Refusal;
 use crate::router::Web;
 
 /// The page of a refusal. Somebody who was not let in sees none of the roll.
 pub fn page(web: &Web, asker: Option<&Asker>, refusal: Refusal) -> Response {
-    let stranger =
-        Asker { who: Who::Nobody, peer: Peer::Unix { operator: false }, private: false, https: false };
+    let stranger = Asker {
+        who: Who::Nobody,
+        peer: Peer::Unix { operator: false },
+        private: false,
+        https: false,
+        here: String::new(),
+    };
     let known = asker.filter(|asker| asker.may_look());
     let mut view = View::new(web, known.unwrap_or(&stranger));
     if known.is_none() {
@@ -22,8 +28,8 @@ pub fn page(web: &Web, asker: Option<&Asker>, refusal: Refusal) -> Response {
     }
     let body = html! {
         section.refusal {
-            h1 { (refusal.what) }
-            p { (refusal.help) }
+            h1.said { (refusal.what) "." }
+            p.said { (words::with_code(&refusal.help)) "." }
             p.facts { (refusal.code) " · " a href="/" { "back to the roll" } }
         }
     };

@@ -49,7 +49,8 @@ impl LogQuery {
 /// [`Refusal`] if there is none, or the store cannot be read.
 pub async fn find(web: &Web, about: &str, run: &str) -> Result<Run, Refusal> {
     let unknown = || Refusal::not_found("no such run is on record");
-    let (about, run) = (ExpectationId::new(about).map_err(|_| unknown())?, RunId::new(run).map_err(|_| unknown())?);
+    let (about, run) =
+        (ExpectationId::new(about).map_err(|_| unknown())?, RunId::new(run).map_err(|_| unknown())?);
     ask(&web.parts.store, move |store| store.run(&about, &run)).await?.ok_or_else(unknown)
 }
 
@@ -91,7 +92,7 @@ pub async fn get(
                 Err(_) if !asker.may(Scope::Read) => p {
                     "Output may hold secrets, so it is shown after a " a href="/signin" { "sign-in" } "."
                 },
-                Err(refusal) => p.fault role="alert" { (refusal.what) ". " span.help { (refusal.help) } },
+                Err(refusal) => p.fault.said role="alert" { (refusal.what) ". " span.help { (words::with_code(&refusal.help)) } },
                 Ok(Some(excerpt)) => (lines(&view, &run, &query, excerpt)),
                 Ok(None) => (tail(&run)),
             }
@@ -127,7 +128,13 @@ fn story(view: &View, run: &Run) -> Markup {
 fn lines(view: &View, run: &Run, query: &LogQuery, excerpt: &Excerpt) -> Markup {
     let here = format!("/runs/{}/{}", run.about, run.id);
     let q = query.q.as_deref().unwrap_or_default();
-    let more = |from: u64| if q.is_empty() { format!("{here}?from={from}") } else { format!("{here}?from={from}&q={}", escape(q)) };
+    let more = |from: u64| {
+        if q.is_empty() {
+            format!("{here}?from={from}")
+        } else {
+            format!("{here}?from={from}&q={}", escape(q))
+        }
+    };
     html! {
         form.search method="get" action=(here) {
             input type="search" name="q" value=(q) placeholder="find in the output" aria-label="find in the output";
@@ -155,7 +162,7 @@ fn one(view: &View, line: &Line) -> Markup {
 }
 
 /// Without what a terminal would act upon.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut rest = text.chars();
     let mut plain = String::with_capacity(text.len());
     while let Some(c) = rest.next() {
@@ -188,7 +195,9 @@ fn tail(run: &Run) -> Markup {
 fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()
@@ -203,7 +212,13 @@ pub async fn download(
     match whole(&web, &asker, &about, &run).await {
         Ok((name, body)) => {
             let disposition = format!("attachment; filename=\"{name}.log\"");
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
+            (
+                [
+                    (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+                    (header::CONTENT_DISPOSITION, disposition),
+                ],
+                body,
+            )
                 .into_response()
         }
         Err(refusal) => refused::page(&web, Some(&asker), refusal),

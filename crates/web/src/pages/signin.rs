@@ -15,7 +15,7 @@ use crate::guard::session::{self, SESSION_LASTS};
 use crate::guard::who::{Asker, Scope, Who};
 use crate::pages::act::Fields;
 use crate::pages::frame::{View, page};
-use crate::pages::refused;
+use crate::pages::{refused, words};
 use crate::refusal::Refusal;
 use crate::router::Web;
 
@@ -35,6 +35,9 @@ pub async fn get(
     match query.link {
         // Whoever only looks at a link (HEAD) must not use it up.
         Some(link) if method == axum::http::Method::GET => {
+            if matches!(asker.who, Who::Person { .. }) {
+                return Redirect::to("/").into_response();
+            }
             by_link(&web, &asker, &link).await.unwrap_or_else(|refusal| form(&web, &asker, Some(&refusal)))
         }
         _ => form(&web, &asker, None),
@@ -44,7 +47,8 @@ pub async fn get(
 async fn by_link(web: &Web, asker: &Asker, link: &str) -> Result<Response, Refusal> {
     let now = web.present().now;
     let Some(spent) = session::spend_link(&web.parts.store, link, now).await? else {
-        let mut refusal = Refusal::bad("this link was used, or is too old", "run `muster open` for a new one");
+        let mut refusal =
+            Refusal::bad("this link was used, or is too old", "run `muster open` for a new one");
         refusal.status = StatusCode::FORBIDDEN;
         return Err(refusal);
     };
@@ -88,7 +92,9 @@ pub async fn post(
 fn refusal(denied: Denied) -> Refusal {
     match denied {
         Denied::Wait { wait } => Refusal::too_many(denied.to_string(), wait.as_millis().div_ceil(1000)),
-        Denied::Unable => Refusal::unavailable(denied.to_string(), "try again; `muster open` works without it"),
+        Denied::Unable => {
+            Refusal::unavailable(denied.to_string(), "try again; `muster open` works without it")
+        }
         Denied::NoPassword | Denied::Wrong => {
             let mut refusal = Refusal::sign_in();
             refusal.what = denied.to_string();
@@ -127,7 +133,7 @@ fn form(web: &Web, asker: &Asker, refusal: Option<&Refusal>) -> Response {
     let body = html! {
         section.signin {
             h1 { "Sign in" }
-            @if let Some(refusal) = refusal { p.fault role="alert" { (refusal.what) ". " span.help { (refusal.help) } } }
+            @if let Some(refusal) = refusal { p.fault.said role="alert" { (refusal.what) ". " span.help.said { (words::with_code(&refusal.help)) "." } } }
             @if web.lock.has_password() {
                 form method="post" action="/signin" {
                     label { "Password " input type="password" name="password" required autofocus autocomplete="current-password"; }

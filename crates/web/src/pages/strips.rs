@@ -64,7 +64,8 @@ impl Strips {
         }
         let now = web.present().now;
         let read = ask(&web.parts.store, move |store| {
-            let read = missing.into_iter().map(|(id, key)| Ok((id.clone(), key, recent(store, &id, SHORT, now)?)));
+            let read =
+                missing.into_iter().map(|(id, key)| Ok((id.clone(), key, recent(store, &id, SHORT, now)?)));
             read.collect::<Result<Vec<_>, StoreError>>()
         })
         .await?;
@@ -91,14 +92,21 @@ fn key_of(line: &Line) -> Key {
 ///
 /// # Errors
 /// [`StoreError`] when they cannot be read.
-pub fn recent(store: &dyn Store, id: &ExpectationId, n: usize, now: Timestamp) -> Result<Vec<Mark>, StoreError> {
+pub fn recent(
+    store: &dyn Store,
+    id: &ExpectationId,
+    n: usize,
+    now: Timestamp,
+) -> Result<Vec<Mark>, StoreError> {
     // What is planned each minute has its strip in the last two hours; only rare things are looked for further back.
     for back in [Span::hours(2), Span::days(3), Span::days(100)] {
         let slots = store.slots(id, now - back)?;
         if slots.len() >= n || (back >= Span::days(100) && !slots.is_empty()) {
             let skip = slots.len().saturating_sub(n);
             let marks = slots.into_iter().skip(skip);
-            return Ok(marks.map(|slot| Mark { at: slot.due, verdict: slot.verdict, run: slot.run }).collect());
+            return Ok(marks
+                .map(|slot| Mark { at: slot.due, verdict: slot.verdict, run: slot.run })
+                .collect());
         }
     }
     let runs = store.runs(Some(id), None, n)?.items;

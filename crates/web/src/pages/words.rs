@@ -1,5 +1,6 @@
 //! Conditions, reasons and endings as people say them. The JSON answers carry the same sentences.
 
+use maud::{Markup, html};
 use muster_core::board::{Board, Line};
 use muster_core::effect::{Condition, News, Reason};
 use muster_core::expectation::Level;
@@ -27,7 +28,11 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
 /// Says how the whole roll stands. What is unknown or new is never counted as fine.
 pub fn headline(board: &Board) -> Headline {
     if board.at == Timestamp::default() {
-        return Headline { sentence: "The roll has not been called yet.".into(), also: Vec::new(), tone: "unsure" };
+        return Headline {
+            sentence: "The roll has not been called yet.".into(),
+            also: Vec::new(),
+            tone: "unsure",
+        };
     }
     if board.lines.is_empty() {
         let also = vec!["so nothing can be missed".to_owned()];
@@ -41,7 +46,9 @@ pub fn headline(board: &Board) -> Headline {
             Condition::Unknown { .. } => unknown += 1,
             Condition::Pending { .. } => doubt += 1,
             Condition::Firing { reason, .. } => match reason {
-                Reason::Missed { .. } | Reason::NeverReported { .. } | Reason::NoSuccess { .. } => silent += 1,
+                Reason::Missed { .. } | Reason::NeverReported { .. } | Reason::NoSuccess { .. } => {
+                    silent += 1
+                }
                 Reason::TooLong { .. } => late += 1,
                 Reason::Failed { .. }
                 | Reason::TooShort { .. }
@@ -87,7 +94,7 @@ pub fn headline(board: &Board) -> Headline {
     let sentence = match (bad.is_empty(), also.is_empty()) {
         (true, true) => "Nothing is silent.".to_owned(),
         (true, false) => "Nothing is known to be silent.".to_owned(),
-        (false, _) => format!("{}.", join(&bad)),
+        (false, _) => format!("{}.", bad.join("; ")),
     };
     Headline { sentence, also, tone }
 }
@@ -143,12 +150,12 @@ pub fn reason(reason: &Reason, line: &Line, present: &Present) -> String {
     let t = |at| present.short(at);
     match reason {
         Reason::Failed { times: 1 } => match line.id.table() {
-            "job" => "The last run failed.".to_owned(),
-            _ => "The last report was bad.".to_owned(),
+            "job" => "Its last run failed.".to_owned(),
+            _ => "Its last report was bad.".to_owned(),
         },
         Reason::Failed { times } => match line.id.table() {
-            "job" => format!("The last {times} runs failed."),
-            _ => format!("The last {times} reports were bad."),
+            "job" => format!("Its last {times} runs failed."),
+            _ => format!("Its last {times} reports were bad."),
         },
         Reason::Missed { due, last_heard } => {
             let heard = match last_heard {
@@ -180,7 +187,9 @@ pub fn reason(reason: &Reason, line: &Line, present: &Present) -> String {
         Reason::NoSuccess { last: Some(last), every } => {
             format!("No success since {}; there must be one every {every}.", t(*last))
         }
-        Reason::NoSuccess { last: None, every } => format!("Never succeeded; there must be a success every {every}."),
+        Reason::NoSuccess { last: None, every } => {
+            format!("Never succeeded; there must be a success every {every}.")
+        }
         Reason::Unschedulable { schedule, error } => {
             let error = error.trim_end_matches('.');
             format!("Nobody knows when it is due: “{schedule}” cannot be computed ({error}).")
@@ -237,13 +246,13 @@ pub fn ending(ending: &Ending) -> String {
 pub fn cost(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let mut parts = Vec::new();
     if let Some(took) = outcome.duration {
-        parts.push(("took", took.to_string()));
+        parts.push(("Took", took.to_string()));
     }
     if let Some(cpu) = outcome.cpu {
         parts.push(("CPU", cpu.to_string()));
     }
     if let Some(peak) = outcome.peak_memory {
-        parts.push(("memory", bytes(peak)));
+        parts.push(("Memory", bytes(peak)));
     }
     parts
 }
@@ -253,11 +262,22 @@ pub fn bytes(n: u64) -> String {
     let mut value = n as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1023.95 {
-            return if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") };
+            return if unit == "B" || value >= 99.95 {
+                format!("{value:.0} {unit}")
+            } else {
+                format!("{value:.1} {unit}")
+            };
         }
         value /= 1024.0;
     }
     format!("{value:.1} TiB")
+}
+
+/// A text in which `backticks` mark what is typed.
+pub fn with_code(text: &str) -> Markup {
+    html! {
+        @for (i, part) in text.split('`').enumerate() { @if i % 2 == 1 { code { (part) } } @else { (part) } }
+    }
 }
 
 /// What a page said, in a few words.
@@ -342,7 +362,7 @@ mod tests {
         );
         assert_eq!(
             sentence(vec![firing(missed()), firing(Reason::Failed { times: 3 })]).0,
-            "1 thing should have reported and did not and 1 went wrong."
+            "1 thing should have reported and did not; 1 went wrong."
         );
         assert_eq!(sentence(vec![]).1, "unsure");
         assert_eq!(headline(&Board::default()).tone, "unsure");

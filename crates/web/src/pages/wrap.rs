@@ -51,7 +51,8 @@ pub fn wrap(found: &Scheduled) -> Wrap {
 
 /// The wrapper, and the command as it must stand after it. What needs a shell gets one.
 fn wrapped(name: &str, command: &str) -> (String, String) {
-    let needs_shell = command.contains(['&', '|', ';', '<', '>', '$', '`', '(', '*', '?', '~', '"', '\'', '\\', '{'])
+    let needs_shell = command
+        .contains(['&', '|', ';', '<', '>', '$', '`', '(', '*', '?', '~', '"', '\'', '\\', '{'])
         || command.split_whitespace().next().is_some_and(|first| first.contains('=') || first == "cd");
     if needs_shell {
         (format!("muster run {name} -- sh -c "), format!("'{}'", command.replace('\'', r"'\''")))
@@ -87,7 +88,12 @@ mod tests {
     fn the_line_can_be_pasted() {
         let system = found(Starter::Cron, "/etc/cron.d/sync:3", "*/5 * * * *", "/opt/sync --all");
         assert_eq!(line(&system), "*/5 * * * * www muster run sync -- /opt/sync --all");
-        let own = found(Starter::Cron, "/var/spool/cron/crontabs/www:1", "@daily", "cd /srv && ./sync 'a b' | tee x");
+        let own = found(
+            Starter::Cron,
+            "/var/spool/cron/crontabs/www:1",
+            "@daily",
+            "cd /srv && ./sync 'a b' | tee x",
+        );
         assert_eq!(line(&own), r"@daily muster run sync -- sh -c 'cd /srv && ./sync '\''a b'\'' | tee x'");
         assert_eq!(wrap(&own).place, "crontab -e -u www");
         let timer = found(Starter::Timer, "sync.timer", "*-*-* 02:00:00", "/opt/sync");

@@ -1,0 +1,194 @@
+//! What pages and answers look like from outside.
+
+use std::fs;
+
+use muster_core::board::{Board, Fault, Snapshot};
+use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::signal::{Ending, Outcome, Report, Signal};
+use muster_core::time::Span;
+use muster_store::contract::Commit;
+use muster_store::credential::CredentialKind;
+
+use crate::server::{Server, line, settings, snapshot};
+
+pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("every_page_answers_and_carries_the_headers", every_page_answers_and_carries_the_headers),
+    ("text_of_others_is_never_markup", text_of_others_is_never_markup),
+    ("output_is_shown_to_the_signed_in_only", output_is_shown_to_the_signed_in_only),
+    ("faults_of_muster_itself_are_on_every_page", faults_of_muster_itself_are_on_every_page),
+    ("health_says_when_something_is_wrong", health_says_when_something_is_wrong),
+    ("the_api_says_what_the_pages_show", the_api_says_what_the_pages_show),
+    ("a_thousand_rows_are_served_in_time", a_thousand_rows_are_served_in_time),
+];
+
+fn every_page_answers_and_carries_the_headers() {
+    let server = Server::start();
+    let page = server.get("/").body;
+    let asset = |ending: &str| {
+        let at = page.find(&format!(".{ending}\"")).unwrap() + ending.len() + 1;
+        page[..at].rsplit('"').next().unwrap().to_owned()
+    };
+    for (path, status) in [
+        ("/", 200),
+        ("/e/job.bad", 200),
+        ("/e/job.none", 404),
+        ("/e/job.good?before=x", 400),
+        ("/runs/job.bad/none", 404),
+        ("/host", 200),
+        ("/deliveries", 200),
+        ("/signin", 200),
+        ("/nothing", 404),
+        ("/api/v1/board", 200),
+        ("/api/v1/nothing", 404),
+        ("/health", 200),
+        (&asset("css"), 200),
+        (&asset("js"), 200),
+        ("/assets/muster.css", 404),
+    ] {
+        let reply = server.get(path);
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        let policy = reply.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(reply.header("referrer-policy"), Some("same-origin"), "{path}");
+        let cached = reply.header("cache-control").unwrap();
+        assert_eq!(
+            cached.contains("immutable"),
+            path.starts_with("/assets/") && status == 200,
+            "{path}: {cached}"
+        );
+        assert!(!reply.body.contains("style=\"") && !reply.body.contains("onclick"), "{path}");
+    }
+    assert!(page.contains("1 thing went wrong."), "{page}");
+}
+
+fn text_of_others_is_never_markup() {
+    let server = Server::start();
+    put_run(&server, "<script>alert(2)</script>");
+    let (cookie, _) = server.sign_in();
+    let api = server.get("/api/v1/runs?about=job.good").json();
+    let run = api["items"][0]["id"].as_str().unwrap();
+    for path in [
+        "/",
+        "/e/job.bad",
+        &format!("/runs/job.good/{run}"),
+        "/e/%3Cscript%3E",
+        "/runs/job.good/x?q=%3Cscript%3E",
+    ] {
+        let reply = server.ask("GET", path, &[("cookie", &cookie)], "");
+        assert!(
+            !reply.body.contains("<script>alert") && !reply.body.contains("<i>every"),
+            "{path}: {}",
+            reply.body
+        );
+    }
+    let shown = server.ask("GET", &format!("/runs/job.good/{run}"), &[("cookie", &cookie)], "").body;
+    assert!(shown.contains("&lt;script&gt;alert(2)"), "{shown}");
+}
+
+fn put_run(server: &Server, tail: &str) {
+    let now = muster_host::clock::now().wall;
+    let outcome = Outcome {
+        tail: tail.into(),
+        duration: Some(Span::seconds(4)),
+        ..Outcome::bare(Ending::Exit { code: 0 })
+    };
+    let signal = Signal {
+        id: SignalId::new(format!("s-{}", now.millis())).unwrap(),
+        about: ExpectationId::new("job.good").unwrap(),
+        at: now,
+        run: Some(RunId::new("r1").unwrap()),
+        report: Report::Success(outcome),
+    };
+    server.web.parts.store.commit(Commit { signals: vec![signal], ..Commit::default() }).unwrap();
+}
+
+fn output_is_shown_to_the_signed_in_only() {
+    let server = Server::start();
+    put_run(&server, "the tail");
+    let folder = server.folder.path().join("runs/good");
+    fs::create_dir_all(&folder).unwrap();
+    let log = "2026-11-21T07:42:00.123Z out all is well\n2026-11-21T07:42:00.124Z err s3cret\n";
+    fs::write(folder.join("r1.log"), log).unwrap();
+    let (page, api, file) = ("/runs/job.good/r1", "/api/v1/runs/job.good/r1/log", "/runs/job.good/r1/log");
+    assert!(!server.get(page).body.contains("s3cret"));
+    assert_eq!(server.get(api).status, 401);
+    assert_eq!(server.get(file).status, 401);
+    assert!(!server.get("/api/v1/runs/job.good/r1").body.contains("the tail"));
+
+    let token = server.issue(CredentialKind::Token, "read", None);
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let shown = server.ask("GET", page, &headers, "").body;
+    assert!(shown.contains("s3cret") && shown.contains("li class=\"err\""), "{shown}");
+    assert_eq!(server.ask("GET", api, &headers, "").json()["lines"][1]["source"], "err");
+    let found = server.ask("GET", &format!("{page}?q=WELL"), &headers, "").body;
+    assert!(found.contains("all is well") && !found.contains("s3cret"));
+    let whole = server.ask("GET", file, &headers, "");
+    assert_eq!(whole.body, log);
+    assert!(whole.header("content-disposition").unwrap().starts_with("attachment"));
+    let acting = format!("Bearer {}", server.issue(CredentialKind::Token, "act", None));
+    assert_eq!(server.ask("GET", api, &[("authorization", &acting)], "").status, 403);
+}
+
+fn faults_of_muster_itself_are_on_every_page() {
+    let server = Server::start();
+    server.change(|snapshot| {
+        snapshot.faults.push(Fault {
+            code: "M0301".into(),
+            what: "the store cannot be written".into(),
+            help: "try `df -h`".into(),
+            since: snapshot.board.at,
+        });
+    });
+    for path in ["/", "/e/job.bad", "/host", "/deliveries"] {
+        let body = server.get(path).body;
+        assert!(
+            body.contains("the store cannot be written") && body.contains("<code>df -h</code>"),
+            "{path}: {body}"
+        );
+    }
+    assert_eq!(server.get("/health").status, 503);
+}
+
+fn health_says_when_something_is_wrong() {
+    let server = Server::with(settings(), Snapshot::default());
+    assert_eq!(
+        (server.get("/health").status, server.get("/health").json()["status"].as_str()),
+        (503, Some("starting"))
+    );
+    server.board.send_replace(std::sync::Arc::new(snapshot()));
+    assert_eq!(server.get("/health").status, 200);
+}
+
+fn the_api_says_what_the_pages_show() {
+    let server = Server::start();
+    let board = server.get("/api/v1/board").json();
+    assert_eq!(board["version"], 1);
+    assert_eq!(board["headline"]["sentence"], "1 thing went wrong.");
+    let bad = &server.get("/api/v1/expectations/job.bad").json()["expectation"];
+    assert_eq!(bad["why"], "It gave way 3 times in a row: <script>alert(1)</script>.");
+    assert_eq!(bad["told"], "People were told; nobody has answered.");
+    for path in ["expectations/job.bad/history", "expectations/job.bad/slots", "runs", "host", "deliveries"] {
+        let answer = server.get(&format!("/api/v1/{path}"));
+        assert_eq!((answer.status, answer.json()["version"].as_i64()), (200, Some(1)), "{path}");
+    }
+    let refusal = server.get("/api/v1/expectations/job.none").json();
+    assert_eq!((refusal["code"].as_str(), refusal["version"].as_i64()), (Some("M0705"), Some(1)));
+    assert!(refusal["help"].is_string() && refusal["what"].is_string());
+    assert_eq!(server.get("/api/v1/runs?before=x").status, 400);
+}
+
+fn a_thousand_rows_are_served_in_time() {
+    let lines =
+        (0..1000).map(|n| line(&format!("check.c{n:04}"), muster_core::effect::Condition::Ok)).collect();
+    let board = Board { at: muster_host::clock::now().wall, lines };
+    let server = Server::with(settings(), Snapshot { board, ..Snapshot::default() });
+    let start = std::time::Instant::now();
+    let reply = server.get("/");
+    let took = start.elapsed();
+    assert_eq!(reply.status, 200);
+    println!("1,000 rows: {} bytes in {took:?}", reply.body.len());
+    // Generous: an unoptimised build on a busy machine.
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+}

@@ -1,0 +1,27 @@
+//! The whole server on loopback, asked as browsers and programs ask it.
+
+mod auth;
+mod bounds;
+mod browser;
+mod live;
+mod looks;
+mod pings;
+mod server;
+
+use std::process::ExitCode;
+
+use muster_testkit::suite::{Part, Suite};
+
+fn main() -> ExitCode {
+    let chromium = &[Part::Chromium];
+    let mut suite = Suite::new();
+    for tests in [looks::TESTS, auth::TESTS, pings::TESTS, live::TESTS, bounds::TESTS] {
+        for (name, body) in tests {
+            suite = suite.test(name, &[], *body);
+        }
+    }
+    for (name, body) in browser::TESTS {
+        suite = suite.test(name, chromium, *body);
+    }
+    suite.run()
+}
