@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`entry`] | the story of one run |
-//! | `arguments`, `settings` | what was asked for: on the command line, in `muster.toml` |
+//! | `arguments`, `settings`, `excerpt` | what was asked for: on the command line, in `muster.toml` |
 //! | [`exit_code`] | what the exit code means |
 //! | `overlap` | what happens while an earlier run goes on |
 //! | `spawn`, `tree`, `terminal`, `signals` | the job as processes |
@@ -16,6 +16,7 @@
 mod arguments;
 mod capture;
 pub mod entry;
+mod excerpt;
 pub mod exit_code;
 mod ladder;
 pub mod log;

@@ -13,7 +13,7 @@ use muster_core::time::Span;
 use muster_host::state::{self, Layout};
 
 use crate::arguments::{Options, Request};
-use crate::exit_code;
+use crate::{excerpt, exit_code};
 
 /// Most faults of the file that are repeated by each run; `muster config check` tells all.
 const FAULTS: usize = 5;
@@ -96,7 +96,11 @@ fn read(path: &Path, job: &str, complaints: &mut Vec<String>) -> Option<JobReadi
         }
     };
     // Zone and host decide about schedules, which do not concern the wrapper.
-    let reading = job_only(&Source { file: &place, text: &text, zone: "UTC", host: "localhost" }, job);
+    let read = |text: &str| job_only(&Source { file: &place, text, zone: "UTC", host: "localhost" }, job);
+    // What is wrong is told from the whole file: there a fault may look different.
+    let short =
+        excerpt::of_job(&text, job).map(|excerpt| read(&excerpt)).filter(|short| short.faults.is_empty());
+    let reading = short.unwrap_or_else(|| read(&text));
     for fault in reading.faults.list().iter().take(FAULTS) {
         let help = fault.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         complaints.push(format!("{place}:{}:{}: {}{help}", fault.line, fault.column, fault.what));
