@@ -178,6 +178,10 @@ impl Row {
 
     /// The number of bad verdicts that it takes may have become smaller.
     pub(super) fn reconsider(&mut self, scene: &mut Scene<'_>) {
+        if !matches!(self.state.standing, Standing::Firing(_)) {
+            // What was of no interest before may be of interest now.
+            self.state.stale = false;
+        }
         if let Standing::Pending { failures, since, level, reason } = &self.state.standing
             && *failures >= self.spec.after
         {

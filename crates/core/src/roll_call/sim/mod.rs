@@ -32,10 +32,12 @@
 //! Further bugs (a poison schedule, an untimed overlapping run, a skip taken for a success, absence taken for proof)
 //! are noticed by single sentences: see `tests/infected.rs`.
 
+mod faults;
 mod mutants;
 mod oracle;
 mod plan;
 mod post;
 mod random;
+mod senders;
 mod sweep;
 mod world;

@@ -13,9 +13,9 @@ use super::plan::SIZE;
 
 /// Time may pass between a deadline and the step that sees it.
 const SLACK: i64 = 1_000;
-/// How long a page may wait for a parent, at most: to be seen down, or the child's own way back, and once more if the
-/// parent went down and up between two looks.
-const FAMILY: i64 = 21 * 60_000;
+/// How long a page may wait for a parent, at most: to be seen down, then the child's own way back, and that twice more
+/// if the parent went down and up between two looks.
+const FAMILY: i64 = 31 * 60_000;
 
 /// What the oracle knows of one expectation. Times are true milliseconds since the beginning.
 #[derive(Debug, Clone, Default)]

@@ -230,3 +230,17 @@ fn a_sender_with_a_wrong_clock_is_heard_now() {
     stage.until("01:36");
     assert_eq!(stage.news("sync"), ["opened"], "and its future does not postpone the alarm");
 }
+
+#[test]
+fn a_changed_severity_makes_old_staleness_news() {
+    let mut spec = job("drill", Rhythm::OnReport);
+    spec.success_every = Some(span("1h"));
+    spec.severity.missed = Level::Ignore;
+    let mut stage = Stage::with(vec![spec.clone()]);
+    stage.hears("drill", success());
+    stage.until("02:00");
+    assert!(stage.pages.is_empty());
+    spec.severity.missed = Level::Page;
+    stage.replan(vec![spec]);
+    assert_eq!(stage.news("drill"), ["opened"]);
+}

@@ -1,0 +1,120 @@
+//! Those who report: punctual or not, well or failing or dead, over a way that loses, delays and repeats.
+
+use crate::expectation::{Hearing, Rhythm};
+use crate::ids::{RunId, SignalId};
+use crate::roll_call::Answer;
+use crate::signal::{Ending, Outcome, Report, Signal};
+
+use super::world::{Event, Health, World};
+
+impl World {
+    pub(super) fn act(&mut self, place: usize) {
+        let Some(spec) = self.plan[place].clone() else {
+            return self.later(600_000, Event::Act(place));
+        };
+        let health = self.health[place];
+        let every = match &spec.rhythm {
+            Rhythm::Every(period) => period.as_millis() as i64 * self.random.between(500, 950) / 1000,
+            Rhythm::OnReport => self.random.between(60_000, 3_600_000),
+            Rhythm::Cron(schedule) => {
+                let wall = self.clocks().wall;
+                schedule.next_after(wall).map_or(600_000, |next| next.since(wall).as_millis() as i64 + 500)
+            }
+        };
+        self.later(every, Event::Act(place));
+        if health == Health::Dead {
+            return;
+        }
+        let with_runs = place.is_multiple_of(2) || spec.max_runtime.is_some();
+        if with_runs {
+            if self.random.chance(60) {
+                let why = "another run holds the lock".to_owned();
+                return self.send(place, None, Report::Skip { holder: None, why });
+            }
+            self.names += 1;
+            let run = self.names;
+            // A faithful sender's runs may last, but not for ever.
+            let longest = spec.max_runtime.map_or(60_000, |limit| limit.as_millis() as i64 * 9 / 8);
+            let lasts = self.random.between(500, longest.min(every.max(1_000)));
+            self.send(place, run_id(place, run), Report::Start { process: None });
+            if self.random.chance(985) {
+                self.later(lasts, Event::End(place, run));
+            }
+        } else {
+            let report = report(health == Health::Up);
+            self.send(place, None, report);
+        }
+    }
+
+    pub(super) fn end(&mut self, place: usize, run: u64) {
+        let report = report(self.health[place] == Health::Up);
+        self.send(place, run_id(place, run), report);
+    }
+
+    pub(super) fn send(&mut self, place: usize, run: Option<RunId>, report: Report) {
+        self.names += 1;
+        let id = SignalId::new(format!("s{}", self.names)).expect("valid");
+        let direct = self.plan[place].as_ref().is_some_and(|spec| spec.hearing == Hearing::Direct);
+        let signal = Signal { id, about: super::plan::id(place), at: self.clocks().wall, run, report };
+        if direct && self.random.chance(20) {
+            self.oracle.truths[place].faithful = false;
+            return;
+        }
+        self.signals.push((place, signal));
+        let number = self.signals.len() - 1;
+        let delay = if self.random.chance(20) {
+            self.oracle.truths[place].faithful = false;
+            self.random.between(1_000, 120_000)
+        } else {
+            0
+        };
+        self.later(delay, Event::Arrive(number));
+        if self.random.chance(20) {
+            let again = self.random.between(0, 300_000);
+            self.later(again, Event::Arrive(number));
+        }
+    }
+
+    pub(super) fn arrive(&mut self, number: usize) -> Result<(), String> {
+        let place = self.signals[number].0;
+        match self.plan[place].as_ref().map(|spec| spec.hearing) {
+            // The spool is read in order of time.
+            Some(Hearing::Spooled) if !self.up || self.roll.awaits_drain() => self.spool.push(number),
+            Some(Hearing::Direct) | None if !self.up => self.oracle.truths[place].faithful = false,
+            Some(_) | None => return self.hear(number),
+        }
+        Ok(())
+    }
+
+    pub(super) fn hear(&mut self, number: usize) -> Result<(), String> {
+        let now = self.clocks();
+        let (_, signal) = &self.signals[number];
+        let answer = self.roll.hear(signal, now);
+        if let Some(twin) = &mut self.twin
+            && twin.hear(signal, now) != answer
+        {
+            return Err("a restart changed the answer to a signal".to_owned());
+        }
+        self.collect()?;
+        let (place, signal) = &self.signals[number];
+        if answer == Answer::Heard {
+            let success = matches!(signal.report, Report::Success(_));
+            self.oracle.heard(*place, self.now, success);
+            self.uncommitted.push(number);
+        }
+        Ok(())
+    }
+}
+
+fn run_id(place: usize, run: u64) -> Option<RunId> {
+    // Some senders have no run ids.
+    (!place.is_multiple_of(4)).then(|| RunId::new(format!("r{run}")).expect("valid"))
+}
+
+fn report(well: bool) -> Report {
+    if well {
+        Report::Success(Outcome::bare(Ending::Exit { code: 0 }))
+    } else {
+        Report::Failure(Outcome::bare(Ending::Exit { code: 1 }))
+    }
+}
