@@ -199,10 +199,11 @@ impl World {
         let lasts = self.random.between(60_000, 3 * 3_600_000);
         let until = Timestamp::from_millis(self.now + self.wall + lasts);
         let by = "ann".to_owned();
+        let seen = self.now - self.oracle.excused;
         let truth = &mut self.oracle.truths[place];
         let report = match self.random.index(5) {
             0 => {
-                truth.paused_until = self.now + lasts;
+                truth.paused_until = seen + lasts;
                 Report::Pause { by, reason: "upgrade".to_owned(), until }
             }
             1 => {
@@ -218,7 +219,7 @@ impl World {
                     }
                 });
                 if firing.is_some() {
-                    truth.acknowledged_until = self.now + lasts;
+                    truth.acknowledged_until = seen + lasts;
                     truth.acknowledged_at = self.now;
                     truth.acknowledged = firing;
                 }

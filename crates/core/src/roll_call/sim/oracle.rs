@@ -31,6 +31,7 @@ pub(super) struct Truth {
     pub(super) faithful: bool,
     unknown: bool,
     succeeded: bool,
+    /// Both in time seen: a boot with a step of the clock may hide as much time as nobody was there.
     pub(super) paused_until: i64,
     pub(super) acknowledged_until: i64,
     pub(super) acknowledged_at: i64,
@@ -279,7 +280,7 @@ impl Oracle {
         let truth = &truth;
         let mute = match standing {
             Standing::Firing(incident)
-                if incident.level == Level::Page && self.is_owed(truth, &incident.id, now) =>
+                if incident.level == Level::Page && self.is_owed(truth, &incident.id, now_seen) =>
             {
                 let held = roll
                     .rows()
@@ -287,7 +288,7 @@ impl Oracle {
                     .ok()
                     .and_then(|at| roll.rows()[at].parent)
                     .is_some_and(|parent| roll.rows()[parent].suppresses());
-                !held && now >= truth.paused_until && now >= truth.acknowledged_until
+                !held && now_seen >= truth.paused_until && now_seen >= truth.acknowledged_until
             }
             _ => false,
         };
