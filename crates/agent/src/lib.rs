@@ -1,1 +1,33 @@
-//! The resident: runs every duty that must keep running, and counts itself.
+//! The resident: one task that owns the roll call and the outbox, and duties that keep running beside it.
+//!
+//! What is heard goes the same way always: known before? → the roll call hears it → decisions → one transaction in the
+//! store → the sender is answered → pages go out. What becomes of a page, a duty or the store is heard again as a
+//! signal, so nothing is exempt from the roll.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`agent`] | [`agent::Agent`]: starting and stopping |
+//! | [`handle`] | [`handle::Handle`]: what the web and the command line may ask of it |
+//! | [`parts`] | what it is given |
+//! | [`clock`] | the clock as a part |
+//! | [`driver`] | performs duties on time; knows nothing of the product |
+//! | [`roster`] | how each duty stands |
+//! | `duties` | one file per duty |
+//! | `resident` | the task that owns the state |
+//! | `ledger` | the store, or memory while that is gone |
+//! | `couriers` | deliveries under way |
+//! | `adopted` | expectations that nobody wrote down: found on the host, or heard of |
+//! | `faults` | what is wrong with muster itself |
+
+mod adopted;
+pub mod agent;
+pub mod clock;
+mod couriers;
+pub mod driver;
+mod duties;
+mod faults;
+pub mod handle;
+mod ledger;
+pub mod parts;
+mod resident;
+pub mod roster;

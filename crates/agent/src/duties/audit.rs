@@ -1,0 +1,82 @@
+//! Checks that everything due is judged and that every duty is performed within its bound. Any fault of the loop, the
+//! clock or the driver ends up here as bad news.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::table::{Context, Terms};
+use crate::driver::{Duty, Performing, Why};
+use crate::handle::Handle;
+use crate::resident::message::{Message, SelfReport};
+use crate::roster::Roster;
+
+pub(super) const TERMS: Terms = Terms {
+    name: "audit",
+    sentence: "checks that everything due is judged and every duty performed",
+    period: Duration::from_secs(10),
+    deadline: Duration::from_secs(20),
+    after: 1,
+};
+
+/// An audit older than this says nothing about now.
+const FRESH: Duration = Duration::from_secs(40);
+
+/// A page that nobody was told for this long makes the whole watcher doubtful.
+const UNDELIVERED: muster_core::time::Span = muster_core::time::Span::seconds(60);
+
+/// What the last audit found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(Mutex<Option<(Instant, Vec<String>)>>);
+
+impl Findings {
+    /// Why somebody outside should not be told that all is well; none if all is well.
+    pub(super) fn doubt(&self) -> Option<String> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, findings)) if at.elapsed() <= FRESH => findings.first().cloned(),
+            Some((at, _)) => Some(format!("the last audit was {} s ago", at.elapsed().as_secs())),
+            None => Some("there was no audit yet".to_owned()),
+        }
+    }
+
+    fn put(&self, findings: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), findings));
+    }
+}
+
+/// The duty.
+pub(super) struct Audit {
+    handle: Handle,
+    roster: Arc<Roster>,
+    findings: Arc<Findings>,
+}
+
+impl Audit {
+    pub(super) fn new(context: &Context, findings: Arc<Findings>) -> Self {
+        Self { handle: context.handle.clone(), roster: Arc::clone(&context.roster), findings }
+    }
+}
+
+impl Duty for Audit {
+    fn perform(&mut self, _why: Why) -> Performing<'_> {
+        Box::pin(async move {
+            let report = self.handle.ask(Duration::from_secs(10), Message::Audit).await;
+            let SelfReport { unjudged, undispatched, undelivered, durable } =
+                report.map_err(|error| error.to_string())?;
+            let mut wrong = self.roster.overdue();
+            wrong.extend(unjudged.map(|late| format!("silence was due {late} ago and is not judged")));
+            wrong.extend(undispatched.map(|late| format!("a page should have been handed out {late} ago")));
+            // These two have alarms of their own; here they only keep the outside from hearing that all is well.
+            let mut doubts = wrong.clone();
+            doubts.extend(
+                undelivered
+                    .filter(|age| *age >= UNDELIVERED)
+                    .map(|age| format!("a page has been undelivered for {age}")),
+            );
+            if !durable {
+                doubts.push("the store cannot be written".to_owned());
+            }
+            self.findings.put(doubts);
+            if wrong.is_empty() { Ok("all is judged".into()) } else { Err(wrong.join("; ")) }
+        })
+    }
+}

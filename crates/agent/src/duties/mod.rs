@@ -1,0 +1,30 @@
+//! One file per duty. A duty that is not in [`Duties::list`] does not compile.
+//!
+//! | duty | does |
+//! |---|---|
+//! | [`spool`] | hears what wrapped jobs left on disk |
+//! | [`runs`] | notices runs whose watcher died |
+//! | [`deliver`] | sees to it that waiting pages are handed out |
+//! | [`store`] | comes back to the disk after the store was gone |
+//! | [`discover`] | looks at what this host does by itself |
+//! | [`config`] | reads the configuration again when it changed |
+//! | [`prune`] | keeps history and logs within their bounds |
+//! | [`audit`] | checks that everything due is judged and every duty performed |
+//! | [`beat`] | tells somebody outside that all is well |
+//! | [`watchdog`] | tells systemd that the agent is alive |
+
+mod audit;
+mod beat;
+mod config;
+mod deliver;
+mod discover;
+mod logs;
+mod prune;
+mod runs;
+mod spool;
+mod store;
+mod table;
+mod watchdog;
+
+pub(crate) use table::{Context, Duties};
+pub(crate) use watchdog::tell_systemd;

@@ -1,0 +1,162 @@
+//! Hears what wrapped jobs left on disk. A record is removed only after its signal is durable elsewhere.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_core::ids::SignalId;
+use muster_host::spool::{Batch, Bounds, Record, Spool as Records};
+
+use super::table::{Context, Terms};
+use crate::clock::Clock;
+use crate::driver::{Duty, Performing, Why};
+use crate::handle::{Handle, Heard};
+use crate::resident::message::{Message, Source};
+
+pub(super) const TERMS: Terms = Terms {
+    name: "spool",
+    sentence: "hears what wrapped jobs left on disk",
+    period: Duration::from_secs(5),
+    deadline: Duration::from_secs(60),
+    after: 1,
+};
+
+/// How long one batch may take to be heard.
+const HEAR: Duration = Duration::from_secs(15);
+
+/// Most records that are passed over because they are heard and cannot be removed yet.
+const HELD: usize = 20_000;
+
+/// The way from the spool to the resident, for one reader at a time.
+pub(crate) struct Intake {
+    records: Records,
+    handle: Handle,
+    clock: Arc<dyn Clock>,
+    /// Heard while the store was gone: their records stay until it is back.
+    held: tokio::sync::Mutex<HashSet<SignalId>>,
+}
+
+/// What one reading of the whole spool did.
+#[derive(Debug, Default)]
+pub(crate) struct Drained {
+    pub(crate) heard: usize,
+    /// Records that were no signals, a sentence each.
+    pub(crate) bad: Vec<String>,
+    /// Names that are not watched.
+    pub(crate) unknown: usize,
+}
+
+impl Intake {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self {
+            records: Records::new(&context.layout),
+            handle: context.handle.clone(),
+            clock: Arc::clone(&context.clock),
+            held: tokio::sync::Mutex::new(HashSet::new()),
+        }
+    }
+
+    /// Reads the spool to its end.
+    pub(crate) async fn drain(&self) -> Result<Drained, String> {
+        let mut held = self.held.lock().await;
+        let began = self.clock.now();
+        let mut done = Drained::default();
+        loop {
+            let bounds = Bounds { records: Bounds::default().records + held.len(), ..Bounds::default() };
+            let bounds = Bounds { bytes: bounds.bytes + held.len() as u64 * 4096, ..bounds };
+            let records = self.records.clone();
+            let Batch { records, more } =
+                blocking(move || records.read(bounds).map_err(|error| error.to_string())).await??;
+            let all = records.len();
+            let fresh = self.hear(records, &mut held, &mut done).await?;
+            if !more || fresh == 0 || all == 0 {
+                break;
+            }
+        }
+        let drained = Message::Drained { began };
+        self.handle.inbox.send(drained).await.map_err(|_| "the agent has stopped".to_owned())?;
+        Ok(done)
+    }
+
+    /// Hears one batch and removes what is durable; how many were new.
+    async fn hear(
+        &self,
+        records: Vec<Record>,
+        held: &mut HashSet<SignalId>,
+        done: &mut Drained,
+    ) -> Result<usize, String> {
+        let (good, bad): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|one| one.signal.is_ok());
+        let signals: Vec<_> = good
+            .iter()
+            .filter_map(|record| record.signal.as_ref().ok())
+            .filter(|signal| !held.contains(&signal.id))
+            .cloned()
+            .collect();
+        let fresh = signals.len() + bad.len();
+        done.bad.extend(bad.iter().map(|record| match &record.signal {
+            Err(error) => format!("{}: {error}", record.place()),
+            Ok(signal) => signal.id.to_string(),
+        }));
+        let ids: Vec<SignalId> = signals.iter().map(|signal| signal.id.clone()).collect();
+        // Asked even for nothing: the answer says whether what is held may be removed by now.
+        let heard: Heard = if signals.is_empty() && held.is_empty() {
+            Heard { durable: true, ..Heard::default() }
+        } else {
+            let hear = |reply| Message::Hear { signals, source: Source::Spool, reply };
+            self.handle.ask(HEAR, hear).await.map_err(|error| error.to_string())?
+        };
+        done.heard += heard.heard;
+        done.unknown += heard.unknown.len();
+        let remove = if heard.durable {
+            held.clear();
+            good
+        } else {
+            if held.len() < HELD {
+                held.extend(ids);
+            }
+            Vec::new()
+        };
+        let records = self.records.clone();
+        blocking(move || {
+            let forgotten = remove.iter().map(|record| records.forget(record));
+            let aside = bad.iter().map(|record| records.quarantine(record));
+            forgotten
+                .chain(aside)
+                .find_map(Result::err)
+                .map_or(Ok(()), |error| Err(format!("a record that was heard cannot be removed: {error}")))
+        })
+        .await??;
+        Ok(fresh)
+    }
+}
+
+/// Runs blocking work on a thread that may wait. The driver's deadline bounds it.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+}
+
+/// The duty.
+pub(super) struct Spool(Arc<Intake>);
+
+impl Spool {
+    pub(super) fn new(intake: Arc<Intake>) -> Self {
+        Self(intake)
+    }
+}
+
+impl Duty for Spool {
+    fn perform(&mut self, _why: Why) -> Performing<'_> {
+        Box::pin(async move {
+            let done = self.0.drain().await?;
+            match done.bad.first() {
+                Some(first) => {
+                    Err(format!("{} records were no signals and were set aside: {first}", done.bad.len()))
+                }
+                None if done.unknown > 0 => Ok(format!("{} of unwatched names", done.unknown)),
+                None => Ok(format!("{} heard", done.heard)),
+            }
+        })
+    }
+}

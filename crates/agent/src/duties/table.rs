@@ -1,0 +1,119 @@
+//! The list of duties with their terms, and what is expected of each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_core::expectation::{Expectation, Hearing, Rhythm};
+use muster_core::ids::ExpectationId;
+use muster_core::time::Span;
+use tokio::sync::{Notify, watch};
+
+use super::{audit, beat, config, deliver, discover, prune, runs, spool, store, watchdog};
+use crate::clock::Clock;
+use crate::driver::{Duty, Registration};
+use crate::handle::Handle;
+use crate::parts::{ConfigSource, Survey};
+use crate::resident::{Settings, Vitals};
+use crate::roster::Roster;
+
+/// What duties may use.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) handle: Handle,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) layout: muster_host::state::Layout,
+    pub(crate) survey: Survey,
+    pub(crate) config: Option<ConfigSource>,
+    pub(crate) settings: watch::Receiver<Settings>,
+    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) wake_spool: Arc<Notify>,
+    pub(crate) wake_store: Arc<Notify>,
+    pub(crate) wake_config: Arc<Notify>,
+}
+
+/// The terms of a duty, known before there is anything to perform it with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) name: &'static str,
+    pub(super) sentence: &'static str,
+    pub(super) period: Duration,
+    pub(super) deadline: Duration,
+    /// Failures in a row before people are told.
+    pub(super) after: u32,
+}
+
+/// Every duty there is.
+pub(crate) struct Duties {
+    spool: Registration,
+    runs: Registration,
+    deliver: Registration,
+    store: Registration,
+    discover: Registration,
+    config: Registration,
+    prune: Registration,
+    audit: Registration,
+    beat: Registration,
+    watchdog: Registration,
+}
+
+impl Duties {
+    /// Makes all of them.
+    pub(crate) fn new(context: &Context) -> Self {
+        let intake = Arc::new(spool::Intake::new(context));
+        let findings = Arc::new(audit::Findings::default());
+        let own = || Arc::new(Notify::new());
+        Self {
+            spool: register(spool::TERMS, &context.wake_spool, spool::Spool::new(Arc::clone(&intake))),
+            runs: register(runs::TERMS, &own(), runs::Runs::new(context, intake)),
+            deliver: register(deliver::TERMS, &own(), deliver::Deliver::new(context)),
+            store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
+            discover: register(discover::TERMS, &own(), discover::Discover::new(context)),
+            config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
+            prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
+            audit: register(audit::TERMS, &own(), audit::Audit::new(context, Arc::clone(&findings))),
+            beat: register(beat::TERMS, &own(), beat::Beat::new(context, findings)),
+            watchdog: register(watchdog::TERMS, &context.vitals.readiness, watchdog::Watchdog::new(context)),
+        }
+    }
+
+    /// The list. Destructured in full, so that a duty which is not in it does not compile.
+    pub(crate) fn list(self) -> [Registration; 10] {
+        let Self { spool, runs, deliver, store, discover, config, prune, audit, beat, watchdog } = self;
+        [spool, runs, deliver, store, discover, config, prune, audit, beat, watchdog]
+    }
+
+    /// What is expected of each duty: that it is performed, and that it goes well.
+    pub(crate) fn expectations() -> Vec<Expectation> {
+        let all = [
+            spool::TERMS,
+            runs::TERMS,
+            deliver::TERMS,
+            store::TERMS,
+            discover::TERMS,
+            config::TERMS,
+            prune::TERMS,
+            audit::TERMS,
+            beat::TERMS,
+            watchdog::TERMS,
+        ];
+        all.into_iter().filter_map(Terms::expectation).collect()
+    }
+}
+
+impl Terms {
+    fn expectation(self) -> Option<Expectation> {
+        let id = ExpectationId::of("duty", self.name).ok()?;
+        // Its own deadline, and some for a host that is short of breath.
+        let within = Span::from(self.deadline) + Span::seconds(15);
+        let mut expectation = Expectation::new(id, Rhythm::Every(self.period.into()), within);
+        expectation.after = self.after;
+        expectation.hearing = Hearing::Direct;
+        Some(expectation)
+    }
+}
+
+fn register(terms: Terms, wake: &Arc<Notify>, duty: impl Duty + 'static) -> Registration {
+    let Terms { name, sentence, period, deadline, after: _ } = terms;
+    Registration { name, sentence, period, deadline, wake: Arc::clone(wake), duty: Box::new(duty) }
+}

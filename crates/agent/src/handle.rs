@@ -1,0 +1,114 @@
+//! What others may ask of a running agent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_core::board::Snapshot;
+use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::outbox::Delivery;
+use muster_core::signal::Signal;
+use muster_store::contract::Store;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::parts::AgentPlan;
+use crate::resident::message::{Message, Source};
+use crate::roster::{Roster, Standing};
+
+/// How long a caller waits for room in the queue, and for the answer.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// How long a test page may take: a channel's own deadline and some more.
+const TEST: Duration = Duration::from_secs(45);
+
+/// A running agent, as the web and the command line see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) inbox: mpsc::Sender<Message>,
+    pub(crate) board: watch::Receiver<Arc<Snapshot>>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) roster: Arc<Roster>,
+}
+
+/// What became of signals.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// How many changed the state of an expectation.
+    pub heard: usize,
+    /// How many had been heard before.
+    pub repeated: usize,
+    /// Whom nobody expects, and who were not taken in.
+    pub unknown: Vec<ExpectationId>,
+    /// They are on disk. False while the store is gone: then they are in memory only.
+    pub durable: bool,
+}
+
+/// Why the agent did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// It has stopped, or is about to.
+    #[error("the agent has stopped")]
+    Stopped,
+    /// It did not answer in time.
+    #[error("the agent did not answer within {0:?}")]
+    Busy(Duration),
+}
+
+impl Handle {
+    /// The state of everything; a new one after each change.
+    pub fn board(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.board.clone()
+    }
+
+    /// The store, for reading and for credentials. It stays valid when the engine behind it is replaced.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// How each duty stands.
+    pub fn duties(&self) -> Vec<Standing> {
+        self.roster.list()
+    }
+
+    /// Hears signals; returns once they are durable, or in memory if that is all there is. The ids must be fresh: a
+    /// repeated one is ignored only while the roll call remembers it.
+    ///
+    /// # Errors
+    /// [`HandleError`]; the signals may have been heard all the same after [`HandleError::Busy`].
+    pub async fn hear(&self, signals: Vec<Signal>) -> Result<Heard, HandleError> {
+        self.ask(ANSWER, |reply| Message::Hear { signals, source: Source::Fresh, reply }).await
+    }
+
+    /// Replaces the plan.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub async fn reload(&self, plan: AgentPlan) -> Result<(), HandleError> {
+        self.ask(ANSWER, |reply| Message::Reload { outcome: Ok(Box::new(plan)), reply }).await
+    }
+
+    /// Sends a test page through one channel and returns what became of the first try; none if there is no such
+    /// channel.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub async fn test_channel(
+        &self,
+        channel: ChannelName,
+        by: String,
+    ) -> Result<Option<Delivery>, HandleError> {
+        self.ask(TEST, |reply| Message::Test { channel, by, reply }).await
+    }
+
+    pub(crate) async fn ask<T>(
+        &self,
+        patience: Duration,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<T, HandleError> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.inbox.send(message(reply)).await.map_err(|_| HandleError::Stopped)?;
+            answer.await.map_err(|_| HandleError::Stopped)
+        };
+        tokio::time::timeout(patience, asked).await.unwrap_or(Err(HandleError::Busy(patience)))
+    }
+}

@@ -1,0 +1,146 @@
+//! What the agent is given by whoever wires it: nothing here is looked up, read from the environment or guessed.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use muster_config::plan::Plan;
+use muster_core::expectation::Expectation;
+use muster_core::host_roll::HostRoll;
+use muster_core::ids::ChannelName;
+use muster_core::outbox::{Delivery, Dispatch, Route};
+use muster_core::time::Span;
+use muster_host::state::Layout;
+use muster_store::contract::{Store, StoreError};
+use muster_store::keep::Keep;
+use muster_store::sqlite::Opened;
+
+use crate::clock::Clock;
+
+/// A future on the heap.
+pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Opens the store; called at the start, and again whenever the store has failed. Blocking.
+pub type StoreOpener = Arc<dyn Fn() -> Result<(Arc<dyn Store>, Opened), StoreError> + Send + Sync>;
+
+/// Looks at what this host does by itself. Blocking.
+pub type Survey = Arc<dyn Fn() -> HostRoll + Send + Sync>;
+
+/// Calls the outside address once.
+pub type Beacon = Arc<dyn Fn() -> Boxed<Result<(), String>> + Send + Sync>;
+
+/// Reads the configuration again. Blocking.
+pub type Reader = Arc<dyn Fn() -> Result<AgentPlan, BadConfig> + Send + Sync>;
+
+/// Delivers pages.
+pub trait Channel: Send + Sync {
+    /// Delivers one page once.
+    fn deliver<'a>(&'a self, dispatch: &'a Dispatch) -> Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
+}
+
+/// Everything that an agent is made of.
+pub struct Parts {
+    /// Where its files are.
+    pub layout: Layout,
+    /// What it does.
+    pub plan: AgentPlan,
+    /// Its memory.
+    pub open: StoreOpener,
+    /// Which boot this is (`muster_host::clock::boot_id`).
+    pub boot: String,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+    /// Its eyes.
+    pub survey: Survey,
+    /// How the configuration is read again; none where there is no file.
+    pub config: Option<ConfigSource>,
+}
+
+/// A configuration that can be read again.
+#[derive(Clone)]
+pub struct ConfigSource {
+    /// The file that is watched.
+    pub path: PathBuf,
+    /// Reads it.
+    pub read: Reader,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct BadConfig {
+    /// The first fault with its place, in one sentence.
+    pub what: String,
+    /// A command to try.
+    pub help: String,
+}
+
+/// What the agent does, compiled from the configuration.
+#[derive(Clone)]
+pub struct AgentPlan {
+    /// What was written down.
+    pub expectations: Vec<Expectation>,
+    /// Whom to tell about what was not written down: duties, and jobs found on the host.
+    pub notify: Vec<ChannelName>,
+    /// The ways to tell people.
+    pub channels: Vec<Telling>,
+    /// IANA zone of schedules found on the host.
+    pub zone: String,
+    /// How much history is kept.
+    pub keep: Keep,
+    /// Bytes of run logs that are kept altogether.
+    pub log_bytes: u64,
+    /// The outside address.
+    pub beat: Option<Beat>,
+}
+
+/// One way to tell people.
+#[derive(Clone)]
+pub struct Telling {
+    /// Its name.
+    pub name: ChannelName,
+    /// Who takes over when it cannot deliver.
+    pub fallback: Option<ChannelName>,
+    /// The part that delivers.
+    pub channel: Arc<dyn Channel>,
+}
+
+/// The outside address that hears from us while all is well.
+#[derive(Clone)]
+pub struct Beat {
+    /// How often.
+    pub every: Span,
+    /// Calls it.
+    pub call: Beacon,
+}
+
+impl AgentPlan {
+    /// The agent's share of a configuration. What is found on the host goes to every channel that does not merely
+    /// stand in for another one.
+    pub fn of<C>(plan: &Plan<C>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
+        let stands_in =
+            |name: &ChannelName| channels.iter().any(|other| other.fallback.as_ref() == Some(name));
+        let mut notify: Vec<ChannelName> =
+            channels.iter().map(|one| one.name.clone()).filter(|name| !stands_in(name)).collect();
+        if notify.is_empty() {
+            notify = channels.iter().map(|one| one.name.clone()).collect();
+        }
+        Self {
+            expectations: plan.expectations.clone(),
+            notify,
+            channels,
+            zone: plan.muster.zone.clone(),
+            keep: Keep { age: plan.muster.keep.runs, ..Keep::default() },
+            log_bytes: plan.muster.keep.logs,
+            beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
+        }
+    }
+
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        self.channels
+            .iter()
+            .map(|one| Route { name: one.name.clone(), fallback: one.fallback.clone() })
+            .collect()
+    }
+}

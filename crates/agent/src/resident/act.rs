@@ -1,0 +1,219 @@
+//! Every message that is not a signal.
+
+use muster_core::effect::{News, Page};
+use muster_core::expectation::{Expectation, Hearing, Rhythm};
+use muster_core::ids::{ChannelName, ExpectationId, IncidentId};
+use muster_core::outbox::Delivery;
+use muster_core::time::{Now, Span};
+use muster_store::contract::Commit;
+use muster_store::sqlite::Opened;
+use tokio::sync::oneshot;
+
+use super::message::{Message, SelfReport};
+use super::task::{Resident, Settings};
+use crate::faults;
+use crate::ledger::Return;
+use crate::parts::{AgentPlan, BadConfig};
+
+/// Where the names that were taken in are noted.
+pub(super) const ADOPTED: &str = "adopted";
+
+/// Failed deliveries in a row after which a channel is bad news on the others.
+const CHANNEL_AFTER: u32 = 2;
+
+fn answer(reply: oneshot::Sender<()>) {
+    if reply.send(()).is_err() {
+        tracing::debug!("whoever asked has gone");
+    }
+}
+
+impl Resident {
+    /// Whoever asked may have gone; the answer is then nobody's.
+    pub(super) async fn act(&mut self, message: Message) {
+        match message {
+            Message::Hear { .. } | Message::Drained { .. } => {}
+            Message::Performed(done) => self.hear_performance(&done),
+            Message::Host(host) => {
+                let now = self.clock.now();
+                if self.adopted.find(&host, now.wall) {
+                    self.note_adopted();
+                    self.expect_all(now);
+                }
+                self.host = *host;
+                self.news.soon();
+            }
+            Message::Reload { outcome, reply } => {
+                self.reload(outcome);
+                answer(reply);
+            }
+            Message::Test { channel, by, reply } => self.test(channel, by, reply),
+            Message::OpenRuns(reply) => drop(reply.send(self.roll.open_runs())),
+            Message::Store(reply) => {
+                let answer = self.come_back().await;
+                drop(reply.send(answer));
+            }
+            Message::Forget { before, reply } => {
+                self.unwritten.forgotten.extend(self.outbox.prune(before));
+                answer(reply);
+            }
+            Message::Audit(reply) => drop(reply.send(self.report())),
+        }
+    }
+
+    fn reload(&mut self, outcome: Result<Box<AgentPlan>, BadConfig>) {
+        let now = self.clock.now();
+        match outcome {
+            Ok(plan) => {
+                self.faults.clear(faults::CONFIG);
+                self.plan = *plan;
+                self.couriers.replace(&self.plan.channels);
+                self.outbox.channels(self.plan.routes(), now.wall);
+                self.settings.send_replace(Settings::of(&self.plan));
+                self.expect_all(now);
+            }
+            Err(bad) => {
+                let what = format!("the configuration on disk is not in force: {}", bad.what);
+                self.faults.raise(faults::CONFIG, what, &bad.help, now.wall);
+            }
+        }
+    }
+
+    /// Tells the roll call the whole plan: what is written, what was taken in, our duties and our channels.
+    pub(super) fn expect_all(&mut self, now: Now) {
+        let AgentPlan { expectations, notify, channels, zone, .. } = &self.plan;
+        let mut all = self.adopted.expectations(expectations, zone, notify);
+        all.extend(expectations.iter().cloned());
+        all.extend(self.duties.iter().cloned().map(|duty| Expectation { notify: notify.clone(), ..duty }));
+        for telling in channels {
+            let Ok(about) = ExpectationId::of("channel", telling.name.as_str()) else { continue };
+            let mut channel = Expectation::new(about, Rhythm::OnReport, Span::ZERO);
+            channel.after = CHANNEL_AFTER;
+            channel.hearing = Hearing::Direct;
+            // A channel cannot tell of its own failure.
+            channel.notify = channels
+                .iter()
+                .map(|other| other.name.clone())
+                .filter(|other| *other != telling.name)
+                .collect();
+            all.push(channel);
+        }
+        self.expected = all.iter().map(|one| one.id.clone()).collect();
+        self.roll.expect(all, now);
+        self.news.soon();
+    }
+
+    pub(super) fn is_expected(&self, about: &ExpectationId) -> bool {
+        self.expected.contains(about)
+    }
+
+    pub(super) fn note_adopted(&mut self) {
+        match serde_json::to_string(&self.adopted) {
+            Ok(text) => self.unwritten.notes.push((ADOPTED.to_owned(), text)),
+            Err(error) => tracing::error!(%error, "the names that were taken in cannot be noted"),
+        }
+    }
+
+    fn test(&mut self, channel: ChannelName, by: String, reply: oneshot::Sender<Option<Delivery>>) {
+        let now = self.clock.now().wall;
+        let names = ExpectationId::of("channel", channel.as_str())
+            .and_then(|about| Ok((about, IncidentId::new(format!("test-{channel}-{}", now.millis()))?)));
+        let (true, Ok((about, incident))) = (self.couriers.has(&channel), names) else {
+            drop(reply.send(None));
+            return;
+        };
+        let page = Page {
+            incident,
+            number: 0,
+            about,
+            news: News::Test { by },
+            to: vec![channel.clone()],
+            at: now,
+            evidence: None,
+        };
+        self.tests.retain(|_, waiting| !waiting.is_closed());
+        self.tests.insert(format!("{}/{}/{channel}", page.incident, page.number), reply);
+        self.outbox.enqueue(&page, now);
+    }
+
+    /// Tries to come back to the disk; words for the duty that watches the store.
+    async fn come_back(&mut self) -> Result<String, String> {
+        let now = self.clock.now();
+        let state = {
+            // The whole plan again makes every row count as changed, so that all of them are written.
+            if self.ledger.absent().is_some() {
+                self.expect_all(now);
+            }
+            self.whole(now)
+        };
+        match self.ledger.come_back(|| state, now.uptime).await {
+            Return::Never => Ok("the store can be written".into()),
+            Return::Waiting(error) | Return::Failed(error) => Err(error.to_string()),
+            Return::Back { opened, dropped } => {
+                tracing::info!(dropped, "the store is back");
+                for code in ["M0301", "M0302", "M0303", "M0304", "M0305"] {
+                    self.faults.clear(code);
+                }
+                if dropped > 0 {
+                    let what =
+                        format!("{dropped} old lines of history were given up while the store was gone");
+                    self.faults.raise(
+                        faults::GAVE_UP,
+                        what,
+                        "nothing to do; pages were not affected",
+                        now.wall,
+                    );
+                }
+                self.note_opened(&opened, now);
+                match opened {
+                    Opened::Replaced { aside, why } => {
+                        Err(format!("it was damaged ({why}), moved to {} and begun anew", aside.display()))
+                    }
+                    Opened::Fresh | Opened::Existing => Ok("the store is back".into()),
+                }
+            }
+        }
+    }
+
+    pub(super) fn note_opened(&mut self, opened: &Opened, now: Now) {
+        if let Opened::Replaced { aside, why } = opened {
+            let what = format!("the history was damaged ({why}) and begun anew");
+            let help = format!("the damaged file is {}; restore a copy, or remove it", aside.display());
+            self.faults.raise(faults::REPLACED, what, &help, now.wall);
+        }
+    }
+
+    /// Everything that a store must hold, whatever it held before.
+    fn whole(&mut self, now: Now) -> Commit {
+        if self.ledger.absent().is_none() {
+            return Commit::default();
+        }
+        let mut rows = Vec::new();
+        for (about, row) in self.roll.changed() {
+            if let Some(Ok(text)) = row.as_ref().map(serde_json::to_string) {
+                rows.push((about.clone(), text));
+            }
+            self.unwritten.rows.insert(about, row);
+        }
+        let notes = serde_json::to_string(&self.adopted).map(|text| vec![(ADOPTED.to_owned(), text)]);
+        Commit {
+            rows,
+            outbox: self.outbox.entries().cloned().collect(),
+            notes: notes.unwrap_or_default(),
+            watermark: Some(self.watermark(now)),
+            ..Commit::default()
+        }
+    }
+
+    fn report(&self) -> SelfReport {
+        let now = self.clock.now().wall;
+        let late = |at: Option<muster_core::time::Timestamp>| {
+            at.map(|at| now.since(at)).filter(|late| *late > Span::seconds(3))
+        };
+        SelfReport {
+            unjudged: late(self.roll.next_deadline()),
+            undispatched: late(self.outbox.next_try()),
+            undelivered: self.outbox.oldest_undelivered(now),
+            durable: self.ledger.absent().is_none(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! From what was stored to a living roll.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use muster_core::board::Snapshot;
+use muster_core::expectation::Expectation;
+use muster_core::host_roll::HostRoll;
+use muster_core::ids::ExpectationId;
+use muster_core::outbox::Outbox;
+use muster_core::roll_call::{LastSeen, RollCall, StoredRow};
+use muster_core::time::{Now, Span};
+use muster_store::contract::{Loaded, StoreError};
+use muster_store::sqlite::Opened;
+use tokio::sync::{Notify, watch};
+
+use super::act::ADOPTED;
+use super::publish::News;
+use super::task::{Resident, Settings, Unwritten, Vitals};
+use crate::adopted::Adopted;
+use crate::clock::Clock;
+use crate::couriers::Couriers;
+use crate::faults::{self, Faults};
+use crate::ledger::Ledger;
+use crate::parts::AgentPlan;
+use crate::roster::Roster;
+
+/// A longer gap between two ticks than this means that nothing could be heard.
+const PROMISE: Span = Span::seconds(10);
+
+/// What a resident is made of.
+pub(crate) struct Origin {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) boot: String,
+    pub(crate) plan: AgentPlan,
+    pub(crate) duties: Vec<Expectation>,
+    pub(crate) ledger: Ledger,
+    pub(crate) loaded: Loaded,
+    pub(crate) opened: Result<Opened, StoreError>,
+    pub(crate) board: watch::Sender<Arc<Snapshot>>,
+    pub(crate) settings: watch::Sender<Settings>,
+    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) wake_store: Arc<Notify>,
+    pub(crate) wake_spool: Arc<Notify>,
+}
+
+impl Resident {
+    /// Takes up the old life where it was left, or begins a new one.
+    pub(crate) fn new(origin: Origin) -> Self {
+        let Origin {
+            clock,
+            boot,
+            plan,
+            duties,
+            ledger,
+            loaded,
+            opened,
+            board,
+            settings,
+            vitals,
+            roster,
+            wake_store,
+            wake_spool,
+        } = origin;
+        let now = clock.now();
+        let Loaded { rows, outbox, watermark, notes, mut unreadable } = loaded;
+        let mut memories: Vec<StoredRow> = Vec::with_capacity(rows.len());
+        for (about, text) in rows {
+            match serde_json::from_str(&text) {
+                Ok(row) => memories.push(row),
+                Err(error) => unreadable.push(format!("state of {about}: {error}")),
+            }
+        }
+        let seen = watermark
+            .map(|mark| LastSeen { now: Now { wall: mark.wall, uptime: mark.uptime }, boot: mark.boot });
+        let mut roll = RollCall::restore(memories, seen).promising(PROMISE);
+        roll.wake(&boot, now);
+        let adopted = match notes.get(ADOPTED).map(|text| serde_json::from_str::<Adopted>(text)) {
+            Some(Ok(adopted)) => adopted,
+            Some(Err(error)) => {
+                unreadable.push(format!("names that were taken in: {error}"));
+                Adopted::default()
+            }
+            None => Adopted::default(),
+        };
+        let mut couriers = Couriers::default();
+        couriers.replace(&plan.channels);
+        let mut resident = Self {
+            outbox: Outbox::restore(outbox, plan.routes()),
+            clock,
+            boot,
+            plan,
+            duties,
+            roll,
+            ledger,
+            couriers,
+            adopted,
+            faults: Faults::default(),
+            host: HostRoll::default(),
+            expected: BTreeSet::new(),
+            last_words: BTreeMap::new(),
+            unwritten: Unwritten { loud: true, ..Unwritten::default() },
+            own: Vec::new(),
+            tests: HashMap::new(),
+            undrained: None,
+            board,
+            news: News::new(),
+            settings,
+            vitals,
+            roster,
+            wake_store,
+            wake_spool,
+        };
+        resident.expect_all(now);
+        resident.tell_of_the_opening(opened, &unreadable, now);
+        resident
+    }
+
+    fn tell_of_the_opening(&mut self, opened: Result<Opened, StoreError>, unreadable: &[String], now: Now) {
+        match opened {
+            Ok(opened) => {
+                self.note_opened(&opened, now);
+                if let (Opened::Replaced { why, .. }, Ok(about)) =
+                    (&opened, ExpectationId::of("duty", "store"))
+                {
+                    let signal = self.say(about, Err(format!("it was damaged ({why}) and begun anew")));
+                    self.own.push(signal);
+                }
+            }
+            Err(error) => self.lose_store(&error, now),
+        }
+        if let Some(first) = unreadable.first() {
+            let what = format!("{} stored items could not be read, the first: {first}", unreadable.len());
+            self.faults.raise(faults::UNREADABLE, what, "see the log; they stay in the file", now.wall);
+            for what in unreadable {
+                tracing::error!(what, "stored and not readable");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What is said to the resident.
+
+use muster_core::host_roll::HostRoll;
+use muster_core::ids::ChannelName;
+use muster_core::outbox::Delivery;
+use muster_core::roll_call::OpenRun;
+use muster_core::signal::Signal;
+use muster_core::time::{Now, Span, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::driver::Performance;
+use crate::handle::Heard;
+use crate::parts::{AgentPlan, BadConfig};
+
+/// Where signals come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Made just now: nobody can have heard them before.
+    Fresh,
+    /// Read from the spool: perhaps heard by an agent that died before it could take them out.
+    Spool,
+}
+
+/// One thing to do for the resident.
+pub(crate) enum Message {
+    /// Signals.
+    Hear { signals: Vec<Signal>, source: Source, reply: oneshot::Sender<Heard> },
+    /// The spool was read to its end; the reading began then.
+    Drained { began: Now },
+    /// A duty was performed.
+    Performed(Performance),
+    /// The host was looked at.
+    Host(Box<HostRoll>),
+    /// The configuration was read again.
+    Reload { outcome: Result<Box<AgentPlan>, BadConfig>, reply: oneshot::Sender<()> },
+    /// A test page is wanted.
+    Test { channel: ChannelName, by: String, reply: oneshot::Sender<Option<Delivery>> },
+    /// Which runs go on?
+    OpenRuns(oneshot::Sender<Vec<OpenRun>>),
+    /// Can the store be written (again)? Words for the duty.
+    Store(oneshot::Sender<Result<String, String>>),
+    /// What was settled before then is no longer needed in the outbox.
+    Forget { before: Timestamp, reply: oneshot::Sender<()> },
+    /// How do things stand with yourself?
+    Audit(oneshot::Sender<SelfReport>),
+}
+
+/// How the resident stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SelfReport {
+    /// Something was due so long ago and is not judged.
+    pub(crate) unjudged: Option<Span>,
+    /// A page should have been handed out so long ago.
+    pub(crate) undispatched: Option<Span>,
+    /// Age of the oldest page that nobody was told.
+    pub(crate) undelivered: Option<Span>,
+    /// What is committed is on disk.
+    pub(crate) durable: bool,
+}

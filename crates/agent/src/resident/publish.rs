@@ -1,0 +1,62 @@
+//! The snapshot: made only when something changed, and not for every heartbeat of a thousand.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use muster_core::board::Snapshot;
+use muster_core::time::Now;
+
+use super::task::Resident;
+
+/// Shortest time between two snapshots after news.
+const SOON: Duration = Duration::from_millis(250);
+
+/// The same when only the muster's own duties were heard.
+const LATER: Duration = Duration::from_secs(5);
+
+/// What waits to be published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct News {
+    due: Option<Instant>,
+    last: Instant,
+}
+
+impl News {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self { due: Some(now), last: now }
+    }
+
+    pub(super) fn soon(&mut self) {
+        self.by(SOON);
+    }
+
+    pub(super) fn later(&mut self) {
+        self.by(LATER);
+    }
+
+    fn by(&mut self, pause: Duration) {
+        let due = self.last + pause;
+        self.due = Some(self.due.map_or(due, |other| other.min(due)));
+    }
+
+    /// Time until the next snapshot is due.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Resident {
+    pub(super) fn publish(&mut self, now: Now) {
+        if self.faults.take_changed() {
+            self.news.soon();
+        }
+        if self.news.due_in() != Some(Duration::ZERO) {
+            return;
+        }
+        self.news = News { due: None, last: Instant::now() };
+        let snapshot =
+            Snapshot { board: self.roll.board(now), faults: self.faults.list(), host: self.host.clone() };
+        self.board.send_replace(Arc::new(snapshot));
+    }
+}

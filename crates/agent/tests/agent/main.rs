@@ -1,0 +1,43 @@
+//! The agent on real parts: a state directory, the spool, SQLite, sockets, child processes. Only the clock is moved.
+
+use std::process::ExitCode;
+
+use muster_testkit::suite::{Part, Suite};
+
+#[cfg(test)]
+mod child;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod speed;
+
+fn main() -> ExitCode {
+    if let Some(root) = std::env::var_os(child::ROOT) {
+        return child::live(root.as_ref());
+    }
+    Suite::new()
+        .test("a_failure_from_the_spool_pages_once_and_its_success_resolves", &[], life::spooled_failure)
+        .test("silence_past_its_deadline_pages_once", &[], life::silence)
+        .test("a_run_whose_watcher_was_killed_is_a_failure", &[], life::lost_run)
+        .test("a_name_that_nobody_wrote_down_is_taken_in_and_kept", &[], life::adopted)
+        .test("a_wrapped_line_of_a_crontab_is_expected_and_missed_when_it_vanishes", &[], life::discovered)
+        .test("every_duty_is_performed_and_stands_on_the_board", &[], life::duties)
+        .test("a_test_page_says_what_became_of_it", &[], life::test_page)
+        .test("stopping_writes_everything_down", &[], life::stopping)
+        .test("a_channel_that_hangs_delays_nobody_and_is_told_on_the_others", &[], faults::hung_channel)
+        .test("an_invalid_file_leaves_the_old_plan_and_is_told", &[], faults::bad_config)
+        .test("a_damaged_store_is_replaced_and_told", &[], faults::damaged_store)
+        .test("a_locked_store_is_told_and_caught_up_with_later", &[], faults::locked_store)
+        .test("a_full_disk_still_pages_and_is_caught_up_with_later", &[Part::Root], faults::full_disk)
+        .test("the_beat_is_withheld_while_the_store_is_gone", &[], faults::beat)
+        .test("kill_9_with_the_receiver_down_loses_no_page_and_repeats_none", &[], child::kill_9)
+        .test("a_thousand_deadlines_are_noticed_in_time", &[], speed::thousand)
+        .test("five_thousand_heartbeats_are_durable_when_answered", &[], speed::heartbeats)
+        .run()
+}
