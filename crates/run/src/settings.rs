@@ -109,8 +109,9 @@ fn read(path: &Path, job: &str, complaints: &mut Vec<String>) -> Option<JobReadi
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let size = file.metadata().map_or(0, |there| there.len()).min(FILE_LIMIT as u64);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 2);
     // One byte more than a configuration may have, so that the reader says that it is too long.
     file.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text and was not read".to_owned())
