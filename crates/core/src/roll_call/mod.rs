@@ -18,6 +18,12 @@
 //! | `view` | the board |
 //! | `invariant` | what must hold of the state at any moment |
 //!
+//! # How it is driven
+//! At the start: [`RollCall::restore`] what was stored, [`RollCall::expect`] the plan, [`RollCall::wake`], hear the
+//! spool in order of time, [`RollCall::drained`]. Then, at least every ten seconds: `hear` what came, `tick`, and store
+//! `changed` together with what `drain` gives. Whenever [`RollCall::awaits_drain`] is true, read the spool to its end
+//! and say `drained` again. A crash before the commit loses nothing that the spool still has.
+//!
 //! # Semantics in short
 //! - *Slots.* One slot per expectation is open at a time, the earliest that was neither begun nor judged; a start (or
 //!   an end without a start) fills it. Deadlines rise with due times, so this equals keeping all of them.

@@ -3,6 +3,7 @@
 mod blindness;
 mod clocks;
 mod infected;
+mod load;
 mod pages;
 mod parents;
 mod runs;
