@@ -79,6 +79,9 @@ impl Tls {
         let certificates = CertificateDer::pem_file_iter(chain)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| fault(chain, error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(fault(chain, "there is no certificate in it".to_owned()));
+        }
         let private = PrivateKeyDer::from_pem_file(key).map_err(|error| fault(key, error.to_string()))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)

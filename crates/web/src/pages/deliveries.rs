@@ -74,7 +74,7 @@ fn tests(view: &View, entries: &[Entry]) -> Markup {
 /// Entries as a table; with the column of whom they are about, or without.
 pub fn table(view: &View, entries: &[Entry], about: bool) -> Markup {
     html! {
-        table.wide {
+        table.wide.told {
             thead { tr {
                 th { "Put in" }
                 @if about { th { "About" } }

@@ -114,7 +114,7 @@ fn state(view: &View, line: &Line) -> Markup {
                 dt { "Rhythm" } dd.mono { (line.rhythm) }
                 @for (word, at) in [
                     ("Last heard", line.last_heard), ("Last success", line.last_success),
-                    ("Next due", line.due), ("Silence is an alarm from", line.deadline),
+                    ("Next due", line.due), ("Alarm from", line.deadline),
                 ] {
                     dt { (word) }
                     dd { @match at { Some(at) => (present.moment_and_distance(at)), None => span.none { "–" } } }

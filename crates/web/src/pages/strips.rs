@@ -36,12 +36,14 @@ pub struct Mark {
 /// What must be the same for a strip to be the same.
 type Key = (Option<Timestamp>, Option<Timestamp>, Timestamp);
 
+type Kept = HashMap<ExpectationId, (Key, Arc<[Mark]>)>;
+
 /// Strips that need not be read again.
 #[derive(Default)]
-pub struct Strips(Mutex<HashMap<ExpectationId, (Key, Arc<[Mark]>)>>);
+pub struct Strips(Mutex<Kept>);
 
 impl Strips {
-    fn guarded<T>(&self, work: impl FnOnce(&mut HashMap<ExpectationId, (Key, Arc<[Mark]>)>) -> T) -> T {
+    fn guarded<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

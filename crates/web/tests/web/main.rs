@@ -1,5 +1,12 @@
 //! The whole server on loopback, asked as browsers and programs ask it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests: the suite has its own harness, so the lint does not see that they are"
+)]
+
 mod auth;
 mod bounds;
 mod browser;
@@ -7,6 +14,7 @@ mod live;
 mod looks;
 mod pings;
 mod server;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -15,7 +23,7 @@ use muster_testkit::suite::{Part, Suite};
 fn main() -> ExitCode {
     let chromium = &[Part::Chromium];
     let mut suite = Suite::new();
-    for tests in [looks::TESTS, auth::TESTS, pings::TESTS, live::TESTS, bounds::TESTS] {
+    for tests in [looks::TESTS, auth::TESTS, pings::TESTS, live::TESTS, bounds::TESTS, tls::TESTS] {
         for (name, body) in tests {
             suite = suite.test(name, &[], *body);
         }
