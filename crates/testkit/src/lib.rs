@@ -1,3 +1,16 @@
 //! Temporary hosts, loopback servers and fault injection for tests.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`suite`] | tests that need a part of the machine, counted as ignored where it is missing |
+//! | [`http`] | a web server that answers, refuses, hangs, drips or breaks off |
+//! | [`smtp`] | a mail server that takes, refuses, hangs or upgrades to TLS |
+//! | [`tls`] | a certificate of our own for loopback servers |
+//! | [`port`] | ports that refuse |
 
+pub mod http;
+pub mod port;
+pub mod smtp;
 pub mod suite;
+pub mod tls;
+mod until;

@@ -41,14 +41,17 @@ impl Part {
         match self {
             Self::Root => answers("unshare", &["--mount", "true"]),
             Self::Docker => answers("docker", &["image", "inspect", "muster-testbed:1"]),
-            Self::Chromium => Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
+            Self::Chromium => {
+                Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()
+            }
             Self::Smtpd => Path::new("/usr/sbin/smtpd").exists() && answers("unshare", &["--mount", "true"]),
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
         }
     }
 
     fn is_required(self) -> bool {
-        std::env::var("MUSTER_REQUIRE").is_ok_and(|list| list.split(',').any(|word| word.trim() == self.word()))
+        std::env::var("MUSTER_REQUIRE")
+            .is_ok_and(|list| list.split(',').any(|word| word.trim() == self.word()))
     }
 }
 
@@ -91,8 +94,11 @@ impl Suite {
         parts: &[Part],
         body: impl FnOnce() -> Result<(), String> + Send + 'static,
     ) -> Self {
-        let missing: Vec<&str> =
-            parts.iter().filter(|part| !part.is_required() && !part.is_here()).map(|part| part.word()).collect();
+        let missing: Vec<&str> = parts
+            .iter()
+            .filter(|part| !part.is_required() && !part.is_here())
+            .map(|part| part.word())
+            .collect();
         // The reason stands in the name's place for a kind, so that a list of ignored tests says what they lack.
         let trial = Trial::test(name, move || body().map_err(Failed::from));
         self.trials.push(if missing.is_empty() {
