@@ -103,7 +103,7 @@ fn sentence(view: &View) -> Markup {
             h1 { (said.sentence) }
             @if !said.also.is_empty() { p.also { (words::join(&said.also)) "." } }
             p.tally {
-                span { b { (lines.len()) } " expected" }
+                @if !lines.is_empty() { span { b { (lines.len()) } " expected" } }
                 @for word in ["firing", "pending", "unknown", "new", "ok"] {
                     @let n = count(word);
                     @if n > 0 { span.state.(word) { (shapes::shape(word)) b { (n) } " " (word) } }

@@ -74,17 +74,17 @@ fn list(view: &View, most: usize) -> Markup {
                     (words::count(bare.len(), "schedule runs", "schedules run")) " here and would fail in silence. "
                     "Put the wrapper in front, and its absence is noticed."
                 }
-                @for found in bare.iter().take(most) { (bare_schedule(found)) }
+                @for (i, found) in bare.iter().take(most).enumerate() { (bare_schedule(found, i == 0)) }
                 @if bare.len() > most { p { a href="/host" { "All " (bare.len()) " of them" } } }
             }
         }
     }
 }
 
-fn bare_schedule(found: &Scheduled) -> Markup {
+fn bare_schedule(found: &Scheduled, open: bool) -> Markup {
     let wrap = wrap(found);
     html! {
-        details.bare {
+        details.bare open[open] {
             summary {
                 b { (found.name) } " " span.mono { (found.schedule) }
                 " " span.source { (starter(found)) " · " (found.source) " · " (found.user) }
