@@ -144,6 +144,14 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Frees the lock itself and does not leave that to the closing of the file: a process that is being started by
+    /// another thread has the file open too, until its exec.
+    fn drop(&mut self) {
+        rustix::fs::flock(&self.file, FlockOperation::Unlock).ok();
+    }
+}
+
 fn open(path: &Path) -> io::Result<(File, bool)> {
     let writable = |path: &Path| {
         fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)

@@ -117,6 +117,7 @@ impl Run {
             Ok(lock) => lock,
             Err(code) => return code,
         };
+        self.sign(lock.as_ref(), None);
         let strangers = tree::prepare();
         let start = Report::Start { process: self.mark.clone() };
         if let Some(note) = self.reporter.send(self.began.wall, start) {
@@ -151,8 +152,8 @@ impl Run {
         err: &mut dyn Write,
     ) -> u8 {
         let began = Instant::now();
+        self.sign(lock.as_ref(), Some(started.pid.as_raw_pid().unsigned_abs()));
         let memory = Baseline::read();
-        self.sign(lock.as_ref(), started.pid.as_raw_pid().unsigned_abs());
         for note in &self.notes {
             log.line(self.began.wall, Source::Run, true, note.as_bytes());
         }
@@ -239,11 +240,13 @@ impl Run {
         }
     }
 
-    /// Writes into the lock who holds it and which group the job is.
-    fn sign(&self, lock: Option<&Lock>, job: u32) {
+    /// Writes into the lock who holds it, and which group the job is once it has started.
+    fn sign(&self, lock: Option<&Lock>, job: Option<u32>) {
         if let (Some(lock), Some(mark)) = (lock, &self.mark) {
-            let started = process::stat(job).map(|stat| stat.started);
-            let job = started.ok().map(|started| ProcessMark { pid: job, started, boot: mark.boot.clone() });
+            let job = job.and_then(|pid| {
+                let started = process::stat(pid).ok()?.started;
+                Some(ProcessMark { pid, started, boot: mark.boot.clone() })
+            });
             let holder = Holder { job, ..Holder::new(self.reporter.run().clone(), mark.clone()) };
             // A lock that cannot be signed is held all the same; others then do not learn by whom.
             drop(lock.sign(&holder));

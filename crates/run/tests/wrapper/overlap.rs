@@ -104,6 +104,7 @@ fn replace_ends_the_job_of_a_killed_watcher() {
     let world = World::new();
     let mut one = world.start(&[], ": > ready; while :; do sleep 0.05; done");
     appears(&world.path("ready"));
+    world.is_signed();
     one.kill().expect("killed");
     one.wait().expect("waited");
     let two = world.sh(&["--overlap", "replace"], "echo second");

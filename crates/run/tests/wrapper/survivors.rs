@@ -79,6 +79,7 @@ fn a_killed_watcher_leaves_a_start_without_a_living_process_and_the_job_goes_on(
     let world = World::new();
     let mut child = world.start(&[], ": > ready; until [ -e go ]; do sleep 0.02; done; : > gone");
     appears(&world.path("ready"));
+    world.is_signed();
     child.kill().expect("killed");
     child.wait().expect("waited");
     let signals = world.signals();

@@ -99,6 +99,13 @@ impl World {
             .collect()
     }
 
+    /// Waits until the lock says which job its holder has started.
+    pub(crate) fn is_signed(&self) {
+        eventually("the lock names the job", || {
+            fs::read_to_string(self.layout.lock("a")).is_ok_and(|text| text.contains("\"job\"")).then_some(())
+        });
+    }
+
     fn mark(&self) -> String {
         self.folder.path().display().to_string()
     }
