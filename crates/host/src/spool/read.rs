@@ -137,10 +137,19 @@ impl Spool {
     pub fn forget(&self, record: &Record) -> io::Result<()> {
         match &record.place {
             Kept::Slot(slot) => reserve::free(&self.layout.reserve(), *slot),
-            Kept::File(path) => match fs::remove_file(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                other => other,
-            },
+            Kept::File(path) => {
+                match fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+                if let Some(folder) =
+                    self.memory.iter().find(|folder| path.parent() == Some(folder.as_path()))
+                {
+                    // The bad day is over once it is empty; it is made again when it is needed.
+                    drop(fs::remove_dir(folder));
+                }
+                Ok(())
+            }
         }
     }
 
