@@ -60,7 +60,7 @@ impl Refusal {
     /// The Host header is none of ours.
     pub fn host() -> Self {
         let what = "this server is not known under that name";
-        let help = "use 127.0.0.1 or localhost, or name this address among the origins of the listener in muster.toml";
+        let help = "use 127.0.0.1 or localhost; with `password` and `tls` in muster.toml every name works";
         Self::new(StatusCode::MISDIRECTED_REQUEST, "M0704", what, help)
     }
 

@@ -99,7 +99,11 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
     let headers = &head.headers;
     let named = match peer {
         Peer::Unix { .. } => Named::Loopback,
-        Peer::Tcp { .. } => web.addresses.host(headers),
+        Peer::Tcp { tls, .. } => match web.addresses.host(headers) {
+            // A rebound name fails at the certificate, before any request; so over TLS every name is fine.
+            Named::Strange if tls => Named::Ours { https: true },
+            named => named,
+        },
     };
     let https = peer.is_tls() || named == Named::Ours { https: true };
     let proxied = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
