@@ -24,6 +24,9 @@ const HELP: &str = "cargo xtask COMMAND
   sim [SEEDS STEPS]  the simulation of the roll call, wider than in the tests
   bench [NAME…]      wrapper, detect, ingest, sim, cron, idle: our figures beside the peer's";
 
+/// The test that is the simulation.
+const SIMULATION: &str = "roll_call::sim::sweep::the_promises";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -57,7 +60,7 @@ fn check() -> Result<(), String> {
 
 fn sim(seeds: &str, steps: &str) -> Result<(), String> {
     shell::cargo(
-        &["test", "-p", "muster-core", "--test", "roll_call", "--", "simulation", "--nocapture"],
+        &["test", "-p", "muster-core", "--lib", SIMULATION, "--", "--nocapture"],
         &[("MUSTER_SIM_SEEDS", seeds), ("MUSTER_SIM_STEPS", steps)],
     )
 }

@@ -4,16 +4,13 @@ use crate::shell;
 
 /// 256 seeds of 3,000 steps, CPU seconds of the test process.
 pub(super) fn simulation() -> Result<(), String> {
-    timed(
-        &["test", "-p", "muster-core", "--test", "roll_call"],
-        "simulation",
-        &[("MUSTER_SIM_SEEDS", "256"), ("MUSTER_SIM_STEPS", "3000")],
-    )
+    let knobs = [("MUSTER_SIM_SEEDS", "256"), ("MUSTER_SIM_STEPS", "3000")];
+    timed(&["test", "-p", "muster-core", "--lib"], crate::SIMULATION, &knobs)
 }
 
-/// 100,000 schedules around daylight saving against the references.
+/// 100,000 schedules around daylight saving, twice: against a second cron written from the manual, and by property.
 pub(super) fn cron() -> Result<(), String> {
-    timed(&["test", "-p", "muster-core", "--test", "schedule"], "", &[("MUSTER_CRON_CASES", "100000")])
+    timed(&["test", "-p", "muster-core", "--test", "suite"], "schedule", &[("PROPTEST_CASES", "100000")])
 }
 
 /// Builds first, so that only the run is timed.
