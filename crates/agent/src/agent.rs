@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::board::Snapshot;
+use muster_host::lock::{Attempt, Lock, try_lock};
+use muster_host::state::Layout;
 use muster_store::contract::Store;
 use sd_notify::NotifyState;
 use tokio::net::UnixDatagram;
@@ -42,6 +44,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Another agent works on the same state directory. Two would page everything twice.
+    #[error("another muster is running on {0}")]
+    Running(PathBuf),
 }
 
 /// Why an agent ended by itself.
@@ -55,6 +60,8 @@ pub struct Agent {
     stop: watch::Sender<bool>,
     duties: JoinSet<()>,
     resident: JoinSet<()>,
+    /// Freed when everything is written down.
+    _lock: Option<Lock>,
 }
 
 impl Agent {
@@ -71,6 +78,7 @@ impl Agent {
         {
             return Err(StartError::State { path: layout.root().to_owned(), source });
         }
+        let lock = lock(&layout)?;
         let (ledger, loaded, opened) = Ledger::open(open, clock.now().uptime).await;
         let store: Arc<dyn Store> = ledger.reader();
         let (inbox, messages) = mpsc::channel(INBOX);
@@ -121,7 +129,7 @@ impl Agent {
             let report = move |done| drop(inbox.try_send(Message::Performed(done)));
             driver::drive(&mut tasks, registration, report, stopped.clone());
         }
-        Ok(Self { handle, stop, duties: tasks, resident: residents })
+        Ok(Self { handle, stop, duties: tasks, resident: residents, _lock: lock })
     }
 
     /// What others may ask of it.
@@ -155,6 +163,19 @@ impl Agent {
         match tokio::time::timeout(LAST_WORDS, drain(&mut self.resident)).await {
             Ok(ended) => ended,
             Err(_) => Err(Broken(format!("its state was not written within {LAST_WORDS:?}"))),
+        }
+    }
+}
+
+/// Makes sure that there is one agent per state directory. A lock that cannot be taken at all, on a disk that is full or
+/// read-only, must not stop the one agent that could tell of it.
+fn lock(layout: &Layout) -> Result<Option<Lock>, StartError> {
+    match try_lock(&layout.root().join("agent.lock")) {
+        Ok(Attempt::Locked(lock)) => Ok(Some(lock)),
+        Ok(Attempt::Held(_) | Attempt::Orphaned(_)) => Err(StartError::Running(layout.root().to_owned())),
+        Err(error) => {
+            tracing::warn!(%error, "the agent's lock cannot be taken");
+            Ok(None)
         }
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use muster_core::board::Fault;
 use muster_core::time::Timestamp;
+use muster_store::contract::StoreError;
 
+/// What can be wrong with the store, as `StoreError::code` says it.
+const STORE: [&str; 5] = ["M0301", "M0302", "M0303", "M0304", "M0305"];
 /// The configuration on disk cannot be used.
 pub(crate) const CONFIG: &str = "M0311";
 /// The history was damaged and begun anew.
@@ -30,6 +33,22 @@ impl Faults {
         let fault = Fault { code: code.to_owned(), what, help: help.to_owned(), since };
         self.changed |= self.by_code.get(code) != Some(&fault);
         self.by_code.insert(code, fault);
+    }
+
+    /// Raises the fault of a store that is gone. There is one at a time: a reason that changes keeps its beginning.
+    pub(crate) fn lack_store(&mut self, error: &StoreError, what: String, now: Timestamp) {
+        let since = STORE.iter().filter_map(|code| self.by_code.get(code)).map(|fault| fault.since).min();
+        if !self.by_code.contains_key(error.code()) {
+            self.clear_store();
+        }
+        self.raise(error.code(), what, error.help(), since.unwrap_or(now));
+    }
+
+    /// The store is back.
+    pub(crate) fn clear_store(&mut self) {
+        for code in STORE {
+            self.clear(code);
+        }
     }
 
     /// Takes a fault back.

@@ -44,22 +44,45 @@ struct Absence {
     pause: Span,
 }
 
-/// How a return to the disk went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Return {
-    /// It was never gone.
-    Never,
-    /// Not tried yet: the last attempt is too recent.
+/// What an attempt to come back to the disk begins with.
+pub(crate) enum Standing {
+    /// The disk is there.
+    Durable,
+    /// It is gone for this reason, and the last attempt is too recent.
     Waiting(StoreError),
-    /// Tried in vain.
-    Failed(StoreError),
-    /// Everything that memory held is on disk; so many items had been given up for room.
-    Back {
-        /// What was found when the file was opened again.
-        opened: Opened,
-        /// Items lost.
-        dropped: u64,
-    },
+    /// It is gone, and this is to be tried.
+    Try(Attempt),
+}
+
+/// One attempt to come back to the disk. It runs apart from the resident, because a dead disk may hold it up for long.
+pub(crate) struct Attempt {
+    open: StoreOpener,
+    engine: Option<Arc<dyn Store>>,
+}
+
+/// An engine that could be written just now.
+pub(crate) struct Found {
+    pub(crate) engine: Arc<dyn Store>,
+    pub(crate) opened: Opened,
+}
+
+impl Attempt {
+    /// Writes something small through the engine at hand, else through one that is opened anew.
+    pub(crate) async fn run(self) -> Result<Found, StoreError> {
+        let Self { open, engine } = self;
+        blocking(DISK.saturating_mul(5), move || {
+            let probe = || Commit { notes: vec![("probe".into(), "written".into())], ..Commit::default() };
+            if let Some(engine) = engine
+                && engine.commit(probe()).is_ok()
+            {
+                return Ok(Found { engine, opened: Opened::Existing });
+            }
+            let (engine, opened) = open()?;
+            engine.commit(probe())?;
+            Ok(Found { engine, opened })
+        })
+        .await
+    }
 }
 
 impl Ledger {
@@ -134,44 +157,45 @@ impl Ledger {
         known
     }
 
-    /// Tries to come back to the disk. `state` is everything that must be there afterwards whatever was there before.
-    pub(crate) async fn come_back(&mut self, state: impl FnOnce() -> Commit, uptime: Span) -> Return {
-        let Some(absence) = &mut self.absence else { return Return::Never };
+    /// How it stands, and what is to be tried. Attempts come with growing pauses.
+    pub(crate) fn standing(&mut self, uptime: Span) -> Standing {
+        let Some(absence) = &mut self.absence else { return Standing::Durable };
         if uptime < absence.retry {
-            return Return::Waiting(absence.error.clone());
+            return Standing::Waiting(absence.error.clone());
         }
+        absence.pause = absence.pause.times(2).min(RETRY.1);
+        absence.retry = uptime + absence.pause;
+        // What is damaged is not asked again: opening it sets it aside.
+        let engine = if matches!(absence.error, StoreError::Corrupt(_)) { None } else { self.engine.clone() };
+        Standing::Try(Attempt { open: Arc::clone(&self.open), engine })
+    }
+
+    /// Remembers why an attempt failed.
+    pub(crate) fn still_absent(&mut self, error: StoreError) {
+        if let Some(absence) = &mut self.absence {
+            absence.error = error;
+        }
+    }
+
+    /// Moves what memory held to an engine that works again. `state` is everything that must be there afterwards,
+    /// whatever was there before. How many items had been given up for room.
+    ///
+    /// # Errors
+    /// When the engine fails after all; nothing changed then.
+    pub(crate) async fn come_back(
+        &mut self,
+        engine: Arc<dyn Store>,
+        state: Commit,
+    ) -> Result<u64, StoreError> {
+        let Some(absence) = &self.absence else { return Ok(0) };
         let (held, dropped) = absence.memory.held();
-        let commit = joined(held, state());
-        let engine = match &absence.error {
-            StoreError::Corrupt(_) => None,
-            _ => self.engine.clone(),
-        };
-        let opener = Arc::clone(&self.open);
-        let result = blocking(DISK.saturating_mul(3), move || {
-            if let Some(engine) = engine
-                && engine.commit(commit.clone()).is_ok()
-            {
-                return Ok((engine, Opened::Existing));
-            }
-            let (engine, opened) = opener()?;
-            engine.commit(commit)?;
-            Ok((engine, opened))
-        })
-        .await;
-        match result {
-            Ok((engine, opened)) => {
-                self.switch.put(Arc::clone(&engine));
-                self.engine = Some(engine);
-                self.absence = None;
-                Return::Back { opened, dropped }
-            }
-            Err(error) => {
-                absence.pause = absence.pause.times(2).min(RETRY.1);
-                absence.retry = uptime + absence.pause;
-                absence.error = error.clone();
-                Return::Failed(error)
-            }
-        }
+        let commit = joined(held, state);
+        let target = Arc::clone(&engine);
+        blocking(DISK, move || target.commit(commit)).await?;
+        self.switch.put(Arc::clone(&engine));
+        self.engine = Some(engine);
+        self.absence = None;
+        Ok(dropped)
     }
 }
 

@@ -2,7 +2,7 @@
 //! alive: a store that is full or a channel that is down is no reason to be restarted.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
@@ -21,15 +21,19 @@ pub(super) const TERMS: Terms = Terms {
 /// The longest time without a finished step. A disk that hangs costs a step at most a few seconds.
 const TICK: Duration = Duration::from_secs(12);
 
+/// How long being ready waits for the spool.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The duty.
 pub(super) struct Watchdog {
     vitals: Arc<Vitals>,
     ready: bool,
+    born: Instant,
 }
 
 impl Watchdog {
     pub(super) fn new(context: &Context) -> Self {
-        Self { vitals: Arc::clone(&context.vitals), ready: false }
+        Self { vitals: Arc::clone(&context.vitals), ready: false, born: Instant::now() }
     }
 }
 
@@ -40,7 +44,8 @@ impl Duty for Watchdog {
             if still > TICK {
                 return Err(format!("the roll call has not moved for {} s", still.as_secs()));
             }
-            if !self.ready && self.vitals.is_ready() {
+            // A spool that cannot be read has an alarm of its own; being restarted for ever would not mend it.
+            if !self.ready && (self.vitals.is_ready() || self.born.elapsed() > PATIENCE) {
                 tell_systemd(&[
                     NotifyState::Ready,
                     NotifyState::Status("nothing is silent without being told"),

@@ -5,14 +5,14 @@ use muster_core::expectation::{Expectation, Hearing, Rhythm};
 use muster_core::ids::{ChannelName, ExpectationId, IncidentId};
 use muster_core::outbox::Delivery;
 use muster_core::time::{Now, Span};
-use muster_store::contract::Commit;
+use muster_store::contract::{Commit, StoreError};
 use muster_store::sqlite::Opened;
 use tokio::sync::oneshot;
 
 use super::message::{Message, SelfReport};
 use super::task::{Resident, Settings};
 use crate::faults;
-use crate::ledger::Return;
+use crate::ledger::Found;
 use crate::parts::{AgentPlan, BadConfig};
 
 /// Where the names that were taken in are noted.
@@ -48,9 +48,10 @@ impl Resident {
             }
             Message::Test { channel, by, reply } => self.test(channel, by, reply),
             Message::OpenRuns(reply) => drop(reply.send(self.roll.open_runs())),
-            Message::Store(reply) => {
-                let answer = self.come_back().await;
-                drop(reply.send(answer));
+            Message::Store(reply) => drop(reply.send(self.ledger.standing(self.clock.now().uptime))),
+            Message::Attempted { outcome, reply } => {
+                let words = self.attempted(outcome).await;
+                drop(reply.send(words));
             }
             Message::Forget { before, reply } => {
                 self.unwritten.forgotten.extend(self.outbox.prune(before));
@@ -135,42 +136,35 @@ impl Resident {
         self.outbox.enqueue(&page, now);
     }
 
-    /// Tries to come back to the disk; words for the duty that watches the store.
-    async fn come_back(&mut self) -> Result<String, String> {
+    /// Comes back to the disk if the attempt found it; words for the duty that watches the store.
+    async fn attempted(&mut self, outcome: Result<Found, StoreError>) -> Result<String, String> {
         let now = self.clock.now();
-        let state = {
-            // The whole plan again makes every row count as changed, so that all of them are written.
-            if self.ledger.absent().is_some() {
-                self.expect_all(now);
+        let Found { engine, opened } = match outcome {
+            Ok(found) => found,
+            Err(error) => {
+                let words = error.to_string();
+                self.lack_store(&error, now);
+                self.ledger.still_absent(error);
+                return Err(words);
             }
-            self.whole(now)
         };
-        match self.ledger.come_back(|| state, now.uptime).await {
-            Return::Never => Ok("the store can be written".into()),
-            Return::Waiting(error) | Return::Failed(error) => Err(error.to_string()),
-            Return::Back { opened, dropped } => {
-                tracing::info!(dropped, "the store is back");
-                for code in ["M0301", "M0302", "M0303", "M0304", "M0305"] {
-                    self.faults.clear(code);
-                }
-                if dropped > 0 {
-                    let what =
-                        format!("{dropped} old lines of history were given up while the store was gone");
-                    self.faults.raise(
-                        faults::GAVE_UP,
-                        what,
-                        "nothing to do; pages were not affected",
-                        now.wall,
-                    );
-                }
-                self.note_opened(&opened, now);
-                match opened {
-                    Opened::Replaced { aside, why } => {
-                        Err(format!("it was damaged ({why}), moved to {} and begun anew", aside.display()))
-                    }
-                    Opened::Fresh | Opened::Existing => Ok("the store is back".into()),
-                }
+        if self.ledger.absent().is_none() {
+            return Ok("the store can be written".into());
+        }
+        let state = self.whole(now);
+        let dropped = self.ledger.come_back(engine, state).await.map_err(|error| error.to_string())?;
+        tracing::info!(dropped, "the store is back");
+        self.faults.clear_store();
+        if dropped > 0 {
+            let what = format!("{dropped} old lines of history were given up while the store was gone");
+            self.faults.raise(faults::GAVE_UP, what, "nothing to do; pages were not affected", now.wall);
+        }
+        self.note_opened(&opened, now);
+        match opened {
+            Opened::Replaced { aside, why } => {
+                Err(format!("it was damaged ({why}), moved to {} and begun anew", aside.display()))
             }
+            Opened::Fresh | Opened::Existing => Ok("the store is back".into()),
         }
     }
 
@@ -184,9 +178,8 @@ impl Resident {
 
     /// Everything that a store must hold, whatever it held before.
     fn whole(&mut self, now: Now) -> Commit {
-        if self.ledger.absent().is_none() {
-            return Commit::default();
-        }
+        // The plan again makes every row count as changed.
+        self.expect_all(now);
         let mut rows = Vec::new();
         for (about, row) in self.roll.changed() {
             if let Some(Ok(text)) = row.as_ref().map(serde_json::to_string) {

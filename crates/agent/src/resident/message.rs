@@ -6,10 +6,12 @@ use muster_core::outbox::Delivery;
 use muster_core::roll_call::OpenRun;
 use muster_core::signal::Signal;
 use muster_core::time::{Now, Span, Timestamp};
+use muster_store::contract::StoreError;
 use tokio::sync::oneshot;
 
 use crate::driver::Performance;
 use crate::handle::Heard;
+use crate::ledger::{Found, Standing};
 use crate::parts::{AgentPlan, BadConfig};
 
 /// Where signals come from.
@@ -37,8 +39,10 @@ pub(crate) enum Message {
     Test { channel: ChannelName, by: String, reply: oneshot::Sender<Option<Delivery>> },
     /// Which runs go on?
     OpenRuns(oneshot::Sender<Vec<OpenRun>>),
-    /// Can the store be written (again)? Words for the duty.
-    Store(oneshot::Sender<Result<String, String>>),
+    /// Is the store there, and what is to be tried if not?
+    Store(oneshot::Sender<Standing>),
+    /// An attempt to come back to the disk ended. Words for the duty.
+    Attempted { outcome: Result<Found, StoreError>, reply: oneshot::Sender<Result<String, String>> },
     /// What was settled before then is no longer needed in the outbox.
     Forget { before: Timestamp, reply: oneshot::Sender<()> },
     /// How do things stand with yourself?

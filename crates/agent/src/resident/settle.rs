@@ -109,16 +109,16 @@ impl Resident {
     /// The store is gone from here on: says so on every page, and to people.
     pub(super) fn lose_store(&mut self, error: &StoreError, now: Now) {
         tracing::error!(%error, "the store is gone; going on in memory");
-        self.faults.raise(
-            error.code(),
-            format!("{error}; history is kept in memory until it is back"),
-            error.help(),
-            now.wall,
-        );
+        self.lack_store(error, now);
         if let Ok(about) = ExpectationId::of("duty", "store") {
             let signal = self.say(about, Err(error.to_string()));
             self.own.push(signal);
         }
         Arc::clone(&self.wake_store).notify_one();
+    }
+    /// Shows why the store is gone; an earlier reason makes way.
+    pub(super) fn lack_store(&mut self, error: &StoreError, now: Now) {
+        let what = format!("{error}; history is kept in memory until it is back");
+        self.faults.lack_store(error, what, now.wall);
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use muster_agent::agent::Agent;
 use muster_agent::clock::HostClock;
 use muster_agent::parts::Parts;
-use muster_core::expectation::Rhythm;
+use muster_core::expectation::{Expectation, Rhythm};
 use muster_core::host_roll::HostRoll;
+use muster_core::time::Span;
 use muster_host::atomic::Durability;
 use muster_host::spool::Spool;
 use muster_host::state::Layout;
@@ -27,7 +28,7 @@ pub(crate) fn live(root: &Path) -> ExitCode {
     let address = std::env::var(RECEIVER).unwrap().parse().unwrap();
     on_one_thread(async {
         let layout = Layout::new(root);
-        let plan = crate::house::plan_to_address(address, vec![expects("job.a", Rhythm::OnReport)]);
+        let plan = crate::house::plan_to_address(address, expectations());
         let parts = Parts {
             open: opener(layout.db()),
             layout,
@@ -42,6 +43,12 @@ pub(crate) fn live(root: &Path) -> ExitCode {
         panic!("{broken}");
     });
     ExitCode::FAILURE
+}
+
+/// One that is reported on, and forty-nine like those of a small host.
+fn expectations() -> Vec<Expectation> {
+    let quiet = (1..50).map(|n| expects(&format!("job.q{n}"), Rhythm::Every(Span::hours(1))));
+    std::iter::once(expects("job.a", Rhythm::OnReport)).chain(quiet).collect()
 }
 
 fn start(root: &Path, address: std::net::SocketAddr) -> Child {
@@ -81,5 +88,34 @@ pub(crate) fn kill_9() {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(receiver.about("job.a"), ["opened", "resolved"], "nothing lost, nothing twice");
+    });
+}
+
+/// CPU time of a process, in nanoseconds (`/proc/PID/task/*/schedstat`).
+fn cpu(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
+    stats.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// With 50 expectations: memory, and what an hour would cost. A debug build is slower than what users run.
+pub(crate) fn idle() {
+    on_one_thread(async {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("state"));
+        layout.create().unwrap();
+        let mut child = start(layout.root(), absent());
+        until("it lives", || layout.datagram().exists()).await;
+        // The first second is the start's.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let (before, began) = (cpu(child.id()), std::time::Instant::now());
+        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+        let spent = (cpu(child.id()) - before) as f64 / 1e9;
+        let hourly = spent * 3600.0 / began.elapsed().as_secs_f64();
+        let rss = muster_host::process::rss(child.id()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!("idle with 50 expectations: {:.1} MiB, {hourly:.1} CPU-s an hour", rss as f64 / 1048576.0);
+        assert!(rss < 30 << 20 && hourly < 20.0);
     });
 }

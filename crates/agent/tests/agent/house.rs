@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use muster_agent::agent::Agent;
+use muster_agent::agent::{Agent, StartError};
 use muster_agent::clock::Clock;
 use muster_agent::handle::Handle;
 use muster_agent::parts::{AgentPlan, Beat, Channel, ConfigSource, Parts, StoreOpener, Telling};
@@ -108,6 +108,10 @@ impl House {
     }
 
     pub(crate) async fn start(&self) -> Agent {
+        self.try_start().await.unwrap()
+    }
+
+    pub(crate) async fn try_start(&self) -> Result<Agent, StartError> {
         let host = Arc::clone(&self.host);
         let parts = Parts {
             layout: self.layout.clone(),
@@ -118,7 +122,7 @@ impl House {
             survey: Arc::new(move || host.lock().unwrap().clone()),
             config: self.config.clone(),
         };
-        Agent::start(parts).await.unwrap()
+        Agent::start(parts).await
     }
 
     pub(crate) fn beat(&mut self, call: muster_agent::parts::Beacon) {

@@ -183,3 +183,14 @@ pub(crate) fn stopping() {
         assert!(muster_host::clock::now().wall.since(loaded.watermark.unwrap().wall) < Span::seconds(5));
     });
 }
+
+pub(crate) fn second() {
+    on_one_thread(async {
+        let house = House::new(Vec::new());
+        let agent = house.start().await;
+        let refused = house.try_start().await.err();
+        assert!(matches!(refused, Some(muster_agent::agent::StartError::Running(_))), "{refused:?}");
+        agent.stop().await.unwrap();
+        house.start().await.stop().await.unwrap();
+    });
+}

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         .test("a_full_disk_still_pages_and_is_caught_up_with_later", &[Part::Root], faults::full_disk)
         .test("the_beat_is_withheld_while_the_store_is_gone", &[], faults::beat)
         .test("kill_9_with_the_receiver_down_loses_no_page_and_repeats_none", &[], child::kill_9)
+        .test("a_second_agent_on_the_same_state_is_refused", &[], life::second)
+        .test("an_idle_agent_is_small", &[], child::idle)
         .test("a_thousand_deadlines_are_noticed_in_time", &[], speed::thousand)
         .test("five_thousand_heartbeats_are_durable_when_answered", &[], speed::heartbeats)
         .run()
