@@ -1,3 +1,38 @@
 //! One binary that keeps a few servers from failing silently.
+//!
+//! `muster run` is handed over before anything else is set up: it starts with every job on the host. Every other verb is
+//! a file of [`cli`]; [`world`] chooses the real parts, [`catalogue`] names every kind.
 
-fn main() {}
+mod address;
+mod catalogue;
+mod cli;
+mod client;
+mod configuration;
+mod draft;
+mod ear;
+mod exit_code;
+mod logging;
+mod memory;
+mod name;
+mod outside;
+mod ping_key;
+mod records;
+mod refusal;
+mod resident;
+mod say;
+mod unit;
+mod wiring;
+mod world;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|verb| verb == "run") {
+        let job = words.into_iter().skip(2);
+        return ExitCode::from(muster_run::main(job, &mut io::stdout(), &mut io::stderr()));
+    }
+    cli::command::start(words)
+}

@@ -1,0 +1,125 @@
+//! The command line as a whole: which verbs there are, and what they share.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::{
+    ack, completions, config, init, jobs, notify, open, pause, ping, resume, run, schema, status, up,
+};
+use crate::exit_code::{ExitCode, TABLE};
+use crate::logging;
+use crate::refusal::Refusal;
+use crate::say;
+use crate::say::paper::Paper;
+use crate::world::World;
+
+/// Everything that should happen must report in, and silence past its deadline is an alarm.
+///
+/// muster watches scheduled jobs, checks and backups on a few servers, and tells people when one of them fails, hangs,
+/// overlaps, is skipped or never starts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "muster",
+    version = VERSION,
+    after_help = TABLE,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
+pub(crate) struct Muster {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The version; whoever builds the program may add the commit.
+pub(crate) const VERSION: &str = match option_env!("MUSTER_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+/// Where things are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Places {
+    /// The configuration file; else $MUSTER_CONFIG, ./muster.toml, /etc/muster/muster.toml, or none
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Places")]
+    pub(crate) config: Option<PathBuf>,
+    /// The state directory; else $MUSTER_STATE, the one that the file names, /var/lib/muster for root, or
+    /// $XDG_STATE_HOME/muster
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Up(up::Args),
+    Run(run::Args),
+    Ping(ping::Args),
+    Status(status::Args),
+    #[command(subcommand)]
+    Jobs(jobs::Verb),
+    Ack(ack::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
+    #[command(subcommand)]
+    Notify(notify::Verb),
+    Open(open::Args),
+    #[command(subcommand)]
+    Config(config::Verb),
+    Init(init::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Schema(schema::Args),
+}
+
+/// Reads the words, does what they say, and tells people where that did not work.
+pub(crate) fn start(words: Vec<OsString>) -> std::process::ExitCode {
+    let Muster { places, verb } = match Muster::try_parse_from(words) {
+        Ok(muster) => muster,
+        Err(error) => {
+            // Help and version are answers, not errors; clap knows which stream each belongs to.
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Fine };
+            return if error.print().is_ok() { code.into() } else { ExitCode::System.into() };
+        }
+    };
+    if let Verb::Run(args) = verb {
+        return args.hand_over(&places);
+    }
+    let world = World::new(places);
+    let usual = if matches!(verb, Verb::Up(_)) { "info" } else { "warn" };
+    if let Some(complaint) = logging::start(usual) {
+        world.warn(&complaint);
+    }
+    match verb.execute(&world) {
+        Ok(code) => code.into(),
+        Err(refusal) => {
+            world.complain(&say::refused::refused(&refusal, &Paper::of_stderr()));
+            refusal.code.into()
+        }
+    }
+}
+
+impl Verb {
+    fn execute(self, world: &World) -> Result<ExitCode, Refusal> {
+        match self {
+            Self::Up(args) => up::execute(world, args),
+            Self::Run(_) => Err(Refusal::usage("`muster run` is not done here")),
+            Self::Ping(args) => ping::execute(world, args),
+            Self::Status(args) => status::execute(world, args),
+            Self::Jobs(verb) => jobs::execute(world, verb),
+            Self::Ack(args) => ack::execute(world, args),
+            Self::Pause(args) => pause::execute(world, args),
+            Self::Resume(args) => resume::execute(world, args),
+            Self::Notify(verb) => notify::execute(world, verb),
+            Self::Open(args) => open::execute(world, args),
+            Self::Config(verb) => config::execute(world, verb),
+            Self::Init(args) => init::execute(world, args),
+            Self::Completions(args) => completions::execute(world, args),
+            Self::Schema(args) => schema::execute(world, args),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The verbs, one file each: the doc comment of its arguments is its help text, its body a short story of parse, refuse,
+//! do, tell.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`command`] | the command line as a whole |
+//! | [`up`] | the agent |
+//! | [`run`] | wraps a job |
+//! | [`ping`] | reports by hand |
+//! | [`status`] | is anything silent? |
+//! | [`jobs`] | list, history, log |
+//! | [`ack`], [`pause`], [`resume`] | what people say about an incident |
+//! | [`notify`] | tries a channel |
+//! | [`open`] | a link to the web page |
+//! | [`config`] | reads the configuration and says what is wrong |
+//! | [`init`] | writes a first configuration, or the systemd unit |
+//! | [`completions`], [`schema`] | for shells and editors |
+
+pub(crate) mod ack;
+pub(crate) mod command;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod init;
+pub(crate) mod jobs;
+pub(crate) mod notify;
+pub(crate) mod open;
+pub(crate) mod pause;
+pub(crate) mod ping;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod up;

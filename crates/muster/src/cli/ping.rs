@@ -1,0 +1,175 @@
+//! `muster ping`.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::str::FromStr;
+
+use muster_core::ids::RunId;
+use muster_core::signal::{Ending, Outcome, Report, Signal, TAIL_LIMIT};
+use muster_host::atomic::Durability;
+use muster_host::spool::{self, Place, Spool};
+
+use crate::exit_code::ExitCode;
+use crate::name::Name;
+use crate::refusal::Refusal;
+use crate::world::World;
+
+/// Reports by hand: it began, went well, went wrong, or just a word
+///
+/// The report is written down on this host and the agent is told, so it works while the agent is down: what was
+/// reported meanwhile is heard when it is back.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Who reports: a name of [job] or [check], with or without its table ("check.nas-sync")
+    name: Name,
+    /// What happened: success, start, fail, log, or an exit code from 0 to 255
+    #[arg(default_value = "success", value_name = "success|start|fail|log|CODE")]
+    what: What,
+    /// Which run, to tell runs apart that go on at the same time
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+    /// Words for people; "-" takes the end of standard input
+    #[arg(short, long, value_name = "WORDS")]
+    message: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Success,
+    Start,
+    Fail,
+    Log,
+    Code(u8),
+}
+
+impl FromStr for What {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "success" | "ok" => Ok(Self::Success),
+            "start" => Ok(Self::Start),
+            "fail" | "failure" => Ok(Self::Fail),
+            "log" => Ok(Self::Log),
+            code => code
+                .parse()
+                .map(Self::Code)
+                .map_err(|_| "expected success, start, fail, log, or an exit code from 0 to 255"),
+        }
+    }
+}
+
+pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
+    let about = world.reporter(&args.name)?;
+    let words = match args.message.as_deref() {
+        Some("-") => read_tail(std::io::stdin().lock())
+            .map_err(|error| Refusal::system("standard input cannot be read", &error))?,
+        Some(words) => tail_of(words).to_owned(),
+        None => String::new(),
+    };
+    let report = args.what.report(words, &world.host_name());
+    let at = world.clock().now();
+    let signal = Signal { id: muster_host::ids::signal_id(at), about, at, run: args.run, report };
+    let layout = world.layout()?;
+    let place = Spool::new(&layout).write(&signal, Durability::Disk).map_err(|error| {
+        Refusal::system(format!("the report could not be written under {}", layout.root().display()), &error)
+    })?;
+    spool::wake(&layout.datagram());
+    match place {
+        Place::Disk(_) => Ok(ExitCode::Fine),
+        Place::Reserve(why) | Place::Memory(_, why) => {
+            world.warn(&format!(
+                "the report went to a place for bad days, because the spool cannot be written: {why}"
+            ));
+            Ok(ExitCode::Fine)
+        }
+        Place::SystemLog(why) => Err(Refusal::new(
+            ExitCode::System,
+            "the report is in the system log only, where the agent does not see it",
+        )
+        .because_of(why)),
+    }
+}
+
+impl What {
+    fn report(self, words: String, host: &str) -> Report {
+        let outcome = |ending: Ending, tail: String| Outcome {
+            tail,
+            host: Some(host.to_owned()),
+            ..Outcome::bare(ending)
+        };
+        match self {
+            Self::Start => Report::Start { process: None },
+            Self::Log => Report::Log { text: words },
+            Self::Success => Report::Success(outcome(reported(&words), words)),
+            Self::Fail => Report::Failure(outcome(reported(&words), words)),
+            Self::Code(0) => Report::Success(outcome(Ending::Exit { code: 0 }, words)),
+            Self::Code(code) => Report::Failure(outcome(Ending::Exit { code }, words)),
+        }
+    }
+}
+
+/// The last line with something in it: what a failing program says last is usually why.
+fn reported(words: &str) -> Ending {
+    let line = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    Ending::Reported { words: line.trim().chars().take(200).collect() }
+}
+
+/// The last bytes of a stream, however long it is.
+fn read_tail(mut input: impl Read) -> std::io::Result<String> {
+    let mut last: VecDeque<u8> = VecDeque::with_capacity(TAIL_LIMIT * 2);
+    let mut part = [0; 8192];
+    loop {
+        let read = input.read(&mut part)?;
+        if read == 0 {
+            break;
+        }
+        last.extend(&part[..read]);
+        let surplus = last.len().saturating_sub(TAIL_LIMIT);
+        last.drain(..surplus);
+    }
+    let bytes: Vec<u8> = last.into();
+    // Replacement characters may be longer than the bytes they stand for.
+    Ok(tail_of(&String::from_utf8_lossy(&bytes)).to_owned())
+}
+
+/// At most [`TAIL_LIMIT`] bytes from the end, cut between characters.
+fn tail_of(text: &str) -> &str {
+    let mut start = text.len().saturating_sub(TAIL_LIMIT);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_exit_codes_become_reports() {
+        let report = |what: &str| what.parse::<What>().expect("known").report("a\nwhy\n\n".into(), "h");
+        assert!(
+            matches!(report("success"), Report::Success(o) if o.tail == "a\nwhy\n\n" && o.host.as_deref() == Some("h"))
+        );
+        assert!(
+            matches!(report("fail"), Report::Failure(o) if o.ending == Ending::Reported { words: "why".into() })
+        );
+        assert!(matches!(report("0"), Report::Success(o) if o.ending == Ending::Exit { code: 0 }));
+        assert!(matches!(report("3"), Report::Failure(o) if o.ending == Ending::Exit { code: 3 }));
+        assert!(matches!(report("log"), Report::Log { text } if text == "a\nwhy\n\n"));
+        assert!(matches!(report("start"), Report::Start { process: None }));
+        for bad in ["256", "-1", "sucess", ""] {
+            assert!(bad.parse::<What>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_long_stream_is_kept_and_cut_between_characters() {
+        let long = format!("{}ü{}", "x".repeat(9000), "y".repeat(TAIL_LIMIT - 1));
+        let tail = read_tail(long.as_bytes()).expect("read");
+        assert_eq!(tail, "y".repeat(TAIL_LIMIT - 1));
+        assert_eq!(tail_of(&long), tail);
+        assert!(read_tail(&[0xff; 9000][..]).expect("read").len() <= TAIL_LIMIT);
+    }
+}

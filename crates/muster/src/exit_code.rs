@@ -1,0 +1,61 @@
+//! What the exit codes of every verb mean, but those of `muster run`, which passes the job's own code through and
+//! has its table in `muster run --help`.
+
+/// The one table. Scripts may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ExitCode {
+    /// It was done, and there is no bad news.
+    Fine = 0,
+    /// It was done, and there is bad news: something is firing, a test page did not arrive.
+    BadNews = 1,
+    /// Wrong arguments or a wrong configuration.
+    Usage = 2,
+    /// Nobody can say: the agent is not running, does not answer, or could not see.
+    Unknown = 3,
+    /// There is nothing of that name.
+    NotFound = 4,
+    /// It may not be done: not allowed, or something is in the way and was left as it is.
+    Refused = 5,
+    /// The system failed us: a file cannot be read or written.
+    System = 6,
+}
+
+/// The same table for `muster --help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0  done, and no bad news
+  1  done, and there is bad news (something is firing, a test page did not arrive)
+  2  wrong arguments or a wrong configuration
+  3  nobody can say: the agent is not running, does not answer, or could not see
+  4  there is nothing of that name
+  5  refused: not allowed, or something is in the way and was left as it is
+  6  the system failed: a file cannot be read or written
+`muster run` passes the job's own code through; see `muster run --help`.";
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_help_lists_every_code() {
+        let codes = [
+            ExitCode::Fine,
+            ExitCode::BadNews,
+            ExitCode::Usage,
+            ExitCode::Unknown,
+            ExitCode::NotFound,
+            ExitCode::Refused,
+            ExitCode::System,
+        ];
+        for code in codes {
+            assert!(TABLE.contains(&format!("\n  {}  ", code as u8)), "{code:?}");
+        }
+    }
+}

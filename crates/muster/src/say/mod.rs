@@ -1,0 +1,27 @@
+//! Words for people: everything that is shown on a terminal is made here, from data, and printed elsewhere.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`clock`] | moments and spans as a person near them says it |
+//! | [`paper`] | what is written on: its width, and whether it can show bold |
+//! | [`table`] | aligned columns |
+//! | [`reason`] | why something stands as it does |
+//! | [`count`] | numbers of things |
+//! | [`status`] | `muster status` |
+//! | [`jobs`] | `muster jobs` |
+//! | [`refused`] | why a verb did not do what it was asked |
+//! | [`log`] | the log of a run |
+//! | [`reference`] | the command line as a page |
+//! | [`json`] | the same for programs |
+
+pub(crate) mod clock;
+pub(crate) mod count;
+pub(crate) mod jobs;
+pub(crate) mod json;
+pub(crate) mod log;
+pub(crate) mod paper;
+pub(crate) mod reason;
+pub(crate) mod reference;
+pub(crate) mod refused;
+pub(crate) mod status;
+pub(crate) mod table;

@@ -1,0 +1,116 @@
+//! Puts the agent and the web server together from a plan: real clock, real store, real channels.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use muster_agent::clock::HostClock;
+use muster_agent::handle::Handle;
+use muster_agent::parts::{AgentPlan, BadConfig, ConfigSource, Parts, StoreOpener, Survey};
+use muster_config::fault::{Faults, Level};
+use muster_config::plan::Plan;
+use muster_host::discover::{Reach, discover};
+use muster_host::secret;
+use muster_host::state::Layout;
+use muster_store::contract::Store;
+use muster_store::keep::Keep;
+use muster_store::sqlite::Sqlite;
+use muster_web::parts::{Password, Settings};
+
+use crate::catalogue::Part;
+use crate::configuration::Configuration;
+use crate::ear::AgentEar;
+use crate::outside::Outside;
+use crate::ping_key;
+use crate::refusal::Refusal;
+use crate::resident::Orders;
+
+/// The parts of the agent.
+///
+/// # Errors
+/// [`Refusal`] when `/proc` is not there.
+pub(crate) fn agent(orders: Orders) -> Result<Parts, Refusal> {
+    let Orders { source, plan, layout, .. } = orders;
+    let outside = Outside::new();
+    let boot = muster_host::clock::boot_id().map_err(|error| {
+        Refusal::system("this boot cannot be told from another", &error).help("mount /proc")
+    })?;
+    let plan = agent_plan(&plan, &outside);
+    let keep = plan.keep;
+    let survey: Survey = Arc::new(|| discover(Path::new("/"), Reach::Machine));
+    let config = source.map(|source| again(source, outside));
+    Ok(Parts { open: opener(&layout, keep), layout, plan, boot, clock: Arc::new(HostClock), survey, config })
+}
+
+/// The agent's share of a plan, with channels that deliver.
+fn agent_plan(plan: &Plan<Part>, outside: &Outside) -> AgentPlan {
+    let beat = plan.muster.beat.as_ref().map(|beat| outside.beacon(&beat.url));
+    AgentPlan::of(plan, outside.tellings(plan), beat)
+}
+
+fn opener(layout: &Layout, keep: Keep) -> StoreOpener {
+    let path = layout.db();
+    Arc::new(move || {
+        let (engine, opened) = Sqlite::open(&path, &keep, muster_host::clock::now().wall)?;
+        let engine: Arc<dyn Store> = Arc::new(engine);
+        Ok((engine, opened))
+    })
+}
+
+/// How the same file is read again.
+fn again(source: Configuration, outside: Outside) -> ConfigSource {
+    let path = source.path.clone();
+    let read = move || {
+        let fresh = source
+            .again()
+            .map_err(|refusal| BadConfig { what: refusal.what, help: refusal.help.join("; ") })?;
+        let (plan, faults) = fresh.judge();
+        plan.map(|plan| agent_plan(&plan, &outside)).ok_or_else(|| bad(&faults, &fresh.path))
+    };
+    ConfigSource { path, read: Arc::new(read) }
+}
+
+fn bad(faults: &Faults, path: &Path) -> BadConfig {
+    let first = faults.list().iter().find(|fault| fault.level == Level::Error).map(ToString::to_string);
+    BadConfig {
+        what: first.unwrap_or_else(|| format!("{} cannot be used", path.display())),
+        help: format!("muster config check {}", path.display()),
+    }
+}
+
+/// What the web server needs to know. `page` is where it is, such as `http://127.0.0.1:7077`.
+///
+/// # Errors
+/// [`Refusal`] when a secret is not to be had.
+pub(crate) fn settings(orders: &Orders, page: &str) -> Result<Settings, Refusal> {
+    let plan = &orders.plan.muster;
+    let password = match &plan.password {
+        None => None,
+        Some(reference) => {
+            let secret = secret::resolve(reference)
+                .map_err(|error| Refusal::system("the password of the web page is not to be had", &error))?;
+            let text = secret.expose();
+            let hashed = text.starts_with("$argon2");
+            Some(if hashed { Password::Hash(text.to_owned()) } else { Password::Text(text.to_owned()) })
+        }
+    };
+    Ok(Settings {
+        name: plan.name.clone(),
+        version: crate::cli::command::VERSION.to_owned(),
+        zone: plan.zone.clone(),
+        ping_key: Some(ping_key::find(plan.ping_key.as_ref(), &orders.layout)?),
+        password,
+        public: !orders.listen.ip().is_loopback(),
+        origins: vec![page.to_owned()],
+    })
+}
+
+/// The parts of the web server.
+pub(crate) fn web(handle: &Handle, layout: Layout, settings: Settings) -> muster_web::Parts {
+    muster_web::Parts {
+        board: handle.board(),
+        store: handle.store(),
+        ear: Arc::new(AgentEar(handle.clone())),
+        layout,
+        settings,
+    }
+}

@@ -1,0 +1,12 @@
+//! Sessions with the real program: what people type, what they see, how it ends.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod arguments;
+mod configuration;
+mod first_steps;
+mod lifecycle;
+mod receiver;
+mod reports;
+mod rig;
+mod without_agent;
