@@ -10,7 +10,6 @@
 //! | [`handle`] | [`handle::Handle`]: what the web and the command line may ask of it |
 //! | [`parts`] | what it is given |
 //! | [`clock`] | the clock as a part |
-//! | [`beacon`] | the call to the outside address |
 //! | [`driver`] | performs duties on time; knows nothing of the product |
 //! | [`roster`] | how each duty stands |
 //! | `duties` | one file per duty |
@@ -22,7 +21,6 @@
 
 mod adopted;
 pub mod agent;
-pub mod beacon;
 pub mod clock;
 mod couriers;
 pub mod driver;

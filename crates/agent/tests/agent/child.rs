@@ -109,6 +109,7 @@ pub(crate) fn idle() {
         // The first second is the start's.
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let (before, began) = (cpu(child.id()), std::time::Instant::now());
+        // Time itself is what is measured here.
         tokio::time::sleep(std::time::Duration::from_secs(12)).await;
         let spent = (cpu(child.id()) - before) as f64 / 1e9;
         let hourly = spent * 3600.0 / began.elapsed().as_secs_f64();
