@@ -1,0 +1,19 @@
+//! What a kind of channel must do.
+
+use std::fmt;
+use std::sync::Arc;
+
+use muster_core::outbox::Delivery;
+use muster_net::dial::Dialer;
+
+use crate::channel::BoxFuture;
+use crate::letter::Letter;
+
+/// Carries one letter. Within its deadline it says accepted, refused for good, or not now.
+pub trait Medium: fmt::Debug + Send + Sync {
+    /// Carries the letter once; its key is the same each time the same letter is tried.
+    fn carry<'a>(&'a self, letter: &'a Letter, dialer: &'a Dialer) -> BoxFuture<'a, Delivery>;
+}
+
+/// What a kind's row reads from the configuration.
+pub type Part = Arc<dyn Medium>;
