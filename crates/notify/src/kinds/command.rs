@@ -1,9 +1,9 @@
 //! `command`: runs a program for each message.
 //!
 //! The letter is on its standard input: the title, an empty line, the body. `MUSTER_KEY`, `MUSTER_EVENT`,
-//! `MUSTER_ABOUT`, `MUSTER_INCIDENT`, and `MUSTER_TITLE` are in its environment. Exit 0 is accepted,
-//! 75 (`EX_TEMPFAIL` of sysexits.h) is "not now", and so are a signal and the end of its 30 seconds, when it is killed
-//! with its process group. Any other exit is a refusal for good.
+//! `MUSTER_ABOUT`, `MUSTER_INCIDENT`, and `MUSTER_TITLE` are in its environment. Exit 0 is accepted, 65 (`EX_DATAERR` of
+//! sysexits(3)) a refusal for good. Any other exit is "not now", and so are a signal and the end of its 30 seconds, when
+//! it is killed with its process group.
 
 use std::process::Stdio;
 use std::sync::Arc;
