@@ -2,9 +2,10 @@
 //! here.
 
 use muster_config::kind::Catalogue;
+use muster_notify::{kinds, medium};
 
-/// What a channel of the configuration comes to, whatever its kind. No kind has a row yet.
-pub(crate) type Part = std::convert::Infallible;
+/// What a channel of the configuration comes to, whatever its kind.
+pub(crate) type Part = medium::Part;
 
 /// The whole catalogue. All fields are written out, so that a forgotten family does not compile.
-pub(crate) const CATALOGUE: Catalogue<Part> = Catalogue { channels: &[] };
+pub(crate) const CATALOGUE: Catalogue<Part> = Catalogue { channels: kinds::KINDS };

@@ -4,7 +4,7 @@ use std::io;
 
 use muster_config::secret::SecretRef;
 use muster_host::atomic::{self, Durability};
-use muster_host::state::Layout;
+use muster_host::state::{Layout, private_dir};
 use muster_web::guard::digest;
 
 use crate::refusal::Refusal;
@@ -32,6 +32,7 @@ pub(crate) fn find(configured: Option<&SecretRef>, layout: &Layout) -> Result<St
             let mut key =
                 digest::secret().map_err(|error| Refusal::system("no ping key could be made", &error))?;
             key.truncate(LENGTH);
+            private_dir(layout.root()).map_err(unusable)?;
             atomic::write(&path, format!("{key}\n").as_bytes(), 0o600, Durability::Disk).map_err(unusable)?;
             Ok(key)
         }
@@ -45,11 +46,11 @@ mod tests {
     #[test]
     fn a_key_is_made_once_and_kept() {
         let folder = tempfile::tempdir().expect("a folder");
-        let layout = Layout::new(folder.path());
+        let layout = Layout::new(folder.path().join("state"));
         let key = find(None, &layout).expect("made");
         assert_eq!(key.len(), LENGTH);
         assert_eq!(find(None, &layout).expect("read"), key);
-        std::fs::write(folder.path().join("ping.key"), "").expect("emptied");
+        std::fs::write(layout.root().join("ping.key"), "").expect("emptied");
         assert_ne!(find(None, &layout).expect("made anew"), key);
     }
 }

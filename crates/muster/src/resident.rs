@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use muster_agent::agent::Agent;
+use muster_agent::agent::{Agent, StartError};
 use muster_config::plan::Plan;
 use muster_core::time::Timestamp;
 use muster_host::state::Layout;
-use muster_web::{Tls, Web, serve_tcp, serve_unix};
+use muster_web::{Settings, Tls, Web, serve_tcp, serve_unix};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::catalogue::Part;
 use crate::configuration::Configuration;
+use crate::exit_code::ExitCode;
 use crate::refusal::Refusal;
 use crate::{address, wiring};
 
@@ -47,14 +48,23 @@ pub(crate) async fn live(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
 
     let tls = tls(&orders.plan)?;
-    let (tcp, page) = listen(orders.listen, tls.is_some()).await?;
-    let control = control(&orders.layout.socket())?;
-    let settings = wiring::settings(&orders, &page)?;
+    let Orders { listen, layout, .. } = &orders;
+    let (listen, layout) = (*listen, layout.clone());
+    let settings = wiring::settings(&orders)?;
     let expected = orders.plan.expectations.len();
-    let layout = orders.layout.clone();
-    let mut agent = Agent::start(wiring::agent(orders)?)
-        .await
-        .map_err(|error| Refusal::system("the agent did not start", &error))?;
+    // The agent comes first: it makes sure that it is the only one here before anything of another's is touched.
+    let mut agent = Agent::start(wiring::agent(orders)?).await.map_err(|error| not_started(&error))?;
+    let opened = match open(listen, tls.is_some(), &layout).await {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            if let Err(error) = agent.stop().await {
+                tracing::warn!(%error, "the agent did not end well");
+            }
+            return Err(refusal);
+        }
+    };
+    let Doors { tcp, page, control } = opened;
+    let settings = Settings { origins: vec![page.clone()], ..settings };
     let handle = agent.handle();
     let web = Web::new(wiring::web(&handle, layout.clone(), settings));
 
@@ -94,6 +104,27 @@ pub(crate) async fn live(
     ended.and(stopped)
 }
 
+fn not_started(error: &StartError) -> Refusal {
+    match error {
+        StartError::Running(_) => Refusal::new(ExitCode::Refused, error.to_string())
+            .help("`muster status` asks it how things stand; a second agent needs a --state of its own"),
+        StartError::State { .. } => Refusal::system("the agent did not start", error)
+            .help("name another state directory with --state, or run as the user it belongs to"),
+    }
+}
+
+/// What people and programs come in through.
+struct Doors {
+    tcp: TcpListener,
+    page: String,
+    control: UnixListener,
+}
+
+async fn open(address: SocketAddr, tls: bool, layout: &Layout) -> Result<Doors, Refusal> {
+    let (tcp, page) = listen(address, tls).await?;
+    Ok(Doors { tcp, page, control: control(&layout.socket())? })
+}
+
 async fn listen(address: SocketAddr, tls: bool) -> Result<(TcpListener, String), Refusal> {
     let refused = |error: std::io::Error| {
         Refusal::system(format!("cannot listen on {address}"), &error)
@@ -105,7 +136,7 @@ async fn listen(address: SocketAddr, tls: bool) -> Result<(TcpListener, String),
     Ok((listener, format!("{scheme}://{there}")))
 }
 
-/// The control socket. One that is left from a dead agent is replaced: this process holds the state directory.
+/// The control socket. One that is left from a dead agent is replaced: the running agent holds the state directory.
 fn control(path: &Path) -> Result<UnixListener, Refusal> {
     let refused = |error: std::io::Error| {
         Refusal::system(format!("cannot listen on {}", path.display()), &error)

@@ -77,11 +77,11 @@ fn bad(faults: &Faults, path: &Path) -> BadConfig {
     }
 }
 
-/// What the web server needs to know. `page` is where it is, such as `http://127.0.0.1:7077`.
+/// What the web server needs to know, but where it is.
 ///
 /// # Errors
 /// [`Refusal`] when a secret is not to be had.
-pub(crate) fn settings(orders: &Orders, page: &str) -> Result<Settings, Refusal> {
+pub(crate) fn settings(orders: &Orders) -> Result<Settings, Refusal> {
     let plan = &orders.plan.muster;
     let password = match &plan.password {
         None => None,
@@ -100,7 +100,7 @@ pub(crate) fn settings(orders: &Orders, page: &str) -> Result<Settings, Refusal>
         ping_key: Some(ping_key::find(plan.ping_key.as_ref(), &orders.layout)?),
         password,
         public: !orders.listen.ip().is_loopback(),
-        origins: vec![page.to_owned()],
+        origins: Vec::new(),
     })
 }
 

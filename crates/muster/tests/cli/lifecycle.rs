@@ -117,7 +117,7 @@ fn a_second_agent_on_the_same_state_is_refused() {
     configured(&rig, &receiver);
     let agent = rig.up(&[]);
     let error = rig.muster(&["up"]).refused(5);
-    assert!(error.starts_with("error: another agent holds "), "{error}");
+    assert!(error.starts_with("error: another muster is running on "), "{error}");
     assert!(error.contains("help: "), "{error}");
     assert_eq!(agent.stop().0, 0);
     assert_eq!(rig.up(&[]).stop().0, 0, "the lock is free again");
