@@ -40,11 +40,14 @@ pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     let layout = world.layout()?;
     let listen = args.listen.unwrap_or(plan.muster.listen);
     let orders = Orders { source, plan, layout, listen };
+    let has_file = orders.source.is_some();
     let ready = |place: &str, expected: usize| {
-        let things = say::count::counted(expected, "expectation");
-        world.say(&format!(
-            "muster is up with {things}; see {place} (`muster open` prints a link that signs you in).\n"
-        ))
+        let what = if has_file {
+            format!("muster is up with {}", say::count::counted(expected, "expectation"))
+        } else {
+            "muster is up without a configuration and shows what this host does by itself".to_owned()
+        };
+        world.say(&format!("{what}; see {place} (`muster open` prints a link that signs you in).\n"))
     };
     world.runtime()?.block_on(resident::live(orders, ready))?;
     Ok(ExitCode::Fine)

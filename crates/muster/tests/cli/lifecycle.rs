@@ -146,6 +146,7 @@ fn a_port_that_is_taken_is_named() {
 fn without_a_configuration_the_host_is_shown_as_it_is() {
     let rig = Rig::new();
     let agent = rig.up(&["--listen", "127.0.0.1:0"]);
+    assert!(agent.first.starts_with("muster is up without a configuration"), "{}", agent.first);
     assert_eq!(rig.muster(&["run", "hello", "--", "true"]).code, 0);
     let answer = rig.muster(&["jobs", "list", "--json"]).json(0);
     assert_eq!(answer["agent_running"], true);
