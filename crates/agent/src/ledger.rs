@@ -10,6 +10,7 @@ use muster_store::contract::{Commit, Loaded, Store, StoreError};
 use muster_store::memory::Memory;
 use muster_store::sqlite::Opened;
 use muster_store::switch::Switch;
+use tokio::sync::oneshot;
 
 use crate::parts::StoreOpener;
 
@@ -129,9 +130,13 @@ impl Ledger {
                 return Written::InMemory(absence.error.clone());
             }
             (None, Some(engine)) => {
-                let engine = Arc::clone(engine);
-                let copy = commit.clone();
-                match blocking(DISK, move || engine.commit(copy)).await {
+                let (done, outcome) = oneshot::channel();
+                // Nobody listens any more if the disk was too slow; what is written twice is written once.
+                engine.submit(commit.clone(), Box::new(move |result| drop(done.send(result))));
+                let late = || StoreError::Unavailable(format!("no answer from the disk for {DISK:?}"));
+                let gone = |_| StoreError::Unavailable("the writer has stopped".into());
+                let waited = tokio::time::timeout(DISK, outcome).await;
+                match waited.map_err(|_| late()).and_then(|answer| answer.map_err(gone)?) {
                     Ok(()) => return Written::Durable,
                     Err(error) => error,
                 }

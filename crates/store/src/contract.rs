@@ -136,6 +136,9 @@ impl StoreError {
     }
 }
 
+/// Called with what became of a commit.
+pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
 /// What is remembered. Blocking: call it from a thread that may wait.
 ///
 /// Pages are newest first; `before` is the cursor of the page before; `limit` is cut at
@@ -146,6 +149,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`]; nothing was written then.
     fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// As [`Store::commit`], without waiting: `done` is called once, on a thread of the engine, as soon as it is
+    /// durable or has failed. An engine without threads calls it before this returns.
+    fn submit(&self, commit: Commit, done: Done) {
+        done(self.commit(commit));
+    }
 
     /// What a start needs.
     ///

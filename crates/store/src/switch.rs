@@ -10,7 +10,7 @@ use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
-use crate::contract::{Commit, Health, Loaded, Store, StoreError};
+use crate::contract::{Commit, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
@@ -38,6 +38,9 @@ impl Switch {
 impl Store for Switch {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         self.engine().commit(commit)
+    }
+    fn submit(&self, commit: Commit, done: Done) {
+        self.engine().submit(commit, done);
     }
     fn load(&self) -> Result<Loaded, StoreError> {
         self.engine().load()

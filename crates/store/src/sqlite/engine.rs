@@ -13,7 +13,7 @@ use super::open::{self, Opened};
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{prune, read, write};
-use crate::contract::{Commit, Health, Loaded, Store, StoreError};
+use crate::contract::{Commit, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
@@ -40,6 +40,10 @@ impl Sqlite {
 impl Store for Sqlite {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         self.writer.write(move |connection| write::commit(connection, &commit))
+    }
+
+    fn submit(&self, commit: Commit, done: Done) {
+        self.writer.submit(move |connection| write::commit(connection, &commit), done);
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {

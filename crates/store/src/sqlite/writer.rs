@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::{open, prune};
-use crate::contract::StoreError;
+use crate::contract::{Done, StoreError};
 use crate::keep::Keep;
 
 /// Most pieces of work in one transaction.
@@ -46,6 +46,22 @@ impl<T: Send, F: FnMut(&Connection) -> Result<T, StoreError> + Send> Work for Ta
         });
         // The caller may have given up waiting; the work is done all the same.
         drop(reply.try_send(answer));
+    }
+}
+
+/// A commit whose sender does not wait.
+struct Submitted<F> {
+    act: F,
+    done: Done,
+}
+
+impl<F: FnMut(&Connection) -> Result<(), StoreError> + Send> Work for Submitted<F> {
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        (self.act)(connection)
+    }
+
+    fn done(self: Box<Self>, outcome: Result<(), StoreError>) {
+        (self.done)(outcome);
     }
 }
 
@@ -91,6 +107,22 @@ impl Writer {
                 remember(&self.fault, Some(late.clone()));
                 Err(late)
             }
+        }
+    }
+
+    /// Runs `act` inside the next transaction and calls `done` once that is durable.
+    pub(super) fn submit(
+        &self,
+        act: impl FnMut(&Connection) -> Result<(), StoreError> + Send + 'static,
+        done: Done,
+    ) {
+        let task: Box<dyn Work> = Box::new(Submitted { act, done });
+        let refused = match &self.queue {
+            Some(queue) => queue.send(task).err().map(|back| back.0),
+            None => Some(task),
+        };
+        if let Some(task) = refused {
+            task.done(Err(StoreError::Unavailable("the writer has stopped".into())));
         }
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn memory() {
 pub(crate) fn check(make: impl Fn() -> Box<dyn Store>) {
     an_empty_store_loads_nothing(make().as_ref());
     what_is_committed_is_loaded(make().as_ref());
+    a_submitted_commit_is_durable_when_it_says_so(make().as_ref());
     a_commit_twice_is_a_commit_once(make().as_ref());
     runs_follow_from_signals(make().as_ref());
     a_sender_without_run_ids_has_runs_too(make().as_ref());
@@ -84,6 +85,17 @@ fn what_is_committed_is_loaded(store: &dyn Store) {
     assert!(store.transitions(Some(&id("job.y")), None, 9).unwrap().items.is_empty());
     let asked = [SignalId::new("s1").unwrap(), SignalId::new("s2").unwrap()];
     assert_eq!(store.known(&asked).unwrap(), HashSet::from([asked[0].clone()]));
+}
+
+fn a_submitted_commit_is_durable_when_it_says_so(store: &dyn Store) {
+    let (send, heard) = std::sync::mpsc::channel();
+    let signals = vec![signal("s1", "job.x", None, 1, start())];
+    store.submit(
+        Commit { signals, ..Commit::default() },
+        Box::new(move |outcome| send.send(outcome).unwrap()),
+    );
+    assert_eq!(heard.recv_timeout(std::time::Duration::from_secs(10)).unwrap(), Ok(()));
+    assert_eq!(store.signals(None, None, 9).unwrap().items.len(), 1);
 }
 
 fn a_commit_twice_is_a_commit_once(store: &dyn Store) {
