@@ -124,8 +124,8 @@ fn agent_killed(host: &muster_testbed::host::Host) -> Result<(), String> {
     )?;
     host.must("systemctl stop muster")?;
     let stopped = beats(host)?;
-    // Three periods of silence: a condition that must *not* come true.
-    if host.wait(Duration::from_secs(16), "no beat", |host| Ok(beats(host)? > stopped)).is_ok() {
+    // Two periods of silence and more: a condition that must *not* come true.
+    if host.wait(Duration::from_secs(25), "no beat", |host| Ok(beats(host)? > stopped)).is_ok() {
         return Err("the outside heartbeat was called although the agent was stopped".to_owned());
     }
     let after = told(host, "job.")?.len();
@@ -138,9 +138,10 @@ pub(crate) fn no_configuration() -> Result<(), String> {
     let crontab = "17 3 * * * root /opt/export/run.sh --all\n*/5 * * * * root /usr/local/bin/muster run refresh -- true\n";
     host.put("/etc/cron.d/app", crontab.as_bytes(), "644")?;
     start(&host)?;
-    let list = host.must("muster jobs list")?;
-    contains(&list, "/opt/export/run.sh")?;
-    contains(&list, "refresh")?;
+    host.wait(Duration::from_secs(20), "the host's own schedules to be listed", |host| {
+        let list = host.must("muster jobs list")?;
+        Ok(list.contains("/opt/export/run.sh") && list.contains("refresh"))
+    })?;
     let board = host.must("muster status --json")?;
     contains(&board, "job.refresh")?;
     host.must("muster run refresh -- true")?;

@@ -12,7 +12,7 @@ pub(crate) const HEAD: &str = r#"
 name = "testbed"
 timezone = "UTC"
 state = "/var/lib/muster"
-beat = { url = "http://127.0.0.1:9999/beat", every = "5s" }
+beat = { url = "http://127.0.0.1:9999/beat", every = "10s" }
 
 [defaults]
 notify = ["hook"]

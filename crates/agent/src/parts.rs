@@ -9,9 +9,11 @@ use muster_config::plan::Plan;
 use muster_core::expectation::Expectation;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::ChannelName;
-use muster_core::outbox::{Delivery, Dispatch, Route};
+use muster_core::outbox::Route;
 use muster_core::time::Span;
+use muster_host::spool::users::Users;
 use muster_host::state::Layout;
+pub use muster_notify::channel::Channel;
 use muster_store::contract::{Store, StoreError};
 use muster_store::keep::Keep;
 use muster_store::sqlite::Opened;
@@ -33,16 +35,12 @@ pub type Beacon = Arc<dyn Fn() -> Boxed<Result<(), String>> + Send + Sync>;
 /// Reads the configuration again. Blocking.
 pub type Reader = Arc<dyn Fn() -> Result<AgentPlan, BadConfig> + Send + Sync>;
 
-/// Delivers pages.
-pub trait Channel: Send + Sync {
-    /// Delivers one page once.
-    fn deliver<'a>(&'a self, dispatch: &'a Dispatch) -> Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
-}
-
 /// Everything that an agent is made of.
 pub struct Parts {
     /// Where its files are.
     pub layout: Layout,
+    /// The users of this host whose spools it reads as well; none unless it runs as root for the whole host.
+    pub users: Option<Users>,
     /// What it does.
     pub plan: AgentPlan,
     /// Its memory.
@@ -116,13 +114,15 @@ pub struct Beat {
 }
 
 impl AgentPlan {
-    /// The agent's share of a configuration. What is found on the host goes to every channel that does not merely
-    /// stand in for another one.
+    /// The agent's share of a configuration. What has no table of its own is told to `notify` of `[defaults]`; where that
+    /// is empty, to every channel that does not merely stand in for another one, because nothing may fail untold.
     pub fn of<C>(plan: &Plan<C>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
         let stands_in =
             |name: &ChannelName| channels.iter().any(|other| other.fallback.as_ref() == Some(name));
-        let mut notify: Vec<ChannelName> =
-            channels.iter().map(|one| one.name.clone()).filter(|name| !stands_in(name)).collect();
+        let mut notify = plan.notify.clone();
+        if notify.is_empty() {
+            notify = channels.iter().map(|one| one.name.clone()).filter(|name| !stands_in(name)).collect();
+        }
         if notify.is_empty() {
             notify = channels.iter().map(|one| one.name.clone()).collect();
         }

@@ -72,10 +72,9 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
     }
     let names = names(reading, document, &jobs, &checks);
     let channels = notify::channels(reading, document, catalogue.channels, &names);
-    for (text, place) in &defaults.notify {
-        // Here as well, for a file in which nothing makes use of the defaults.
-        names.channel(reading, text, place);
-    }
+    // Here as well, for a file in which nothing makes use of the defaults.
+    let notify =
+        defaults.notify.iter().filter_map(|(text, place)| names.channel(reading, text, place)).collect();
     let mut roll = Roll { reading, names: &names, defaults: &defaults, found: Vec::new(), jobs: Vec::new() };
     for (entry, table) in jobs {
         roll.job(entry, table, zone, name);
@@ -91,6 +90,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
     Some(Plan {
         muster: muster?,
         channels,
+        notify,
         expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
         jobs,
     })

@@ -16,6 +16,8 @@ pub struct Plan<C> {
     pub muster: MusterPlan,
     /// For the room that tells people, in the order of the file.
     pub channels: Vec<ChannelPlan<C>>,
+    /// Whom to tell about what has no table of its own: the agent's duties, jobs found on the host.
+    pub notify: Vec<ChannelName>,
     /// For the roll call: one per job and per heartbeat, in the order of the file.
     pub expectations: Vec<Expectation>,
     /// For the wrapper.

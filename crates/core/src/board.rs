@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::Condition;
 use crate::host_roll::HostRoll;
-use crate::ids::{ExpectationId, IncidentId, RunId};
+use crate::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use crate::time::{Span, Timestamp};
 
 /// Everything that a screen needs and the store does not hold: published by the agent after each change.
@@ -64,6 +64,9 @@ pub struct Line {
     pub running: Vec<Running>,
     /// The present incident, if any.
     pub incident: Option<Incident>,
+    /// Whom a page goes to. Nobody is told of an expectation without one.
+    #[serde(default)]
+    pub notify: Vec<ChannelName>,
     /// Pages are held back until then.
     pub pause: Option<Pause>,
     /// The firing parent in whose favour the page is held back.

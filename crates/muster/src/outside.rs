@@ -1,13 +1,11 @@
 //! The world outside, as far as the agent speaks to it: the channels, and the address that hears from us while all is
 //! well.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use muster_agent::parts::{Beacon, Channel, Telling};
+use muster_agent::parts::{Beacon, Telling};
 use muster_config::plan::Plan;
 use muster_config::secret::MaybeSecret;
-use muster_core::outbox::{Delivery, Dispatch};
 use muster_host::secret;
 use muster_net::dial::Dialer;
 use muster_net::http::{Request, send};
@@ -15,15 +13,6 @@ use muster_notify::channel::Wired;
 use muster_notify::letter::Desk;
 
 use crate::catalogue::Part;
-
-/// A channel of the configuration as the agent knows it: somebody who delivers.
-struct Way(Wired);
-
-impl Channel for Way {
-    fn deliver<'a>(&'a self, dispatch: &'a Dispatch) -> Pin<Box<dyn Future<Output = Delivery> + Send + 'a>> {
-        muster_notify::channel::Channel::deliver(&self.0, dispatch)
-    }
-}
 
 /// The way out of this machine. Cheap to clone.
 #[derive(Clone)]
@@ -46,11 +35,11 @@ impl Outside {
             .map(|channel| Telling {
                 name: channel.name.clone(),
                 fallback: channel.fallback.clone(),
-                channel: Arc::new(Way(Wired {
+                channel: Arc::new(Wired {
                     part: Arc::clone(&channel.part),
                     desk: desk.clone(),
                     dialer: Arc::clone(&self.dialer),
-                })),
+                }),
             })
             .collect()
     }

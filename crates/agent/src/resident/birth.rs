@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use muster_core::board::Snapshot;
 use muster_core::expectation::Expectation;
-use muster_core::host_roll::HostRoll;
+use muster_core::host_roll::{HostRoll, Unseen};
 use muster_core::ids::ExpectationId;
 use muster_core::outbox::Outbox;
 use muster_core::roll_call::{LastSeen, RollCall, StoredRow};
@@ -97,7 +97,14 @@ impl Resident {
             couriers,
             adopted,
             faults: Faults::default(),
-            host: HostRoll::default(),
+            host: HostRoll {
+                // Until the first look is over, nothing found means nothing.
+                unseen: vec![Unseen {
+                    what: "what this host does by itself".to_owned(),
+                    why: "the agent has just started and is still looking".to_owned(),
+                }],
+                ..HostRoll::default()
+            },
             expected: BTreeSet::new(),
             last_words: BTreeMap::new(),
             unwritten: Unwritten { loud: true, ..Unwritten::default() },

@@ -4,7 +4,7 @@ use crate::board::{Incident, Line, Running};
 use crate::effect::Condition;
 use crate::expectation::Rhythm;
 
-use super::page::{Hold, Telling};
+use super::page::Hold;
 use super::row::{Row, Scene};
 use super::verdict::Standing;
 
@@ -25,10 +25,8 @@ impl Row {
             Standing::Firing(incident) => Some(Incident {
                 id: incident.id.clone(),
                 since: incident.since,
-                told: match incident.telling {
-                    Telling::Untold { .. } => false,
-                    Telling::Told { .. } => true,
-                },
+                // A page that went to nobody has told nobody.
+                told: !incident.told.is_empty(),
                 acknowledged: incident.acknowledged.as_ref().map(|seen| (seen.by.clone(), seen.until)),
                 flapping: incident.flapping.is_some(),
             }),
@@ -58,6 +56,7 @@ impl Row {
                 })
                 .collect(),
             incident,
+            notify: self.spec.notify.clone(),
             pause: state.pause.clone(),
             suppressed_by,
         }

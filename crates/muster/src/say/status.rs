@@ -146,7 +146,17 @@ fn told(line: &Line, clock: &Clock) -> String {
         Some(Incident { told: true, .. }) => {
             format!("people were told; `muster ack {name}` says that you have seen it")
         }
-        Some(Incident { told: false, .. }) | None => "nobody was told: it is set to be shown only".to_owned(),
+        Some(Incident { told: false, .. }) | None => match &line.condition {
+            Condition::Firing { level: Level::Page, .. } if line.notify.is_empty() => {
+                "nobody was told: no channel is named for it; see `notify` in muster.toml".to_owned()
+            }
+            Condition::Firing { level: Level::Page, .. } => "nobody was told yet".to_owned(),
+            Condition::Firing { level: Level::Warn | Level::Ignore, .. }
+            | Condition::New
+            | Condition::Ok
+            | Condition::Pending { .. }
+            | Condition::Unknown { .. } => "nobody was told: it is set to be shown only".to_owned(),
+        },
     }
 }
 
@@ -279,6 +289,7 @@ pub(crate) mod tests {
             running: vec![],
             incident: None,
             pause: None,
+            notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
         }
     }

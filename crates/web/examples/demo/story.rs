@@ -60,6 +60,7 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         running: Vec::new(),
         incident: None,
         pause: None,
+        notify: vec!["ops".parse().expect("a name")],
         suppressed_by: None,
     })
 }

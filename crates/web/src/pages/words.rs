@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use muster_core::board::{Board, Line};
 use muster_core::effect::{Condition, News, Reason};
 use muster_core::expectation::Level;
-use muster_core::signal::{Ending, Outcome};
+use muster_core::signal::Outcome;
 use muster_core::time::Timestamp;
+pub use muster_core::words::{ending, size as bytes};
 
 use crate::times::Present;
 
@@ -34,8 +35,9 @@ pub fn headline(board: &Board) -> Headline {
             tone: "unsure",
         };
     }
-    if board.lines.is_empty() {
-        let also = vec!["so nothing can be missed".to_owned()];
+    let own = board.lines.iter().all(|line| matches!(line.id.table(), "duty" | "channel"));
+    if own && board.lines.iter().all(|line| line.condition == Condition::Ok) {
+        let also = vec!["so nothing of yours can be missed".to_owned()];
         return Headline { sentence: "Nothing is expected yet.".into(), also, tone: "unsure" };
     }
     let (mut silent, mut wrong, mut late, mut doubt, mut unknown, mut new) = (0, 0, 0, 0, 0, 0);
@@ -213,6 +215,9 @@ pub fn told(line: &Line, present: &Present) -> Option<String> {
         (None, _, Level::Warn) => parts.push("Shown here only; its level is “warn”".to_owned()),
         (None, _, Level::Ignore) => parts.push("Recorded only; its level is “ignore”".to_owned()),
         (None, true, Level::Page) => parts.push("People were told; nobody has answered".to_owned()),
+        (None, false, Level::Page) if line.notify.is_empty() => {
+            parts.push("Nobody was told: no channel is named for it, see notify in muster.toml".to_owned());
+        }
         (None, false, Level::Page) => parts.push("Nobody was told yet".to_owned()),
     }
     if let Some(parent) = &line.suppressed_by {
@@ -222,24 +227,6 @@ pub fn told(line: &Line, present: &Present) -> Option<String> {
         parts.push("it goes to and fro".to_owned());
     }
     Some(format!("{}.", parts.join("; ")))
-}
-
-/// How it ended, in a few words.
-pub fn ending(ending: &Ending) -> String {
-    match ending {
-        Ending::Exit { code } => format!("exit {code}"),
-        Ending::Killed { signal, core } => {
-            format!("killed by {}{}", signal_name(*signal), if *core { ", core dumped" } else { "" })
-        }
-        Ending::OutOfMemory { limit: Some(limit) } => format!("out of memory (limit {})", bytes(*limit)),
-        Ending::OutOfMemory { limit: None } => "out of memory".to_owned(),
-        Ending::TimedOut { limit } => format!("stopped after {limit}"),
-        Ending::NotStarted { error } => format!("could not start: {error}"),
-        Ending::LockTimeout { waited } => format!("lock not free within {waited}"),
-        Ending::Lost { why } => format!("lost: {why}"),
-        Ending::Reported { words } if words.is_empty() => "reported".to_owned(),
-        Ending::Reported { words } => words.clone(),
-    }
 }
 
 /// Duration, processor time and memory of an outcome.
@@ -255,22 +242,6 @@ pub fn cost(outcome: &Outcome) -> Vec<(&'static str, String)> {
         parts.push(("Memory", bytes(peak)));
     }
     parts
-}
-
-/// Bytes with a binary unit: `1.5 GiB`.
-pub fn bytes(n: u64) -> String {
-    let mut value = n as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1023.95 {
-            return if unit == "B" || value >= 99.95 {
-                format!("{value:.0} {unit}")
-            } else {
-                format!("{value:.1} {unit}")
-            };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
 }
 
 /// A text in which `backticks` mark what is typed.
@@ -291,23 +262,6 @@ pub fn news(news: &News) -> &'static str {
         News::Withdrawn { .. } => "no longer expected",
         News::Test { .. } => "test",
     }
-}
-
-fn signal_name(signal: u8) -> String {
-    let name = match signal {
-        1 => "HUP",
-        2 => "INT",
-        3 => "QUIT",
-        6 => "ABRT",
-        7 => "BUS",
-        8 => "FPE",
-        9 => "KILL",
-        11 => "SEGV",
-        13 => "PIPE",
-        15 => "TERM",
-        other => return format!("signal {other}"),
-    };
-    format!("SIG{name}")
 }
 
 #[cfg(test)]
@@ -331,6 +285,7 @@ mod tests {
             running: Vec::new(),
             incident: None,
             pause: None,
+            notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
         }
     }
@@ -383,14 +338,5 @@ mod tests {
             why(&ok, &present),
             "Went well 02:00 (10m ago). Due 03:00, may come until 03:05; silence after that is an alarm."
         );
-    }
-
-    #[test]
-    fn bytes_and_endings_read_well() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(512 << 20), "512 MiB");
-        assert_eq!(ending(&Ending::Killed { signal: 9, core: false }), "killed by SIGKILL");
-        assert_eq!(ending(&Ending::TimedOut { limit: Span::hours(1) }), "stopped after 1h");
     }
 }

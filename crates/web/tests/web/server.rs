@@ -101,6 +101,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
         running: Vec::new(),
         incident,
         pause: None,
+        notify: vec!["ops".parse().expect("a name")],
         suppressed_by: None,
     }
 }
