@@ -24,6 +24,8 @@ pub enum Mode {
     Take,
     /// Answers the recipient with this line, such as `451 4.7.1 later` or `550 5.1.1 nobody here`.
     Refuse(String),
+    /// Answers this one recipient with that line and takes the mail for the others.
+    RefuseOne(String, String),
     /// Greets and then says nothing more.
     Hang,
     /// Reads the mail and closes without a verdict.
@@ -67,6 +69,7 @@ impl Mail {
 struct Shared {
     mode: Mutex<Mode>,
     mails: Log<Mail>,
+    heard: Log<String>,
     over: AtomicBool,
     security: Security,
 }
@@ -87,7 +90,8 @@ impl Sink {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let over = AtomicBool::new(false);
-        let shared = Arc::new(Shared { mode: Mutex::new(mode), mails: Log::default(), over, security });
+        let (mails, heard) = (Log::default(), Log::default());
+        let shared = Arc::new(Shared { mode: Mutex::new(mode), mails, heard, over, security });
         let ours = Arc::clone(&shared);
         let listening = thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -115,6 +119,11 @@ impl Sink {
     /// The mails once there are at least `count`, or what there is when the time is up.
     pub fn wait_for(&self, count: usize, limit: Duration) -> Vec<Mail> {
         self.shared.mails.wait(count, limit)
+    }
+
+    /// Every command so far, passwords included, of all connections.
+    pub fn heard(&self) -> Vec<String> {
+        self.shared.heard.all()
     }
 
     /// Every mail so far.
@@ -170,6 +179,7 @@ fn converse(stream: impl Read + Write, shared: &Shared, greet: bool, secured: bo
         if stream.read_line(&mut line)? == 0 {
             return Ok(Next::Quit);
         }
+        shared.heard.push(line.trim_end().to_owned());
         if mode == Mode::Hang {
             continue;
         }
@@ -201,6 +211,7 @@ fn converse(stream: impl Read + Write, shared: &Shared, greet: bool, secured: bo
             }
             "RCPT" => match &mode {
                 Mode::Refuse(answer) => say(&mut stream, answer)?,
+                Mode::RefuseOne(whom, answer) if address(line) == *whom => say(&mut stream, answer)?,
                 _ => {
                     to.push(address(line));
                     say(&mut stream, "250 ok")?;
