@@ -2,7 +2,9 @@
 //!
 //! Published as JSON; the answer must carry the message's id.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{accepted, complaint, fetch, fetch_secret, not_now, post, quote};
+use crate::post::{CA, DEADLINE, accepted, complaint, fetch, fetch_secret, not_now, post, quote};
 
 const PRIORITIES: &[&str] = &["min", "low", "default", "high", "urgent"];
 
@@ -41,6 +43,7 @@ pub const ROW: Kind<Part> = Kind {
         )
         .default("\"high\""),
         Field::new("token", Shape::Secret, "Access token.", "{ env = \"NTFY_TOKEN\" }"),
+        CA,
     ],
     read,
 };
@@ -48,11 +51,29 @@ pub const ROW: Kind<Part> = Kind {
 fn read(section: &Section<'_>) -> Option<Part> {
     let word = section.choice("priority").unwrap_or("high");
     let rank = PRIORITIES.iter().position(|known| *known == word).unwrap_or(3);
+    let url = section.maybe_secret("url")?;
+    if let MaybeSecret::Plain(plain) = &url
+        && split(plain).is_none()
+    {
+        section.refuse("url", NO_TOPIC, "write the topic behind the server: \"https://ntfy.sh/acme-alerts\"");
+        return None;
+    }
     Some(Arc::new(Ntfy {
-        url: section.maybe_secret("url")?,
+        url,
         priority: u8::try_from(rank + 1).unwrap_or(4),
         token: section.secret("token"),
+        ca: section.path_to("ca"),
+        deadline: DEADLINE,
     }))
+}
+
+const NO_TOPIC: &str = "the address names no topic";
+
+/// The address to publish at, and the topic.
+fn split(url: &str) -> Option<(String, &str)> {
+    let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+    let (server, topic) = path.trim_end_matches('/').rsplit_once('/')?;
+    (!topic.is_empty() && !server.ends_with('/')).then(|| (format!("{server}/{query}"), topic))
 }
 
 /// Bytes of a message; a server takes 4,096 and turns longer ones into attachments.
@@ -67,6 +88,10 @@ pub struct Ntfy {
     pub priority: u8,
     /// Access token.
     pub token: Option<SecretRef>,
+    /// PEM file with certificates to trust as well.
+    pub ca: Option<PathBuf>,
+    /// How long a delivery may take.
+    pub deadline: Duration,
 }
 
 impl Medium for Ntfy {
@@ -83,16 +108,14 @@ impl Medium for Ntfy {
                 },
                 None => None,
             };
-            let Some((server, topic)) = url.expose().trim_end_matches('/').rsplit_once('/') else {
-                return Delivery::Refused { why: "the url names no topic".to_owned() };
+            let Some((server, topic)) = split(url.expose()) else {
+                return Delivery::Refused { why: NO_TOPIC.to_owned() };
             };
-            if topic.is_empty() || server.ends_with('/') {
-                return Delivery::Refused { why: "the url names no topic".to_owned() };
-            }
             let body = self.message(letter, topic).to_string().into_bytes();
-            let mut request = Request::json(format!("{server}/"), body);
+            let mut request =
+                Request { deadline: self.deadline, ca: self.ca.clone(), ..Request::json(server, body) };
             request.headers.extend(bearer.map(|bearer| ("authorization".to_owned(), bearer)));
-            post(dialer, request, verdict).await
+            post(dialer, request, &[topic], verdict).await
         })
     }
 }

@@ -1,8 +1,10 @@
 //! `slack`: any incoming webhook that speaks Slack's dialect.
 //!
-//! The only success is status 200 with the body `ok` (or JSON with `ok: true`).
+//! The only success is status 200 with the body `ok`, or JSON with `ok: true` or `success: true`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
@@ -16,25 +18,28 @@ use serde_json::{Value, json};
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{accepted, complaint, fetch, not_now, post, quote};
+use crate::post::{CA, DEADLINE, accepted, complaint, fetch, not_now, post, quote};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
     name: "slack",
     sentence: "Posts to an incoming webhook of Slack, Mattermost or anything that takes the same.",
     example: "[notify.chat]\nkind = \"slack\"\nurl = { env = \"SLACK_WEBHOOK\" }\n",
-    fields: &[Field::new(
-        "url",
-        Shape::OrSecret(&Shape::Url),
-        "Address of the webhook. Whoever knows it can post, so keep it out of the file.",
-        "{ env = \"SLACK_WEBHOOK\" }",
-    )
-    .required()],
+    fields: &[
+        Field::new(
+            "url",
+            Shape::OrSecret(&Shape::Url),
+            "Address of the webhook. Whoever knows it can post, so keep it out of the file.",
+            "{ env = \"SLACK_WEBHOOK\" }",
+        )
+        .required(),
+        CA,
+    ],
     read,
 };
 
 fn read(section: &Section<'_>) -> Option<Part> {
-    Some(Arc::new(Slack { url: section.maybe_secret("url")? }))
+    Some(Arc::new(Slack { url: section.maybe_secret("url")?, ca: section.path_to("ca"), deadline: DEADLINE }))
 }
 
 /// A Slack-compatible webhook.
@@ -42,6 +47,10 @@ fn read(section: &Section<'_>) -> Option<Part> {
 pub struct Slack {
     /// Address.
     pub url: MaybeSecret,
+    /// PEM file with certificates to trust as well.
+    pub ca: Option<PathBuf>,
+    /// How long a delivery may take.
+    pub deadline: Duration,
 }
 
 impl Medium for Slack {
@@ -54,16 +63,18 @@ impl Medium for Slack {
             // A fence in foreign output would end ours.
             let body = escape(&letter.body).replace("```", "'''");
             let text = format!("*{}*\n```\n{body}\n```", escape(&letter.title));
-            let request = Request::json(url.expose(), json!({ "text": text }).to_string().into_bytes());
-            post(dialer, request, verdict).await
+            let body = json!({ "text": text }).to_string().into_bytes();
+            let request =
+                Request { deadline: self.deadline, ca: self.ca.clone(), ..Request::json(url.expose(), body) };
+            post(dialer, request, &[], verdict).await
         })
     }
 }
 
 fn verdict(answer: &Response) -> Delivery {
     let body = String::from_utf8_lossy(&answer.body);
-    let json_ok = || serde_json::from_str::<Value>(&body).ok()?.get("ok")?.as_bool();
-    let good = body.trim().eq_ignore_ascii_case("ok") || json_ok() == Some(true);
+    let says = |key: &str| serde_json::from_str::<Value>(&body).ok()?.get(key)?.as_bool();
+    let good = body.trim().eq_ignore_ascii_case("ok") || says("ok").or(says("success")) == Some(true);
     if good && complaint(answer).is_none() { accepted("ok") } else { not_now(quote(answer)) }
 }
 

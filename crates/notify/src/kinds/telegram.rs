@@ -3,13 +3,13 @@
 //! Plain text, so that nothing in a job's output is markup. `ok: false` is a failure whatever the status.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
 use muster_config::secret::SecretRef;
 use muster_config::section::Section;
 use muster_core::outbox::Delivery;
-use muster_core::time::Span;
 use muster_net::dial::Dialer;
 use muster_net::http::{Request, Response};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{accepted, fetch_secret, not_now, post, quote};
+use crate::post::{DEADLINE, accepted, fetch_secret, not_now, post, quote};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -39,6 +39,7 @@ fn read(section: &Section<'_>) -> Option<Part> {
         token: section.secret("token")?,
         chat: section.text("chat")?,
         api: section.text("api").unwrap_or_else(|| "https://api.telegram.org".to_owned()),
+        deadline: DEADLINE,
     }))
 }
 
@@ -54,6 +55,8 @@ pub struct Telegram {
     pub chat: String,
     /// Bot API server.
     pub api: String,
+    /// How long a delivery may take.
+    pub deadline: Duration,
 }
 
 impl Medium for Telegram {
@@ -70,27 +73,11 @@ impl Medium for Telegram {
                 "link_preview_options": { "is_disabled": true },
                 "disable_notification": !letter.event.is_urgent(),
             });
-            let mut wish = None;
-            let request = Request::json(url, body.to_string().into_bytes());
-            let delivery = post(dialer, request, |answer| {
-                wish = wait(answer);
-                verdict(answer)
-            })
-            .await;
-            match (delivery, wish) {
-                (Delivery::NotNow { why, retry_at: None }, Some(wait)) => {
-                    Delivery::NotNow { why, retry_at: Some(muster_host::clock::now().wall + wait) }
-                }
-                (delivery, _) => delivery,
-            }
+            let request =
+                Request { deadline: self.deadline, ..Request::json(url, body.to_string().into_bytes()) };
+            post(dialer, request, &[token.expose()], verdict).await
         })
     }
-}
-
-/// `parameters.retry_after`, in seconds.
-fn wait(answer: &Response) -> Option<Span> {
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
-    body.pointer("/parameters/retry_after")?.as_u64().map(Span::seconds)
 }
 
 fn verdict(answer: &Response) -> Delivery {

@@ -3,7 +3,9 @@
 //! The payload has a version; keys are only ever added to it. The header `Idempotency-Key` (and the key `key`) is the
 //! same on every try of the same message. A 2xx whose JSON body speaks of an error is a failure.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{accepted, complaint, fetch, not_now, post};
+use crate::post::{CA, DEADLINE, accepted, complaint, fetch, not_now, post};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -38,12 +40,28 @@ pub const ROW: Kind<Part> = Kind {
             "Further headers.",
             "{ authorization = { env = \"HOOK_TOKEN\" } }",
         ),
+        CA,
     ],
     read,
 };
 
 fn read(section: &Section<'_>) -> Option<Part> {
-    Some(Arc::new(Webhook { url: section.maybe_secret("url")?, headers: section.map("headers") }))
+    let headers = section.map("headers");
+    if let Some((name, _)) = headers.iter().find(|(name, _)| !is_token(name)) {
+        section.refuse("headers", format!("{name:?} is not the name of a header"), "write it as \"x-team\"");
+        return None;
+    }
+    Some(Arc::new(Webhook {
+        url: section.maybe_secret("url")?,
+        headers,
+        ca: section.path_to("ca"),
+        deadline: DEADLINE,
+    }))
+}
+
+/// True for a `token` (RFC 9110, 5.6.2).
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// The version of the payload.
@@ -56,6 +74,10 @@ pub struct Webhook {
     pub url: MaybeSecret,
     /// Further headers.
     pub headers: Vec<(String, MaybeSecret)>,
+    /// PEM file with certificates to trust as well.
+    pub ca: Option<PathBuf>,
+    /// How long a delivery may take.
+    pub deadline: Duration,
 }
 
 impl Medium for Webhook {
@@ -72,12 +94,16 @@ impl Medium for Webhook {
                     Err(delivery) => return delivery,
                 }
             }
-            let mut request = Request::json(url.expose(), payload(letter).to_string().into_bytes());
+            let mut request = Request {
+                deadline: self.deadline,
+                ca: self.ca.clone(),
+                ..Request::json(url.expose(), payload(letter).to_string().into_bytes())
+            };
             request.headers.push(("idempotency-key".to_owned(), letter.key.clone()));
             request
                 .headers
                 .extend(values.iter().map(|(name, value)| ((*name).to_owned(), value.expose().to_owned())));
-            post(dialer, request, verdict).await
+            post(dialer, request, &[], verdict).await
         })
     }
 }
