@@ -3,7 +3,8 @@
 //! The letter is on its standard input: the title, an empty line, the body. `MUSTER_KEY`, `MUSTER_EVENT`,
 //! `MUSTER_ABOUT`, `MUSTER_INCIDENT`, and `MUSTER_TITLE` are in its environment. Exit 0 is accepted, 65 (`EX_DATAERR` of
 //! sysexits(3)) a refusal for good. Any other exit is "not now", and so are a signal and the end of its 30 seconds, when
-//! it is killed with its process group.
+//! it is killed with its process group. What it leaves behind when it ends by itself is left alone: that may be what
+//! carries the message.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio::process::{Child, Command as Program};
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::not_now;
+use crate::post::{accepted, not_now, one_line};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -46,8 +47,10 @@ fn read(section: &Section<'_>) -> Option<Part> {
 const DEADLINE: Duration = Duration::from_secs(30);
 /// `EX_DATAERR` of sysexits(3): this message will never be taken.
 const REFUSED: i32 = 65;
-/// Bytes of its output that are read.
+/// Bytes of its complaints that are kept.
 const OUTPUT: u64 = 4096;
+/// How long the end of its complaints may take after its own end: a grandchild may keep the pipe open for ever.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A program.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ pub struct Command {
     pub deadline: Duration,
 }
 
-/// Kills what is left of the group, also when the delivery itself is given up.
+/// Kills the group of a program that is given up, also when the delivery itself is.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
@@ -95,10 +98,13 @@ impl Medium for Command {
                 Err(error) => return not_now(format!("{program} could not be started: {error}")),
             };
             let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-            let group = Group(pid);
+            let mut group = Group(pid);
             let text = format!("{}\n\n{}", letter.title, letter.body);
             let ended = tokio::time::timeout(self.deadline, talk(&mut child, &text)).await;
-            drop(group);
+            if let Ok(Ok(_)) = &ended {
+                // Its number may belong to another by now.
+                group.0 = None;
+            }
             match ended {
                 Err(_) => not_now(format!("{program} did not end within {:?} and was killed", self.deadline)),
                 Ok(Err(error)) => not_now(format!("{program} could not be watched: {error}")),
@@ -109,13 +115,14 @@ impl Medium for Command {
 }
 
 fn verdict(program: &str, code: Option<i32>, words: &str) -> Delivery {
-    let words: String = muster_core::words::harmless(words).chars().take(300).collect();
+    let words = one_line(words, 300);
+    let words = if words.is_empty() { words } else { format!(": {words}") };
     match code {
-        Some(0) => Delivery::Accepted { receipt: "exit 0".to_owned() },
-        Some(REFUSED) => Delivery::Refused { why: format!("{program}: exit {REFUSED}: {words}") },
+        Some(0) => accepted("exit 0"),
+        Some(REFUSED) => Delivery::Refused { why: format!("{program}: exit {REFUSED}{words}") },
         // A script fails for many reasons; most of them pass, and a page must not be lost to one of them.
-        Some(code) => not_now(format!("{program}: exit {code}: {words}")),
-        None => not_now(format!("{program} was killed by a signal: {words}")),
+        Some(code) => not_now(format!("{program}: exit {code}{words}")),
+        None => not_now(format!("{program} was killed by a signal{words}")),
     }
 }
 
@@ -138,11 +145,19 @@ async fn talk(child: &mut Child, text: &str) -> std::io::Result<(Option<i32>, St
             drop(tokio::io::copy(&mut some.into_inner(), &mut tokio::io::sink()).await);
         }
     };
-    // A grandchild may keep the pipe open after the program's own end; that end is what counts.
-    let status = tokio::select! {
-        biased;
-        status = child.wait() => status?,
-        () = async { tokio::join!(feed, listen); std::future::pending::<()>().await } => return Ok((None, String::new())),
+    let status = {
+        let mut pipes = std::pin::pin!(async { tokio::join!(feed, listen) });
+        let mut open = true;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status?,
+                _ = &mut pipes, if open => open = false,
+            }
+        };
+        if open && !status.success() {
+            drop(tokio::time::timeout(LAST_WORDS, pipes).await);
+        }
+        status
     };
     Ok((status.code(), String::from_utf8_lossy(&complaint).into_owned()))
 }
