@@ -1,16 +1,20 @@
 //! `email`: plain text over SMTP.
 //!
-//! A 4xx answer is "not now", a 5xx a refusal for good. The Message-ID comes from the key, so that a mailbox that gets
+//! A 4xx answer is "not now", a 5xx a refusal for good. A recipient who is refused does not keep the others from getting
+//! theirs: it counts as accepted once somebody has it, and the receipt names who has not. The Message-ID comes from the key, so that a mailbox that gets
 //! the same message twice can tell. Without TLS only to this machine, unless the configuration says so.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::response::Response;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
@@ -22,7 +26,7 @@ use muster_net::dial::Dialer;
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{fetch_secret, not_now};
+use crate::post::{accepted, fetch_secret, not_now, one_line};
 
 const SMTP: &[Field] = &[
     Field::new("host", Shape::Text, "The mail server.", "\"smtp.example.com\"").required(),
@@ -178,19 +182,54 @@ impl Email {
         if let (Some((user, _)), Some(password)) = (&self.login, &password) {
             builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
         }
-        match builder.build().send(message).await {
-            Ok(response) => {
-                let words = response.message().collect::<Vec<_>>().join(" ");
-                Delivery::Accepted { receipt: short(&format!("{} {words}", response.code())) }
+        let transport = builder.build();
+        let (envelope, text) = (message.envelope().clone(), message.formatted());
+        match transport.send_raw(&envelope, &text).await {
+            Ok(response) => accepted(receipt(&response)),
+            Err(error) if is_final(&error) && self.to.len() > 1 => {
+                self.one_by_one(&transport, &envelope, &text).await
             }
-            Err(error) => {
-                let words = short(&error.to_string());
-                let why = format!("{}: {words}", self.host);
-                // A login that is refused is mended without another message; a refused recipient is not.
-                let login = matches!(error.status().map(u16::from), Some(530 | 534 | 535 | 538));
-                if error.is_permanent() && !login { Delivery::Refused { why } } else { not_now(why) }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Sends to each recipient alone, after all together were refused because of some of them.
+    async fn one_by_one(
+        &self,
+        transport: &AsyncSmtpTransport<Tokio1Executor>,
+        envelope: &Envelope,
+        text: &[u8],
+    ) -> Delivery {
+        let mut taken = None;
+        let mut refused = Vec::new();
+        let mut worst = None;
+        for person in envelope.to() {
+            let answer = match Envelope::new(envelope.from().cloned(), vec![person.clone()]) {
+                Ok(alone) => transport.send_raw(&alone, text).await,
+                Err(error) => return Delivery::Refused { why: error.to_string() },
+            };
+            match answer {
+                Ok(response) => taken = Some(receipt(&response)),
+                Err(error) => {
+                    refused.push(person.to_string());
+                    let failure = self.failed(&error);
+                    if worst.is_none() || matches!(failure, Delivery::NotNow { .. }) {
+                        worst = Some(failure);
+                    }
+                }
             }
         }
+        match (taken, worst) {
+            (Some(receipt), None) => accepted(receipt),
+            (Some(receipt), Some(_)) => accepted(format!("{receipt}; not taken for {}", refused.join(", "))),
+            (None, Some(worst)) => worst,
+            (None, None) => not_now("nobody is to get it".to_owned()),
+        }
+    }
+
+    fn failed(&self, error: &Error) -> Delivery {
+        let why = format!("{}: {}", self.host, one_line(&error.to_string(), 200));
+        if is_final(error) { Delivery::Refused { why } } else { not_now(why) }
     }
 
     fn tls(&self) -> Result<Tls, String> {
@@ -230,9 +269,14 @@ impl Email {
     }
 }
 
-/// Foreign words on one line of at most 200 characters.
-fn short(text: &str) -> String {
-    muster_core::words::harmless(text).chars().take(200).collect()
+/// The server will never take it. A login that is refused is mended without another message; a recipient is not.
+fn is_final(error: &Error) -> bool {
+    let login = matches!(error.status().map(u16::from), Some(530 | 534 | 535 | 538));
+    error.is_permanent() && !login
+}
+
+fn receipt(response: &Response) -> String {
+    format!("{} {}", response.code(), response.message().collect::<Vec<_>>().join(" "))
 }
 
 fn raw(name: &'static str, value: &str) -> HeaderValue {
