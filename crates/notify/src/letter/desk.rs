@@ -1,7 +1,5 @@
 //! Writes letters.
 
-use std::fmt::Write as _;
-
 use jiff::tz::TimeZone;
 use muster_core::effect::{News, Page, Reason};
 use muster_core::outbox::{Dispatch, Entry};
@@ -13,10 +11,19 @@ use super::sheet::{Event, Letter};
 
 /// Longest title in characters.
 const TITLE: usize = 200;
-/// Longest body in bytes.
+/// Longest body in bytes, where all else failed.
 const BODY: usize = 8 * 1024;
 /// Lines of a digest.
 const LISTED: usize = 40;
+/// Longest foreign sentence in bytes. Everything foreign is bounded by itself, so that what to do next, which comes
+/// last, is never cut off.
+const LONG: usize = 300;
+/// Longest foreign name in bytes.
+const SHORT: usize = 80;
+/// Most notes of an outcome that are told.
+const NOTES: usize = 5;
+/// Most bytes and lines of output that are told.
+const OUTPUT: (usize, usize) = (3000, 20);
 
 /// Where letters are written: for which installation, on which host, in which time zone.
 #[derive(Debug, Clone)]
@@ -47,19 +54,19 @@ impl Desk {
         let (event, title) = match &page.news {
             News::Opened { since, reason } => {
                 self.bad(&mut body, page, *since, reason);
-                (Event::Opened, format!("FIRING {name} on {}: {}", self.place(page), gist(reason, page)))
+                (Event::Opened, format!("FIRING {name} on {}: {}", self.place(page), self.gist(reason, page)))
             }
             News::Reminder { since, reason, nth } => {
                 self.bad(&mut body, page, *since, reason);
                 line(&mut body, &format!("This is reminder {nth}."));
                 let lasted = page.at.since(*since);
-                (Event::Reminder, format!("STILL FIRING {name} after {lasted}: {}", gist(reason, page)))
+                (Event::Reminder, format!("STILL FIRING {name} for {lasted}: {}", self.gist(reason, page)))
             }
             News::AcknowledgementExpired { since, reason, by } => {
                 self.bad(&mut body, page, *since, reason);
-                let by = words::harmless(by);
-                line(&mut body, &format!("{by} had acknowledged it; that has run out. Still on it?"));
-                (Event::AcknowledgementExpired, format!("STILL ON IT? {name}: {}", gist(reason, page)))
+                let by = clip(&words::harmless(by), SHORT);
+                line(&mut body, &format!("{by} had acknowledged it; that has run out and it is still bad."));
+                (Event::AcknowledgementExpired, format!("STILL ON IT? {name}: {}", self.gist(reason, page)))
             }
             News::Flapping { since, reason, times, window } => {
                 self.bad(&mut body, page, *since, reason);
@@ -99,16 +106,15 @@ impl Desk {
                         ),
                     );
                 }
-                line(&mut body, &format!("What had been wrong: {}.", words::reason(reason, &at)));
+                line(
+                    &mut body,
+                    &format!("What had been wrong: {}.", clip(&words::reason(reason, &at), LONG)),
+                );
                 for told in folded.iter().filter(|_| entry.late).take(1) {
                     self.evidence(&mut body, told.page.evidence.as_ref());
                 }
                 let title = if entry.late {
-                    format!(
-                        "RESOLVED {name}: was bad {}–{} ({lasted})",
-                        self.clock(*since),
-                        self.clock(*until)
-                    )
+                    format!("RESOLVED {name}: was bad {} ({lasted})", self.interval(*since, *until))
                 } else {
                     format!("RESOLVED {name}: well again, was bad for {lasted}")
                 };
@@ -122,7 +128,10 @@ impl Desk {
                         at(*since)
                     ),
                 );
-                line(&mut body, &format!("What had been wrong: {}.", words::reason(reason, &at)));
+                line(
+                    &mut body,
+                    &format!("What had been wrong: {}.", clip(&words::reason(reason, &at), LONG)),
+                );
                 (Event::Withdrawn, format!("WITHDRAWN {name}: no longer expected"))
             }
             News::Test { by } => {
@@ -130,7 +139,7 @@ impl Desk {
                     &mut body,
                     &format!(
                         "{} asked for this test of {}. Pages will look like this.",
-                        words::harmless(by),
+                        clip(&words::harmless(by), SHORT),
                         entry.channel
                     ),
                 );
@@ -144,29 +153,49 @@ impl Desk {
         (event, title, body)
     }
 
+    /// What is bad now comes first, then what is over; one line for each incident, its latest page.
     fn digest(&self, dispatch: &Dispatch) -> (Event, String, String) {
-        let mut entries: Vec<&Entry> = dispatch.folded.iter().collect();
-        entries.push(&dispatch.entry);
-        let bad = entries.iter().filter(|entry| !entry.page.news.is_end()).count();
-        let over = entries.len() - bad;
+        let mut entries: Vec<&Entry> = Vec::new();
+        for entry in dispatch.folded.iter().chain([&dispatch.entry]) {
+            match entries.iter_mut().find(|known| known.page.incident == entry.page.incident) {
+                Some(known) if known.page.number <= entry.page.number => *known = entry,
+                Some(_) => {}
+                None => entries.push(entry),
+            }
+        }
+        let (bad, over): (Vec<&Entry>, Vec<&Entry>) =
+            entries.iter().copied().partition(|entry| !entry.page.news.is_end());
         let mut body = String::new();
         line(&mut body, "Many things changed in a short time; here they are in one message.");
-        for entry in entries.iter().take(LISTED) {
-            let (event, title, _) = self.single(entry, &[]);
-            line(&mut body, &format!("{} {title} [{}]", self.clock(entry.page.at), event.word()));
+        let mut room = LISTED;
+        for (heading, part) in [("bad now:", &bad), ("over again:", &over)] {
+            if part.is_empty() {
+                continue;
+            }
+            line(&mut body, &format!("\n{} {heading}", part.len()));
+            for entry in part.iter().take(room) {
+                let (_, title, _) = self.single(entry, &[]);
+                line(&mut body, &format!("  {} {}", self.clock(entry.page.at), clip(&title, 120)));
+            }
+            if part.len() > room {
+                line(&mut body, &format!("  and {} more; `muster status` shows all.", part.len() - room));
+            }
+            room = room.saturating_sub(part.len());
         }
-        if entries.len() > LISTED {
-            line(&mut body, &format!("and {} more; `muster status` shows all.", entries.len() - LISTED));
-        }
-        self.sign(&mut body, &dispatch.entry.page);
-        (Event::Digest, format!("DIGEST from {}: {bad} bad, {over} well again", self.host), body)
+        line(&mut body, &format!("\nHost: {} ({})", self.host, words::harmless(&self.site)));
+        line(&mut body, "All of it: muster status");
+        (
+            Event::Digest,
+            format!("DIGEST from {}: {} bad, {} over again", self.host, bad.len(), over.len()),
+            body,
+        )
     }
 
     fn bad(&self, body: &mut String, page: &Page, since: Timestamp, reason: &Reason) {
         let at = |moment| self.moment(moment);
-        line(body, &format!("{}: {}.", page.about, words::reason(reason, &at)));
+        line(body, &format!("{}: {}.", page.about, clip(&words::reason(reason, &at), LONG)));
         if let Some(outcome) = &page.evidence {
-            line(body, &format!("Ended: {}", words::outcome(outcome)));
+            line(body, &format!("Ended: {}", clip(&words::outcome(outcome), LONG)));
         }
         line(body, &format!("Since: {}", at(since)));
         self.evidence(body, page.evidence.as_ref());
@@ -174,16 +203,17 @@ impl Desk {
 
     fn evidence(&self, body: &mut String, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
-        for note in &outcome.notes {
-            line(body, &format!("Note: {}", words::harmless(note)));
+        for note in outcome.notes.iter().take(NOTES) {
+            line(body, &format!("Note: {}", clip(&words::harmless(note), LONG)));
         }
         if let Some(log) = &outcome.log {
-            line(body, &format!("Log: {}", words::harmless(log)));
+            line(body, &format!("Log: {}", clip(&words::harmless(log), LONG)));
         }
-        if !outcome.tail.trim().is_empty() {
+        let last = last_lines(&outcome.tail);
+        if !last.is_empty() {
             line(body, "Last output:");
-            for text in last_lines(&outcome.tail) {
-                line(body, &format!("  {}", words::harmless(text)));
+            for text in last.lines() {
+                line(body, &format!("  {text}"));
             }
         }
     }
@@ -209,7 +239,42 @@ impl Desk {
         page.evidence
             .as_ref()
             .and_then(|outcome| outcome.host.as_deref())
-            .map_or_else(|| self.host.clone(), words::harmless)
+            .map_or_else(|| self.host.clone(), |host| clip(&words::harmless(host), SHORT))
+    }
+
+    /// The shortest way to say why.
+    fn gist(&self, reason: &Reason, page: &Page) -> String {
+        match (reason, &page.evidence) {
+            (Reason::Failed { times }, Some(outcome)) if *times > 1 => {
+                format!("{} ({times} in a row)", words::outcome(outcome))
+            }
+            (Reason::Failed { .. }, Some(outcome)) => words::outcome(outcome),
+            (Reason::Failed { times: 0 | 1 }, None) => "it failed".to_owned(),
+            (Reason::Failed { times }, None) => format!("it failed {times} times in a row"),
+            (Reason::Missed { due, .. }, _) => format!("was due {} and did not report", self.clock(*due)),
+            (Reason::NeverReported { .. }, _) => "has never reported".to_owned(),
+            (Reason::TooLong { limit, .. }, _) => format!("still running past its limit of {limit}"),
+            (Reason::TooShort { took, .. }, _) => {
+                format!("ended well after {}, too fast", words::length(*took))
+            }
+            (Reason::Skipped { times: 0 | 1, .. }, _) => "gave way instead of running".to_owned(),
+            (Reason::Skipped { times, .. }, _) => format!("gave way {times} times in a row"),
+            (Reason::NoSuccess { every, .. }, _) => format!("no success for more than {every}"),
+            (Reason::Unschedulable { .. }, _) => "nobody knows when it is due".to_owned(),
+            (Reason::Unseen { since, .. }, _) => {
+                format!("could not be seen for {}", page.at.since(*since).max(Span::seconds(1)))
+            }
+        }
+    }
+
+    /// `03:10–03:25`, with the days where they differ.
+    fn interval(&self, since: Timestamp, until: Timestamp) -> String {
+        const DAY: &str = "%b %-d %H:%M";
+        if self.zoned(since, "%F") == self.zoned(until, "%F") {
+            format!("{}–{}", self.clock(since), self.clock(until))
+        } else {
+            format!("{} – {}", self.zoned(since, DAY), self.zoned(until, DAY))
+        }
     }
 
     /// `2026-11-21 03:10:04 +01:00`.
@@ -231,47 +296,60 @@ impl Desk {
     }
 }
 
-/// The shortest way to say why.
-fn gist(reason: &Reason, page: &Page) -> String {
-    match (reason, &page.evidence) {
-        (Reason::Failed { times }, Some(outcome)) if *times > 1 => {
-            format!("{} ({times} in a row)", words::outcome(outcome))
-        }
-        (Reason::Failed { .. }, Some(outcome)) => words::outcome(outcome),
-        (Reason::Failed { .. }, None) => "it failed".to_owned(),
-        (Reason::Missed { .. }, _) => "it was due and did not report".to_owned(),
-        (Reason::NeverReported { .. }, _) => "it has never reported".to_owned(),
-        (Reason::TooLong { limit, .. }, _) => format!("still running past its limit of {limit}"),
-        (Reason::TooShort { took, .. }, _) => format!("ended well after {}, too fast", words::length(*took)),
-        (Reason::Skipped { times, .. }, _) => format!("skipped {times} times in a row"),
-        (Reason::NoSuccess { every, .. }, _) => format!("no success for more than {every}"),
-        (Reason::Unschedulable { .. }, _) => "nobody knows when it is due".to_owned(),
-        (Reason::Unseen { since, .. }, _) => {
-            format!("not seen for {}", page.at.since(*since).max(Span::seconds(1)))
-        }
+/// The last lines of output, as far as they fit into a page.
+fn last_lines(tail: &str) -> String {
+    let (bytes, lines) = OUTPUT;
+    let tail: Vec<String> = tail.trim_end().lines().map(|text| words::harmless(&uncoloured(text))).collect();
+    let tail = tail[tail.len().saturating_sub(lines)..].join("\n");
+    let mut start = tail.len().saturating_sub(bytes);
+    while !tail.is_char_boundary(start) {
+        start += 1;
     }
+    tail[start..].to_owned()
 }
 
-/// The last lines of output: what fits into a page.
-fn last_lines(tail: &str) -> Vec<&str> {
-    const LINES: usize = 20;
-    let lines: Vec<&str> = tail.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
+/// Output without the escape sequences (ECMA-48, 5.4) that colour it on a terminal.
+fn uncoloured(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = after.trim_start_matches(|c: char| ('\u{20}'..='\u{3f}').contains(&c));
+        rest = rest.strip_prefix(|c: char| ('\u{40}'..='\u{7e}').contains(&c)).unwrap_or(rest);
+    }
+    plain.push_str(rest);
+    plain.trim_end_matches('\r').to_owned()
+}
+
+/// The beginning of a text, in bytes.
+fn clip(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
 }
 
 fn line(body: &mut String, text: &str) {
-    // Writing to a string cannot fail.
-    drop(writeln!(body, "{text}"));
+    body.push_str(text);
+    body.push('\n');
 }
 
 fn cut(mut body: String) -> String {
+    const MARK: &str = "\n[cut]\n";
     if body.len() > BODY {
-        let mut end = BODY;
+        let mut end = BODY - MARK.len();
         while !body.is_char_boundary(end) {
             end -= 1;
         }
         body.truncate(end);
-        body.push_str("\n[cut]\n");
+        body.push_str(MARK);
     }
     body
 }
+
+#[cfg(test)]
+mod tests;
