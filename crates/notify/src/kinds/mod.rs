@@ -14,3 +14,6 @@ pub mod webhook;
 /// Every kind, in the order of the reference page.
 pub const KINDS: &[Kind<Part>] =
     &[email::ROW, slack::ROW, webhook::ROW, ntfy::ROW, telegram::ROW, command::ROW];
+
+#[cfg(test)]
+mod tests;
