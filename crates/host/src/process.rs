@@ -111,6 +111,14 @@ pub fn mark(pid: u32) -> io::Result<ProcessMark> {
     Ok(ProcessMark { pid, started: stat(pid)?.started, boot: clock::boot_id()? })
 }
 
+/// Whose the process is: its real user id. None if it is gone.
+pub fn owner(pid: u32) -> Option<u32> {
+    let status = read_small(&format!("/proc/{pid}/status")).ok()?;
+    let text = String::from_utf8_lossy(&status);
+    let line = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// True while the very process that was marked is running: a reused number, a zombie and a process of an earlier boot
 /// are not it. A process that is hidden from us but exists counts as alive.
 pub fn is_alive(mark: &ProcessMark) -> bool {

@@ -22,6 +22,8 @@ pub enum Part {
     Smtpd,
     /// cron(8) and libfaketime.
     Cron,
+    /// A memory control group of version 1 in which we may make another.
+    MemoryCgroup,
 }
 
 impl Part {
@@ -33,6 +35,7 @@ impl Part {
             Self::Chromium => "chromium",
             Self::Smtpd => "smtpd",
             Self::Cron => "cron",
+            Self::MemoryCgroup => "memory-cgroup",
         }
     }
 
@@ -46,6 +49,12 @@ impl Part {
             }
             Self::Smtpd => Path::new("/usr/sbin/smtpd").exists() && answers("unshare", &["--mount", "true"]),
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
+            Self::MemoryCgroup => {
+                let probe = format!("/sys/fs/cgroup/memory/muster-probe-{}", std::process::id());
+                let limited = std::fs::create_dir(&probe).is_ok()
+                    && Path::new(&probe).join("memory.limit_in_bytes").exists();
+                std::fs::remove_dir(&probe).is_ok() && limited
+            }
         }
     }
 

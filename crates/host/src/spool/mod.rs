@@ -17,15 +17,19 @@
 //! | [`read`] | from records to signals, hostile input included |
 //! | [`reserve`] | the records in the reserve file |
 //! | [`room`] | the bound on the spool's size |
+//! | [`users`] | the spools of ordinary users, for root |
+//! | `vet` | what a user's record may say |
 //! | [`wake`] | the datagram that tells the agent to look |
 
 pub mod read;
 pub mod reserve;
 pub mod room;
+pub mod users;
+mod vet;
 pub mod wake;
 pub mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::state::Layout;
 
@@ -56,15 +60,20 @@ impl Spool {
 /// environment, so that a job under cron and the agent agree on them.
 fn memory_folders(layout: &Layout) -> Vec<PathBuf> {
     let root = std::path::absolute(layout.root()).unwrap_or_else(|_| layout.root().to_owned());
+    let uid = rustix::process::geteuid();
+    let run = if uid.is_root() { "/run/muster".into() } else { format!("/run/user/{}/muster", uid.as_raw()) };
+    [run, format!("/dev/shm/muster-{}", uid.as_raw())]
+        .into_iter()
+        .map(|base| PathBuf::from(base).join(memory_name(&root)))
+        .collect()
+}
+
+/// The name of the folder in memory of a state directory, given by its absolute path.
+fn memory_name(root: &Path) -> String {
     let bytes = std::os::unix::ffi::OsStrExt::as_bytes(root.as_os_str());
     // FNV-1a: the same in every build, which the standard library's hash does not promise.
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let uid = rustix::process::geteuid();
-    let run = if uid.is_root() { "/run/muster".into() } else { format!("/run/user/{}/muster", uid.as_raw()) };
-    [run, format!("/dev/shm/muster-{}", uid.as_raw())]
-        .into_iter()
-        .map(|base| PathBuf::from(base).join(format!("spool-{hash:016x}")))
-        .collect()
+    format!("spool-{hash:016x}")
 }

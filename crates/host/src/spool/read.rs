@@ -1,14 +1,18 @@
 //! From records to signals. Whatever lies in the spool is input from outside: only plain files of ours or root's, not
 //! too long and not too many at a time, become signals; the rest is set aside and told.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::iter;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use muster_core::signal::Signal;
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags, unlinkat};
+use rustix::io::Errno;
 
 use super::write::is_own_folder;
 use super::{RECORD_LIMIT, Spool, reserve};
@@ -40,6 +44,8 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// There is more: read again after these are taken.
     pub more: bool,
+    /// What keeps a user's spool from being read, a sentence each.
+    pub odd: Vec<String>,
 }
 
 /// One record. It stays where it is until [`Spool::forget`] or [`Spool::quarantine`].
@@ -47,14 +53,20 @@ pub struct Batch {
 pub struct Record {
     /// What it says.
     pub signal: Result<Signal, BadRecord>,
-    place: Kept,
+    pub(super) place: Kept,
 }
 
 /// Where a record lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kept {
+#[derive(Debug)]
+pub(super) enum Kept {
     File(PathBuf),
     Slot(u64),
+    /// In the spool of a user; `shown` is for people.
+    Theirs {
+        folder: Arc<OwnedFd>,
+        name: CString,
+        shown: String,
+    },
 }
 
 /// Why a record is no signal.
@@ -75,6 +87,9 @@ pub enum BadRecord {
     /// It is not the JSON of a signal.
     #[error("{0}")]
     NotASignal(String),
+    /// Its writer may not say this.
+    #[error("{0}")]
+    Forbidden(String),
 }
 
 impl Record {
@@ -83,6 +98,7 @@ impl Record {
         match &self.place {
             Kept::File(path) => path.display().to_string(),
             Kept::Slot(slot) => format!("slot {slot} of the reserve"),
+            Kept::Theirs { shown, .. } => shown.clone(),
         }
     }
 }
@@ -137,6 +153,10 @@ impl Spool {
     pub fn forget(&self, record: &Record) -> io::Result<()> {
         match &record.place {
             Kept::Slot(slot) => reserve::free(&self.layout.reserve(), *slot),
+            Kept::Theirs { folder, name, .. } => match unlinkat(folder, name, AtFlags::empty()) {
+                Err(error) if error != Errno::NOENT => Err(error.into()),
+                _ => Ok(()),
+            },
             Kept::File(path) => {
                 match fs::remove_file(path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -153,12 +173,18 @@ impl Spool {
         }
     }
 
-    /// Moves a record that is no signal to `bad/` beside it, where the newest 100 are kept for people to look at.
+    /// Moves a record that is no signal to `bad/` beside it, where the newest 100 are kept for people to look at. In the
+    /// spool of a user nothing is made, so there it is removed.
     ///
     /// # Errors
     /// When it can be neither moved nor removed; it would then be read again and again.
     pub fn quarantine(&self, record: &Record) -> io::Result<()> {
-        let Kept::File(path) = &record.place else { return self.forget(record) };
+        let path = match &record.place {
+            Kept::File(path) => path,
+            // It may be readable the next time.
+            Kept::Theirs { .. } if matches!(record.signal, Err(BadRecord::Unreadable(_))) => return Ok(()),
+            Kept::Theirs { .. } | Kept::Slot(_) => return self.forget(record),
+        };
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -206,21 +232,31 @@ fn list(folder: &Path, found: &mut Vec<(String, Found)>) -> io::Result<()> {
 fn read_file(path: &Path) -> Result<Vec<u8>, BadRecord> {
     // Not following links, and not waiting for a writer should it be a pipe.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = fs::OpenOptions::new()
+    let file = fs::OpenOptions::new()
         .read(true)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(path);
-    let file: File = match opened {
+    let me = rustix::process::geteuid().as_raw();
+    text_of(opened(file)?, |owner| owner == 0 || owner == me)
+}
+
+/// What open(2) of something that is no plain file comes to.
+pub(super) fn opened(file: io::Result<File>) -> Result<File, BadRecord> {
+    match file {
         Err(error) if matches!(error.raw_os_error(), Some(code) if is_not_a_file(code)) => {
-            return Err(BadRecord::NotAFile);
+            Err(BadRecord::NotAFile)
         }
-        other => other?,
-    };
+        other => Ok(other?),
+    }
+}
+
+/// The text of a plain file that is not too long and that somebody wrote who may.
+pub(super) fn text_of(file: File, may: impl Fn(u32) -> bool) -> Result<Vec<u8>, BadRecord> {
     let there = file.metadata()?;
     if !there.is_file() {
         return Err(BadRecord::NotAFile);
     }
-    if there.uid() != 0 && there.uid() != rustix::process::geteuid().as_raw() {
+    if !may(there.uid()) {
         return Err(BadRecord::Foreign(there.uid()));
     }
     let mut text = Vec::new();
@@ -237,7 +273,7 @@ fn is_not_a_file(code: i32) -> bool {
     [rustix::io::Errno::LOOP, rustix::io::Errno::NXIO].iter().any(|errno| errno.raw_os_error() == code)
 }
 
-fn parse(text: &[u8]) -> Result<Signal, BadRecord> {
+pub(super) fn parse(text: &[u8]) -> Result<Signal, BadRecord> {
     serde_json::from_slice(text).map_err(|error| BadRecord::NotASignal(error.to_string()))
 }
 

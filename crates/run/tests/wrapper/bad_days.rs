@@ -10,19 +10,16 @@ use muster_host::state::Layout;
 
 use crate::world::{World, appears, finish, ran, words};
 
-/// A tmpfs that goes away with the value; none where we may not mount.
+/// A tmpfs that goes away with the value.
 struct Mount(PathBuf);
 
 impl Mount {
-    fn new(path: PathBuf, options: &str) -> Option<Self> {
+    fn new(path: PathBuf, options: &str) -> Self {
         fs::create_dir_all(&path).expect("made");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).stderr(Stdio::null());
-        if !mount.status().is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: this test needs the right to mount a tmpfs (run it as root)");
-            return None;
-        }
-        Some(Self(path))
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path);
+        assert!(mount.status().expect("mount").success(), "mount");
+        Self(path)
     }
 
     fn fill(&self) {
@@ -54,10 +51,9 @@ fn with_state(path: &Path) -> World {
     world
 }
 
-#[test]
-fn a_full_disk_changes_nothing_for_the_job_and_the_outcome_arrives() {
+pub(crate) fn a_full_disk_changes_nothing_for_the_job_and_the_outcome_arrives() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mount) = Mount::new(folder.path().join("small"), "size=2m") else { return };
+    let mount = Mount::new(folder.path().join("small"), "size=2m");
     for reserve in [true, false] {
         let world = with_state(&mount.0.join(format!("state-{reserve}")));
         fs::create_dir(world.layout.root()).expect("made");
@@ -79,10 +75,9 @@ fn a_full_disk_changes_nothing_for_the_job_and_the_outcome_arrives() {
     }
 }
 
-#[test]
-fn a_disk_that_fills_up_during_the_run_keeps_the_tail() {
+pub(crate) fn a_disk_that_fills_up_during_the_run_keeps_the_tail() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mount) = Mount::new(folder.path().join("small"), "size=2m") else { return };
+    let mount = Mount::new(folder.path().join("small"), "size=2m");
     let world = with_state(&mount.0.join("state"));
     world.layout.create().expect("made");
     let result = world.sh(&["-q"], "i=0; while [ $i -lt 30000 ]; do echo 'line '$i' of many that fill a small disk up to its end'; i=$((i+1)); done; exit 5");
@@ -93,22 +88,22 @@ fn a_disk_that_fills_up_during_the_run_keeps_the_tail() {
     assert!(outcome.notes.iter().any(|note| note.contains("log")), "{outcome:?}");
 }
 
-#[test]
-fn a_state_directory_that_cannot_be_written_changes_nothing_for_the_job() {
+pub(crate) fn a_read_only_disk_changes_nothing_for_the_job() {
     let folder = tempfile::tempdir().expect("a folder");
-    if let Some(mount) = Mount::new(folder.path().join("frozen"), "size=1m,ro") {
-        let world = with_state(&mount.0.join("state"));
-        assert_eq!(world.sh(&[], "exit 3").code, Some(3));
-        assert_eq!(take(&world).len(), 2);
-    }
+    let mount = Mount::new(folder.path().join("frozen"), "size=1m,ro");
+    let world = with_state(&mount.0.join("state"));
+    assert_eq!(world.sh(&[], "exit 3").code, Some(3));
+    assert_eq!(take(&world).len(), 2);
+}
+
+pub(crate) fn a_state_directory_that_cannot_be_made_changes_nothing_for_the_job() {
     let world = with_state(Path::new("/proc/muster/state"));
     let result = world.sh(&[], "echo out; exit 3");
     assert_eq!((result.code, result.out.as_str()), (Some(3), "out\n"), "{}", result.err);
     assert_eq!(take(&world).len(), 2, "in memory");
 }
 
-#[test]
-fn a_reader_that_goes_away_does_not_stop_the_job() {
+pub(crate) fn a_reader_that_goes_away_does_not_stop_the_job() {
     let world = World::new();
     let mut command = world
         .command(&words(&[], "until [ -e gone ]; do sleep 0.02; done; seq 100000; echo end > done; exit 3"));
@@ -122,8 +117,7 @@ fn a_reader_that_goes_away_does_not_stop_the_job() {
     assert!(outcome.notes.iter().any(|note| note.contains("standard output")), "{outcome:?}");
 }
 
-#[test]
-fn closed_outputs_do_not_stop_the_job() {
+pub(crate) fn closed_outputs_do_not_stop_the_job() {
     let world = World::new();
     let wrapped = world.command(&words(&[], "echo words; echo more >&2; exit 3"));
     let mut shell = Command::new("sh");
@@ -137,8 +131,7 @@ fn closed_outputs_do_not_stop_the_job() {
     assert!(world.outcome().tail.contains("words"));
 }
 
-#[test]
-fn a_full_device_as_output_does_not_stop_the_job() {
+pub(crate) fn a_full_device_as_output_does_not_stop_the_job() {
     let world = World::new();
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("opened");
     let mut command = world.command(&words(&[], "set -e; echo words; echo more; exit 3"));
@@ -146,8 +139,7 @@ fn a_full_device_as_output_does_not_stop_the_job() {
     assert!(world.outcome().notes.iter().any(|note| note.contains("could not be written")));
 }
 
-#[test]
-fn a_slow_reader_gets_every_byte() {
+pub(crate) fn a_slow_reader_gets_every_byte() {
     let world = World::new();
     let mut command = world.command(&words(&[], "seq 300000; echo the end >&2"));
     let mut child = command.stderr(Stdio::null()).spawn().expect("started");
@@ -167,8 +159,7 @@ fn a_slow_reader_gets_every_byte() {
     assert_eq!(total, (1..=300_000).map(|n: u32| n.to_string().len() + 1).sum::<usize>());
 }
 
-#[test]
-fn fifty_megabytes_of_output_take_little_memory_and_a_bounded_log() {
+pub(crate) fn fifty_megabytes_of_output_take_little_memory_and_a_bounded_log() {
     let world = World::new();
     let script = "yes 'a line of some output that goes on and on' | head -c 50m; : > ready; until [ -e go ]; do sleep 0.02; done";
     let child = world.start(&["-q"], script);

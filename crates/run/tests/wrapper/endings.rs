@@ -12,8 +12,7 @@ use rustix::process::Signal;
 
 use crate::world::{World, appears, eventually, finish, kill};
 
-#[test]
-fn exit_codes_pass_through() {
+pub(crate) fn exit_codes_pass_through() {
     for code in [0, 1, 3, 75, 255] {
         let world = World::new();
         assert_eq!(world.sh(&[], &format!("exit {code}")).code, Some(code));
@@ -24,8 +23,7 @@ fn exit_codes_pass_through() {
     }
 }
 
-#[test]
-fn death_by_signal_is_128_and_the_signal() {
+pub(crate) fn death_by_signal_is_128_and_the_signal() {
     for (signal, code) in [("KILL", 137), ("TERM", 143), ("SEGV", 139)] {
         let world = World::new();
         assert_eq!(world.sh(&[], &format!("ulimit -c 0; kill -{signal} $$")).code, Some(code));
@@ -34,10 +32,11 @@ fn death_by_signal_is_128_and_the_signal() {
     }
 }
 
-#[test]
-fn what_cannot_be_executed_is_126_and_what_is_not_there_127() {
+pub(crate) fn what_cannot_be_executed_is_126_and_what_is_not_there_127() {
     let world = World::new();
-    assert_eq!(world.run(&["a", "no-such-command-anywhere"]).code, Some(127));
+    // A folder in the tester's PATH that may not be searched would make it 126.
+    let absent = world.command(&["a", "no-such-command-anywhere"]).env("PATH", "/usr/bin:/bin").output();
+    assert_eq!(absent.expect("started").status.code(), Some(127));
     let plain = world.path("plain.txt");
     fs::write(&plain, "words").expect("written");
     assert_eq!(world.run(&["a".as_ref(), plain.as_os_str()]).code, Some(126));
@@ -52,8 +51,7 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127() {
     assert_eq!(endings.len(), 2);
 }
 
-#[test]
-fn a_script_without_an_interpreter_line_runs_as_it_does_under_cron() {
+pub(crate) fn a_script_without_an_interpreter_line_runs_as_it_does_under_cron() {
     let world = World::new();
     let script = world.path("script");
     fs::write(&script, "exit 5\n").expect("written");
@@ -61,8 +59,7 @@ fn a_script_without_an_interpreter_line_runs_as_it_does_under_cron() {
     assert_eq!(world.run(&["a".as_ref(), script.as_os_str()]).code, Some(5));
 }
 
-#[test]
-fn wrong_arguments_are_125_and_told() {
+pub(crate) fn wrong_arguments_are_125_and_told() {
     let world = World::new();
     let ran = world.run(&["a"]);
     assert_eq!(ran.code, Some(125));
@@ -73,8 +70,7 @@ fn wrong_arguments_are_125_and_told() {
     assert!(help.code == Some(0) && help.out.contains("Usage: muster run"));
 }
 
-#[test]
-fn a_run_is_announced_before_it_starts_and_told_with_its_evidence() {
+pub(crate) fn a_run_is_announced_before_it_starts_and_told_with_its_evidence() {
     let world = World::new();
     let script =
         format!("cp -r {} copy; echo out; echo err >&2; printf rest; exit 4", world.layout.spool().display());
@@ -105,8 +101,7 @@ fn a_run_is_announced_before_it_starts_and_told_with_its_evidence() {
     assert_eq!(tags.last(), Some(&"run"), "{log}");
 }
 
-#[test]
-fn signals_reach_the_job() {
+pub(crate) fn signals_reach_the_job() {
     for (name, signal) in [
         ("HUP", Signal::HUP),
         ("INT", Signal::INT),
@@ -126,8 +121,7 @@ fn signals_reach_the_job() {
     }
 }
 
-#[test]
-fn a_signal_that_was_ignored_stays_ignored() {
+pub(crate) fn a_signal_that_was_ignored_stays_ignored() {
     let world = World::new();
     let mut command = std::process::Command::new("nohup");
     let wrapped =
@@ -143,8 +137,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
     assert_eq!(world.outcome().ending, Ending::Killed { signal: 10, core: false });
 }
 
-#[test]
-fn a_second_request_to_end_kills() {
+pub(crate) fn a_second_request_to_end_kills() {
     let world = World::new();
     let child = world.start(&["--grace", "1h"], "trap '' TERM INT; : > ready; while :; do sleep 0.02; done");
     appears(&world.path("ready"));
@@ -161,8 +154,7 @@ fn a_second_request_to_end_kills() {
     assert_eq!(world.survivors(), [0_u32; 0]);
 }
 
-#[test]
-fn a_hard_limit_ends_the_run_and_a_soft_one_is_noted() {
+pub(crate) fn a_hard_limit_ends_the_run_and_a_soft_one_is_noted() {
     let world = World::new();
     let ran = world.sh(&["--soft", "20ms", "--timeout", "150ms"], "echo begun; sleep 60");
     assert_eq!((ran.code, ran.out.as_str()), (Some(124), "begun\n"));
@@ -175,15 +167,13 @@ fn a_hard_limit_ends_the_run_and_a_soft_one_is_noted() {
     assert_eq!(world.survivors(), [0_u32; 0]);
 }
 
-#[test]
-fn a_job_that_ends_well_when_asked_at_its_limit_has_still_timed_out() {
+pub(crate) fn a_job_that_ends_well_when_asked_at_its_limit_has_still_timed_out() {
     let world = World::new();
     let script = "trap 'exit 0' TERM; : > ready; while :; do sleep 0.02; done";
     assert_eq!(world.sh(&["--timeout", "150ms"], script).code, Some(124));
 }
 
-#[test]
-fn standard_input_is_empty_unless_asked_for() {
+pub(crate) fn standard_input_is_empty_unless_asked_for() {
     for (options, expected) in [(&[][..], "[]\n"), (&["--stdin"][..], "[words]\n")] {
         let world = World::new();
         let mut command = world.command(&crate::world::words(options, "echo \"[$(cat)]\""));
@@ -194,16 +184,14 @@ fn standard_input_is_empty_unless_asked_for() {
     }
 }
 
-#[test]
-fn quiet_keeps_the_output_in_the_log() {
+pub(crate) fn quiet_keeps_the_output_in_the_log() {
     let world = World::new();
     let ran = world.sh(&["-q"], "echo words; echo more >&2");
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
     assert_eq!(world.outcome().tail.lines().count(), 2);
 }
 
-#[test]
-fn the_jobs_environment_is_the_callers() {
+pub(crate) fn the_jobs_environment_is_the_callers() {
     let world = World::new();
     let ran = world.sh(&[], "umask; pwd; echo $MARK; ulimit -n; grep -E '^Sig(Blk|Ign)' /proc/self/status");
     let lines: Vec<&str> = ran.out.lines().collect();
@@ -214,8 +202,7 @@ fn the_jobs_environment_is_the_callers() {
     assert_eq!(ignored.map(|bits| bits & 1 << 12), Some(0), "SIGPIPE is back at its default");
 }
 
-#[test]
-fn a_configuration_says_what_to_run_and_options_win() {
+pub(crate) fn a_configuration_says_what_to_run_and_options_win() {
     let world = World::new();
     let config = "[job.a]\ncommand = [\"sh\", \"-c\", \"echo from the file; sleep 60\"]\ntimeout = { hard = \"1s\" }\n";
     fs::write(world.path("muster.toml"), config).expect("written");
@@ -225,8 +212,7 @@ fn a_configuration_says_what_to_run_and_options_win() {
     assert_eq!(ran.code, Some(2));
 }
 
-#[test]
-fn a_broken_configuration_runs_the_job_loudly() {
+pub(crate) fn a_broken_configuration_runs_the_job_loudly() {
     let world = World::new();
     for config in ["[job.a\n= = =", "[job.a]\ntimeout = { hard = \"soon\" }\n", "\u{0}\u{1}"] {
         fs::write(world.path("muster.toml"), config).expect("written");
@@ -240,8 +226,7 @@ fn a_broken_configuration_runs_the_job_loudly() {
     assert!(ran.code == Some(3) && ran.err.contains("/nonexistent.toml"));
 }
 
-#[test]
-fn a_wrong_option_and_a_wrong_name_run_the_job_loudly() {
+pub(crate) fn a_wrong_option_and_a_wrong_name_run_the_job_loudly() {
     let world = World::new();
     let ran = world.run(&["my job!", "--nice", "--timeout", "soon", "--", "sh", "-c", "exit 3"]);
     assert_eq!(ran.code, Some(3), "{}", ran.err);

@@ -36,8 +36,7 @@ fn holds(pid: u32, lock: &Path) -> bool {
     })
 }
 
-#[test]
-fn skip_gives_way_and_says_to_whom() {
+pub(crate) fn skip_gives_way_and_says_to_whom() {
     let world = World::new();
     let one = first(&world);
     let ran = world.sh(&[], "echo second");
@@ -55,8 +54,7 @@ fn skip_gives_way_and_says_to_whom() {
     assert_eq!(fs::read(world.layout.lock("a")).expect("there"), b"");
 }
 
-#[test]
-fn wait_waits_for_one_run_at_a_time() {
+pub(crate) fn wait_waits_for_one_run_at_a_time() {
     let world = World::new();
     let one = first(&world);
     let two = world.start(&["--overlap", "wait"], "echo second");
@@ -69,8 +67,7 @@ fn wait_waits_for_one_run_at_a_time() {
     assert_eq!(finish(two).out, "second\n");
 }
 
-#[test]
-fn wait_fails_at_its_limit_and_ends_when_asked() {
+pub(crate) fn wait_fails_at_its_limit_and_ends_when_asked() {
     let world = World::new();
     let one = first(&world);
     let two = world.sh(&["--overlap", "wait", "--max-wait", "60ms"], "echo second");
@@ -86,8 +83,7 @@ fn wait_fails_at_its_limit_and_ends_when_asked() {
     assert_eq!(finish(one).code, Some(0));
 }
 
-#[test]
-fn replace_ends_the_earlier_run_with_all_its_processes() {
+pub(crate) fn replace_ends_the_earlier_run_with_all_its_processes() {
     let world = World::new();
     let stubborn = "trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 0.05; done' & : > ready
         while :; do sleep 0.05; done";
@@ -99,8 +95,7 @@ fn replace_ends_the_earlier_run_with_all_its_processes() {
     assert_eq!(world.survivors(), [0_u32; 0]);
 }
 
-#[test]
-fn replace_ends_the_job_of_a_killed_watcher() {
+pub(crate) fn replace_ends_the_job_of_a_killed_watcher() {
     let world = World::new();
     let mut one = world.start(&[], ": > ready; while :; do sleep 0.05; done");
     appears(&world.path("ready"));
@@ -112,8 +107,7 @@ fn replace_ends_the_job_of_a_killed_watcher() {
     assert_eq!(world.survivors(), [0_u32; 0]);
 }
 
-#[test]
-fn allow_runs_both() {
+pub(crate) fn allow_runs_both() {
     let world = World::new();
     let one = first(&world);
     assert_eq!(world.sh(&["--overlap", "allow"], "echo second").out, "second\n");
@@ -121,8 +115,7 @@ fn allow_runs_both() {
     assert_eq!(finish(one).out, "first\n");
 }
 
-#[test]
-fn flock_and_muster_share_a_lock_file() {
+pub(crate) fn flock_and_muster_share_a_lock_file() {
     let world = World::new();
     let lock = world.path("shared.lock");
     let options = ["--lock", lock.to_str().expect("text")];

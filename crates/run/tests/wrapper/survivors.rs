@@ -1,6 +1,7 @@
 //! Nothing is left behind, or it is named.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use muster_core::signal::{Ending, Report};
@@ -19,16 +20,14 @@ const ZOO: &str = "
     : > ready
     while :; do sleep 0.05; done";
 
-#[test]
-fn nobody_survives_a_limit() {
+pub(crate) fn nobody_survives_a_limit() {
     let world = World::new();
     let ran = world.sh(&["--timeout", "400ms", "--grace", "100ms"], ZOO);
     assert_eq!(ran.code, Some(124), "{}", ran.err);
     assert_eq!(world.survivors(), [0_u32; 0]);
 }
 
-#[test]
-fn nobody_survives_a_request_to_end() {
+pub(crate) fn nobody_survives_a_request_to_end() {
     let world = World::new();
     let child = world.start(&["--grace", "100ms"], ZOO);
     appears(&world.path("ready"));
@@ -38,8 +37,7 @@ fn nobody_survives_a_request_to_end() {
     assert!(world.outcome().notes.iter().any(|note| note.contains("asked")));
 }
 
-#[test]
-fn a_grandchild_gets_its_grace_after_the_job_has_ended() {
+pub(crate) fn a_grandchild_gets_its_grace_after_the_job_has_ended() {
     let world = World::new();
     let script = "setsid sh -c 'trap \"sleep 0.2; echo tidied up > tidy; exit\" TERM; : > ready; while :; do sleep 0.02; done' &
         while :; do sleep 0.02; done";
@@ -51,8 +49,7 @@ fn a_grandchild_gets_its_grace_after_the_job_has_ended() {
     assert_eq!(world.survivors(), [0_u32; 0]);
 }
 
-#[test]
-fn a_daemon_that_holds_the_pipe_is_named_and_holds_nobody_up() {
+pub(crate) fn a_daemon_that_holds_the_pipe_is_named_and_holds_nobody_up() {
     let world = World::new();
     let began = Instant::now();
     let ran = world.sh(&[], "setsid sleep 67 & echo done; exit 3");
@@ -66,16 +63,14 @@ fn a_daemon_that_holds_the_pipe_is_named_and_holds_nobody_up() {
     assert_eq!(world.sh(&[], "exit 4").code, Some(4), "and it does not hold the lock");
 }
 
-#[test]
-fn children_that_end_within_the_grace_are_not_named() {
+pub(crate) fn children_that_end_within_the_grace_are_not_named() {
     let world = World::new();
     let ran = world.sh(&["--leak-grace", "10s"], "(sleep 0.1; echo late) & echo early");
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("early\nlate\n", ""));
     assert_eq!(world.outcome().notes, [""; 0]);
 }
 
-#[test]
-fn a_killed_watcher_leaves_a_start_without_a_living_process_and_the_job_goes_on() {
+pub(crate) fn a_killed_watcher_leaves_a_start_without_a_living_process_and_the_job_goes_on() {
     let world = World::new();
     let mut child = world.start(&[], ": > ready; until [ -e go ]; do sleep 0.02; done; : > gone");
     appears(&world.path("ready"));
@@ -96,17 +91,27 @@ fn a_killed_watcher_leaves_a_start_without_a_living_process_and_the_job_goes_on(
     assert_eq!(world.sh(&[], "exit 8").code, Some(8));
 }
 
-#[test]
-fn a_job_that_was_killed_for_memory_is_named_as_such() {
-    let group = std::path::Path::new("/sys/fs/cgroup/memory/muster-test");
-    let v1 = fs::create_dir(group).is_ok()
-        && fs::write(group.join("memory.limit_in_bytes"), "33554432").is_ok()
-        && group.join("cgroup.procs").exists();
-    if !v1 {
-        fs::remove_dir(group).ok();
-        eprintln!("SKIPPED: this test needs root and a memory control group (cgroup v1) of its own");
-        return;
+/// A memory control group that goes away with the value.
+struct Group(PathBuf);
+
+impl Group {
+    fn new() -> Self {
+        let path = PathBuf::from(format!("/sys/fs/cgroup/memory/muster-test-{}", std::process::id()));
+        fs::create_dir(&path).expect("made");
+        Self(path)
     }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Busy for as long as a killed process is being taken apart.
+        eventually("the group is empty", || fs::remove_dir(&self.0).is_ok().then_some(()));
+    }
+}
+
+pub(crate) fn a_job_that_was_killed_for_memory_is_named_as_such() {
+    let Group(group) = &Group::new();
+    fs::write(group.join("memory.limit_in_bytes"), "33554432").expect("limited");
     let world = World::new();
     let procs = group.join("cgroup.procs").display().to_string();
     let wrapped =
@@ -115,7 +120,6 @@ fn a_job_that_was_killed_for_memory_is_named_as_such() {
     command.arg("-c").arg("echo $$ > $0; exec \"$@\"").arg(procs);
     command.arg(wrapped.get_program()).args(wrapped.get_args());
     let status = command.env("MUSTER_STATE", world.layout.root()).status().expect("started");
-    eventually("the group is empty", || fs::remove_dir(group).is_ok().then_some(()));
     assert_eq!(status.code(), Some(137));
     assert_eq!(world.outcome().ending, Ending::OutOfMemory { limit: Some(33_554_432) });
 }

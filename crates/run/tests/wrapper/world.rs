@@ -158,7 +158,7 @@ pub(crate) fn appears(path: &Path) {
     eventually(&format!("{} appears", path.display()), || path.exists().then_some(()));
 }
 
-fn wrapper() -> PathBuf {
+pub(crate) fn wrapper() -> PathBuf {
     let tests = std::env::current_exe().expect("the path of this test");
     let target = tests.parent().and_then(Path::parent).expect("a target folder");
     let path = target.join("examples/run");
