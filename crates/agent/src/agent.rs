@@ -71,7 +71,7 @@ impl Agent {
     /// # Errors
     /// [`StartError`] when there is no place for its files at all.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { layout, plan, open, boot, clock, survey, config } = parts;
+        let Parts { layout, users, plan, open, boot, clock, survey, config } = parts;
         if let Err(source) = layout.create()
             // A full or read-only disk with the folders in place will do.
             && !layout.root().is_dir()
@@ -113,6 +113,7 @@ impl Agent {
             handle: handle.clone(),
             clock,
             layout,
+            users,
             survey,
             config,
             settings: settings_seen,

@@ -10,6 +10,7 @@ use muster_config::fault::{Faults, Level};
 use muster_config::plan::Plan;
 use muster_host::discover::{Reach, discover};
 use muster_host::secret;
+use muster_host::spool::users::Users;
 use muster_host::state::Layout;
 use muster_store::contract::Store;
 use muster_store::keep::Keep;
@@ -34,11 +35,20 @@ pub(crate) fn agent(orders: Orders) -> Result<Parts, Refusal> {
     let boot = muster_host::clock::boot_id().map_err(|error| {
         Refusal::system("this boot cannot be told from another", &error).help("mount /proc")
     })?;
+    let users = users(&layout, plan.muster.state.as_deref());
     let plan = agent_plan(&plan, &outside);
     let keep = plan.keep;
     let survey: Survey = Arc::new(|| discover(Path::new("/"), Reach::Machine));
     let config = source.map(|source| again(source, outside));
-    Ok(Parts { open: opener(&layout, keep), layout, plan, boot, clock: Arc::new(HostClock), survey, config })
+    let clock = Arc::new(HostClock);
+    Ok(Parts { open: opener(&layout, keep), layout, users, plan, boot, clock, survey, config })
+}
+
+/// The users whose jobs this agent hears. One with a state directory from the command line or the environment is a trial
+/// beside the agent of the host, and would take that one's records away.
+fn users(layout: &Layout, configured: Option<&Path>) -> Option<Users> {
+    let of_the_host = layout.root() == configured.unwrap_or(Path::new("/var/lib/muster"));
+    (of_the_host && rustix::process::geteuid().is_root()).then(|| Users::new("/"))
 }
 
 /// The agent's share of a plan, with channels that deliver.

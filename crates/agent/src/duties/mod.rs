@@ -12,6 +12,8 @@
 //! | [`audit`] | checks that everything due is judged and every duty performed |
 //! | [`beat`] | tells somebody outside that all is well |
 //! | [`watchdog`] | tells systemd that the agent is alive |
+//!
+//! Not duties: `table` lists them, `logs` is a part of [`prune`], `users` is a part of [`spool`].
 
 mod audit;
 mod beat;
@@ -24,6 +26,7 @@ mod runs;
 mod spool;
 mod store;
 mod table;
+mod users;
 mod watchdog;
 
 pub(crate) use table::{Context, Duties};

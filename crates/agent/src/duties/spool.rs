@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::host_roll::HostRoll;
 use muster_core::ids::SignalId;
 use muster_host::spool::{Batch, Bounds, Record, Spool as Records};
 
 use super::table::{Context, Terms};
+use super::users::{self, Others};
 use crate::clock::Clock;
 use crate::driver::{Duty, Performing, Why};
 use crate::handle::{Handle, Heard};
@@ -16,7 +18,8 @@ use crate::resident::message::{Message, Source};
 pub(super) const TERMS: Terms = Terms {
     name: "spool",
     sentence: "hears what wrapped jobs left on disk",
-    period: Duration::from_secs(5),
+    // A user's job cannot wake us.
+    period: Duration::from_secs(2),
     deadline: Duration::from_secs(60),
     after: 1,
 };
@@ -27,13 +30,25 @@ const HEAR: Duration = Duration::from_secs(15);
 /// Most records that are passed over because they are heard and cannot be removed yet.
 const HELD: usize = 20_000;
 
+/// Most times that the spools of users are read in one go: there may be one who writes without end.
+const ROUNDS: usize = 20;
+
+/// How long a user's records wait for the first survey, which says whose job is whose.
+const SURVEY: Duration = Duration::from_secs(10);
+
 /// The way from the spool to the resident, for one reader at a time.
 pub(crate) struct Intake {
     records: Records,
     handle: Handle,
     clock: Arc<dyn Clock>,
+    state: tokio::sync::Mutex<State>,
+}
+
+struct State {
     /// Heard while the store was gone: their records stay until it is back.
-    held: tokio::sync::Mutex<HashSet<SignalId>>,
+    held: HashSet<SignalId>,
+    /// The spools of users; none where they are not ours to read.
+    others: Option<Others>,
 }
 
 /// What one reading of the whole spool did.
@@ -44,6 +59,10 @@ pub(crate) struct Drained {
     pub(crate) bad: Vec<String>,
     /// Names that are not watched.
     pub(crate) unknown: usize,
+    /// Why the homes of users could not be read.
+    pub(crate) unread: Option<String>,
+    /// What was odd in the spools of users, a sentence each.
+    pub(crate) odd: Vec<String>,
 }
 
 impl Intake {
@@ -52,30 +71,79 @@ impl Intake {
             records: Records::new(&context.layout),
             handle: context.handle.clone(),
             clock: Arc::clone(&context.clock),
-            held: tokio::sync::Mutex::new(HashSet::new()),
+            state: tokio::sync::Mutex::new(State {
+                held: HashSet::new(),
+                others: context.users.clone().map(Others::new),
+            }),
         }
     }
 
-    /// Reads the spool to its end.
+    /// Reads the spool to its end, and those of users.
     pub(crate) async fn drain(&self) -> Result<Drained, String> {
-        let mut held = self.held.lock().await;
+        let mut state = self.state.lock().await;
+        let State { held, others } = &mut *state;
         let began = self.clock.now();
         let mut done = Drained::default();
         loop {
             let bounds = Bounds { records: Bounds::default().records + held.len(), ..Bounds::default() };
             let bounds = Bounds { bytes: bounds.bytes + held.len() as u64 * 4096, ..bounds };
             let records = self.records.clone();
-            let Batch { records, more } =
+            let Batch { records, more, odd: _ } =
                 blocking(move || records.read(bounds).map_err(|error| error.to_string())).await??;
             let all = records.len();
-            let fresh = self.hear(records, &mut held, &mut done).await?;
+            let fresh = self.hear(records, held, &mut done).await?;
             if !more || fresh == 0 || all == 0 {
                 break;
             }
         }
+        if let Some(others) = others {
+            done.unread = self.visit(others, held, &mut done).await.err();
+        }
         let drained = Message::Drained { began };
         self.handle.inbox.send(drained).await.map_err(|_| "the agent has stopped".to_owned())?;
         Ok(done)
+    }
+
+    /// Hears what users left at home.
+    async fn visit(
+        &self,
+        others: &mut Others,
+        held: &mut HashSet<SignalId>,
+        done: &mut Drained,
+    ) -> Result<(), String> {
+        for _ in 0..ROUNDS {
+            let (mut fresh, mut more) = (0, false);
+            let mut odd = Vec::new();
+            for mut left in others.read(held.len()).await? {
+                odd.append(&mut left.batch.odd);
+                more |= left.batch.more;
+                if left.batch.records.is_empty() {
+                    continue;
+                }
+                users::judge(&mut left, &self.host().await);
+                let mut theirs = Drained::default();
+                fresh += self.hear(left.batch.records, held, &mut theirs).await?;
+                done.heard += theirs.heard;
+                done.unknown += theirs.unknown;
+                odd.append(&mut theirs.bad);
+            }
+            others.tell(&odd);
+            done.odd.append(&mut odd);
+            if !more || fresh == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What this host does by itself; empty if nobody could say in time.
+    async fn host(&self) -> HostRoll {
+        let mut board = self.handle.board();
+        let seen = board.wait_for(|snapshot| snapshot.host != HostRoll::default());
+        match tokio::time::timeout(SURVEY, seen).await {
+            Ok(Ok(snapshot)) => snapshot.host.clone(),
+            _ => HostRoll::default(),
+        }
     }
 
     /// Hears one batch and removes what is durable; how many were new.
@@ -150,9 +218,17 @@ impl Duty for Spool {
     fn perform(&mut self, _why: Why) -> Performing<'_> {
         Box::pin(async move {
             let done = self.0.drain().await?;
+            if let Some(unread) = done.unread {
+                return Err(unread);
+            }
             match done.bad.first() {
                 Some(first) => {
                     Err(format!("{} records were no signals and were set aside: {first}", done.bad.len()))
+                }
+                // A user can spoil their own spool and must not be able to sound the alarm about ours.
+                None if !done.odd.is_empty() => {
+                    let first = done.odd.first().map(String::as_str).unwrap_or_default();
+                    Ok(format!("{} heard, {} refused: {first}", done.heard, done.odd.len()))
                 }
                 None if done.unknown > 0 => Ok(format!("{} of unwatched names", done.unknown)),
                 None => Ok(format!("{} heard", done.heard)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_core::expectation::{Expectation, Hearing, Rhythm};
 use muster_core::ids::ExpectationId;
 use muster_core::time::Span;
+use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{audit, beat, config, deliver, discover, prune, runs, spool, store, watchdog};
@@ -22,6 +23,7 @@ pub(crate) struct Context {
     pub(crate) handle: Handle,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) layout: muster_host::state::Layout,
+    pub(crate) users: Option<Users>,
     pub(crate) survey: Survey,
     pub(crate) config: Option<ConfigSource>,
     pub(crate) settings: watch::Receiver<Settings>,

@@ -32,6 +32,7 @@ pub(crate) fn live(root: &Path) -> ExitCode {
         let parts = Parts {
             open: opener(layout.db()),
             layout,
+            users: None,
             plan,
             boot: muster_host::clock::boot_id().unwrap(),
             clock: Arc::new(HostClock),

@@ -17,6 +17,7 @@ use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::{Now, Span};
 use muster_host::atomic::Durability;
 use muster_host::spool::Spool;
+use muster_host::spool::users::Users;
 use muster_host::state::Layout;
 use muster_store::contract::Store;
 use muster_store::keep::Keep;
@@ -50,6 +51,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<Moved>,
     pub(crate) host: Arc<Mutex<HostRoll>>,
     pub(crate) config: Option<ConfigSource>,
+    pub(crate) users: Option<Users>,
     pub(crate) plan: AgentPlan,
 }
 
@@ -104,7 +106,7 @@ impl House {
         let layout = Layout::new(folder.path().join("state"));
         let plan = plan_to(&receiver, expectations);
         let (clock, host) = (Arc::default(), Arc::default());
-        Self { folder, layout, receiver, clock, host, config: None, plan }
+        Self { folder, layout, receiver, clock, host, config: None, users: None, plan }
     }
 
     pub(crate) async fn start(&self) -> Agent {
@@ -115,6 +117,7 @@ impl House {
         let host = Arc::clone(&self.host);
         let parts = Parts {
             layout: self.layout.clone(),
+            users: self.users.clone(),
             plan: self.plan.clone(),
             open: opener(self.layout.db()),
             boot: muster_host::clock::boot_id().unwrap(),
