@@ -138,7 +138,7 @@ impl Desk {
                 line(
                     &mut body,
                     &format!(
-                        "{} asked for this test of {}. Pages will look like this.",
+                        "{} asked for this test of {}. You read it, so it works.",
                         clip(&words::harmless(by), SHORT),
                         entry.channel
                     ),
@@ -193,9 +193,19 @@ impl Desk {
 
     fn bad(&self, body: &mut String, page: &Page, since: Timestamp, reason: &Reason) {
         let at = |moment| self.moment(moment);
-        line(body, &format!("{}: {}.", page.about, clip(&words::reason(reason, &at), LONG)));
-        if let Some(outcome) = &page.evidence {
-            line(body, &format!("Ended: {}", clip(&words::outcome(outcome), LONG)));
+        let name = &page.about;
+        let ended = page.evidence.as_ref().map(|outcome| clip(&words::outcome(outcome), LONG));
+        match (reason, ended) {
+            (Reason::Failed { times: 0 | 1 }, Some(ended)) => line(body, &format!("{name} failed: {ended}")),
+            (Reason::Failed { times }, Some(ended)) => {
+                line(body, &format!("{name} failed {times} times in a row, the last time: {ended}"));
+            }
+            (_, ended) => {
+                line(body, &format!("{name}: {}.", clip(&words::reason(reason, &at), LONG)));
+                if let Some(ended) = ended {
+                    line(body, &format!("Ended: {ended}"));
+                }
+            }
         }
         line(body, &format!("Since: {}", at(since)));
         self.evidence(body, page.evidence.as_ref());

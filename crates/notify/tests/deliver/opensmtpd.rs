@@ -18,7 +18,13 @@ struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.0.kill());
+        // The first process of the namespace takes all others with it; `unshare` then collects it and ends.
+        let pid = self.0.id();
+        let first = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let ended = Command::new("kill").arg("-9").args(first.split_whitespace()).status();
+        if first.trim().is_empty() || !ended.is_ok_and(|status| status.success()) {
+            drop(self.0.kill());
+        }
         drop(self.0.wait());
     }
 }

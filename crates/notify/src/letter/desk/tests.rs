@@ -65,8 +65,7 @@ fn a_failed_job_is_told_with_cause_output_and_what_to_do() {
     assert_eq!((letter.event, letter.key.as_str()), (Event::Opened, "i1/0/ops"));
     assert_eq!(letter.title, "FIRING job.nightly on web1: exit 2 after 1.4s");
     let body = "\
-job.nightly: it failed.
-Ended: exit 2 after 1.4s
+job.nightly failed: exit 2 after 1.4s
 Since: 2026-11-21 03:00:00 +01:00
 Note: process 4711 (sleep) was left behind
 Log: /var/log/muster/nightly/1.log
@@ -110,6 +109,11 @@ fn every_reason_makes_a_title_that_says_it() {
     }
     let letter = told(nightly(News::Opened { since: SINCE, reason: failed(3) }, Some(outcome())));
     assert_eq!(letter.title, "FIRING job.nightly on web1: exit 2 after 1.4s (3 in a row)");
+    let start = "job.nightly failed 3 times in a row, the last time: exit 2 after 1.4s\n";
+    assert!(letter.body.starts_with(start), "{}", letter.body);
+    let quick = Reason::TooShort { took: Span::millis(1_400), least: Span::minutes(1) };
+    let letter = told(nightly(News::Opened { since: SINCE, reason: quick }, Some(outcome())));
+    assert!(letter.body.contains("(at least 1m).\nEnded: exit 2 after 1.4s\n"), "{}", letter.body);
 }
 
 #[test]
