@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::host_roll::HostRoll;
+use muster_core::board::Snapshot;
 use muster_core::ids::SignalId;
 use muster_host::spool::{Batch, Bounds, Record, Spool as Records};
 
@@ -111,6 +111,7 @@ impl Intake {
         held: &mut HashSet<SignalId>,
         done: &mut Drained,
     ) -> Result<(), String> {
+        let mut host = None;
         for _ in 0..ROUNDS {
             let (mut fresh, mut more) = (0, false);
             let mut odd = Vec::new();
@@ -120,7 +121,12 @@ impl Intake {
                 if left.batch.records.is_empty() {
                     continue;
                 }
-                users::judge(&mut left, &self.host().await);
+                let seen = match host.take() {
+                    Some(seen) => seen,
+                    None => self.host(others).await,
+                };
+                users::judge(&mut left, &seen.host);
+                host = Some(seen);
                 let mut theirs = Drained::default();
                 fresh += self.hear(left.batch.records, held, &mut theirs).await?;
                 done.heard += theirs.heard;
@@ -136,14 +142,17 @@ impl Intake {
         Ok(())
     }
 
-    /// What this host does by itself; empty if nobody could say in time.
-    async fn host(&self) -> HostRoll {
+    /// What this host does by itself, as far as it was looked at; waits once for the first look.
+    async fn host(&self, others: &mut Others) -> Arc<Snapshot> {
         let mut board = self.handle.board();
-        let seen = board.wait_for(|snapshot| snapshot.host != HostRoll::default());
-        match tokio::time::timeout(SURVEY, seen).await {
-            Ok(Ok(snapshot)) => snapshot.host.clone(),
-            _ => HostRoll::default(),
+        if others.waits_for_survey() {
+            let seen = board.wait_for(|snapshot| !snapshot.host.name.is_empty());
+            if tokio::time::timeout(SURVEY, seen).await.is_err() {
+                tracing::warn!("nobody knows yet whose job is whose; users are believed meanwhile");
+            }
         }
+        let snapshot = Arc::clone(&board.borrow());
+        snapshot
     }
 
     /// Hears one batch and removes what is durable; how many were new.

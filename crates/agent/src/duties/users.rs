@@ -35,6 +35,7 @@ pub(super) struct Others {
     found: Arc<Mutex<Found>>,
     under_way: Option<(Instant, Reading)>,
     told: Vec<String>,
+    waited: bool,
 }
 
 #[derive(Default)]
@@ -60,7 +61,7 @@ impl Found {
 
 impl Others {
     pub(super) fn new(users: Users) -> Self {
-        Self { users, found: Arc::default(), under_way: None, told: Vec::new() }
+        Self { users, found: Arc::default(), under_way: None, told: Vec::new(), waited: false }
     }
 
     /// Reads what they left; `held` records more than usual, which were heard and are still there.
@@ -89,6 +90,11 @@ impl Others {
         tokio::task::spawn_blocking(move || {
             found.lock().unwrap_or_else(PoisonError::into_inner).read(&users, bounds)
         })
+    }
+
+    /// True the first time: whose job is whose is seen by the first survey, which may still be under way.
+    pub(super) fn waits_for_survey(&mut self) -> bool {
+        !std::mem::replace(&mut self.waited, true)
     }
 
     /// Logs what was odd, once until it changes: it is looked at every few seconds.

@@ -16,6 +16,8 @@ mod life;
 mod receiver;
 #[cfg(test)]
 mod speed;
+#[cfg(test)]
+mod users;
 
 fn main() -> ExitCode {
     if let Some(root) = std::env::var_os(child::ROOT) {
@@ -41,5 +43,9 @@ fn main() -> ExitCode {
         .test("an_idle_agent_is_small", &[], child::idle)
         .test("a_thousand_deadlines_are_noticed_in_time", &[], speed::thousand)
         .test("five_thousand_heartbeats_are_durable_when_answered", &[], speed::heartbeats)
+        .test("a_job_of_a_user_is_heard_by_roots_agent", &[Part::Root], users::heard)
+        .test("a_user_cannot_report_a_job_that_somebody_else_runs", &[Part::Root], users::judged)
+        .test("what_users_reported_while_the_agent_was_down_is_not_missed", &[Part::Root], users::caught_up)
+        .test("homes_that_hang_are_told_and_delay_nobody", &[Part::Root], users::hung)
         .run()
 }
