@@ -57,7 +57,7 @@ pub(crate) fn broken_jobs() -> Result<(), String> {
     host.put("/etc/cron.d/muster-jobs", CRONTAB.as_bytes(), "644")?;
 
     host.wait(Duration::from_secs(80), "the first run of job.deleted", |host| {
-        Ok(host.run("muster jobs history deleted --json")?.out.contains("success"))
+        Ok(host.run("muster jobs history deleted --json")?.out.contains("\"ok\""))
     })?;
     host.must("rm /etc/cron.d/muster-deleted")?;
 
@@ -146,7 +146,7 @@ pub(crate) fn no_configuration() -> Result<(), String> {
     contains(&board, "job.refresh")?;
     host.must("muster run refresh -- true")?;
     host.wait(Duration::from_secs(10), "the run to be heard", |host| {
-        Ok(host.run("muster jobs history refresh --json")?.out.contains("success"))
+        Ok(host.run("muster jobs history refresh --json")?.out.contains("\"ok\""))
     })?;
     let written =
         host.must("cd /root && muster init && cat muster.toml && muster config check muster.toml")?;
