@@ -50,7 +50,7 @@ const REFUSED: i32 = 65;
 /// Bytes of its complaints that are kept.
 const OUTPUT: u64 = 4096;
 /// How long the end of its complaints may take after its own end: a grandchild may keep the pipe open for ever.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A program.
 #[derive(Debug)]
