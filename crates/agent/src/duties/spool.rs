@@ -151,8 +151,7 @@ impl Intake {
                 tracing::warn!("nobody knows yet whose job is whose; users are believed meanwhile");
             }
         }
-        let snapshot = Arc::clone(&board.borrow());
-        snapshot
+        Arc::clone(&self.handle.board.borrow())
     }
 
     /// Hears one batch and removes what is durable; how many were new.
