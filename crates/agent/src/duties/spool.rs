@@ -30,9 +30,6 @@ const HEAR: Duration = Duration::from_secs(15);
 /// Most records that are passed over because they are heard and cannot be removed yet.
 const HELD: usize = 20_000;
 
-/// Most times that the spools of users are read in one go: there may be one who writes without end.
-const ROUNDS: usize = 20;
-
 /// How long a user's records wait for the first survey, which says whose job is whose.
 const SURVEY: Duration = Duration::from_secs(10);
 
@@ -112,7 +109,7 @@ impl Intake {
         done: &mut Drained,
     ) -> Result<(), String> {
         let mut host = None;
-        for _ in 0..ROUNDS {
+        for _ in 0..others.rounds() {
             let (mut fresh, mut more) = (0, false);
             let mut odd = Vec::new();
             for mut left in others.read(held.len()).await? {

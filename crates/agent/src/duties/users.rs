@@ -18,8 +18,12 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How long homes may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much is read of one user at a time, so that nobody keeps the others waiting.
-const SHARE: Bounds = Bounds { records: 100, bytes: 1 << 20 };
+/// Most times that the spools are read in one go after the start: a full spool has 16,384 records, and silence is judged
+/// afterwards.
+const CATCH_UP: usize = 40;
+
+/// Most times later on: there may be one who writes without end, and root's own spool waits.
+const ROUNDS: usize = 4;
 
 /// What one user left.
 pub(super) struct Left {
@@ -36,6 +40,7 @@ pub(super) struct Others {
     under_way: Option<(Instant, Reading)>,
     told: Vec<String>,
     waited: bool,
+    caught_up: bool,
 }
 
 #[derive(Default)]
@@ -61,7 +66,14 @@ impl Found {
 
 impl Others {
     pub(super) fn new(users: Users) -> Self {
-        Self { users, found: Arc::default(), under_way: None, told: Vec::new(), waited: false }
+        Self {
+            users,
+            found: Arc::default(),
+            under_way: None,
+            told: Vec::new(),
+            waited: false,
+            caught_up: false,
+        }
     }
 
     /// Reads what they left; `held` records more than usual, which were heard and are still there.
@@ -86,10 +98,16 @@ impl Others {
 
     fn start(&self, held: usize) -> Reading {
         let (users, found) = (self.users.clone(), Arc::clone(&self.found));
-        let bounds = Bounds { records: SHARE.records + held, bytes: SHARE.bytes + held as u64 * 4096 };
+        let usual = Bounds::default();
+        let bounds = Bounds { records: usual.records + held, bytes: usual.bytes + held as u64 * 4096 };
         tokio::task::spawn_blocking(move || {
             found.lock().unwrap_or_else(PoisonError::into_inner).read(&users, bounds)
         })
+    }
+
+    /// How often to read in one go.
+    pub(super) fn rounds(&mut self) -> usize {
+        if std::mem::replace(&mut self.caught_up, true) { ROUNDS } else { CATCH_UP }
     }
 
     /// True the first time: whose job is whose is seen by the first survey, which may still be under way.

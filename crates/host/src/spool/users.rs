@@ -28,8 +28,8 @@ use super::{memory_name, vet};
 const USERS: usize = 5000;
 /// Most bytes of the list of users.
 const LIST: u64 = 1 << 20;
-/// Most files of one folder that are looked at in one reading.
-const FILES: usize = 10_000;
+/// Most files of one folder that are looked at in one reading: more than a full spool has.
+const FILES: usize = 20_000;
 
 /// Where the users of a host are listed, and where they leave records.
 #[derive(Debug, Clone)]

@@ -265,14 +265,14 @@ pub(crate) fn forbidden() {
 pub(crate) fn flood() {
     let host = Host::new();
     host.record("0.json", &failure());
-    for n in 1..12_000 {
+    for n in 1..21_000 {
         fs::hard_link(host.at("0.json"), host.at(&format!("{n}.json"))).unwrap();
     }
     let batch = host.spools()[0].read(Bounds { records: 50, bytes: u64::MAX });
     assert!(batch.more && batch.records.len() == 50);
-    let batch = host.spools()[0].read(Bounds { records: 20_000, bytes: u64::MAX });
-    assert!(batch.more && batch.records.len() <= 10_000, "{}", batch.records.len());
-    let batch = host.spools()[0].read(Bounds { records: 20_000, bytes: 1 });
+    let batch = host.spools()[0].read(Bounds { records: 30_000, bytes: u64::MAX });
+    assert!(batch.more && batch.records.len() <= 20_000, "{}", batch.records.len());
+    let batch = host.spools()[0].read(Bounds { records: 30_000, bytes: 1 });
     assert!(batch.more && batch.records.len() == 1);
 }
 
