@@ -148,7 +148,7 @@ pub(crate) fn no_configuration() -> Result<(), String> {
     host.wait(Duration::from_secs(10), "the run to be heard", |host| {
         Ok(host.run("muster jobs history refresh --json")?.out.contains("\"ok\""))
     })?;
-    let written =
-        host.must("cd /root && muster init && cat muster.toml && muster config check muster.toml")?;
-    contains(&written, "run.sh").or_else(|_| contains(&written, "[job."))
+    let written = host.must("muster init && muster config check && cat /etc/muster/muster.toml")?;
+    contains(&written, "[job.refresh]")?;
+    contains(&written, "/opt/export/run.sh")
 }

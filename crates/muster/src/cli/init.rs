@@ -46,7 +46,7 @@ pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     let wrapped = host.scheduled.iter().filter(|scheduled| scheduled.covered.is_some()).count();
     let bare = host.scheduled.len() - wrapped;
     world.say(&format!(
-        "Wrote {}: {wrapped} jobs that report, {bare} as comments.\n\
+        "Wrote {}: {wrapped} already wrapped, {bare} as comments.\n\
          Next: say in it whom to tell, then `muster config check {}` and `muster up`.\n",
         file.display(),
         file.display()

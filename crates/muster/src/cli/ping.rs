@@ -9,8 +9,10 @@ use muster_core::signal::{Ending, Outcome, Report, Signal, TAIL_LIMIT};
 use muster_host::atomic::Durability;
 use muster_host::spool::{self, Place, Spool};
 
+use crate::address;
 use crate::exit_code::ExitCode;
 use crate::name::Name;
+use crate::ping_key;
 use crate::refusal::Refusal;
 use crate::world::World;
 
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// Words for people; "-" takes the end of standard input
     #[arg(short, long, value_name = "WORDS")]
     message: Option<String>,
+    /// Prints the address that anything can call instead, and reports nothing; whoever knows it can report
+    #[arg(long, conflicts_with_all = ["what", "run", "message"])]
+    url: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +66,9 @@ impl FromStr for What {
 
 pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     let about = world.reporter(&args.name)?;
+    if args.url {
+        return print_url(world, about.name());
+    }
     let words = match args.message.as_deref() {
         Some("-") => read_tail(std::io::stdin().lock())
             .map_err(|error| Refusal::system("standard input cannot be read", &error))?,
@@ -89,6 +97,17 @@ pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
         )
         .because_of(why)),
     }
+}
+
+fn print_url(world: &World, name: &str) -> Result<ExitCode, Refusal> {
+    let layout = world.layout()?;
+    let plan = match world.configuration()? {
+        Some(configuration) => configuration.judge().0,
+        None => None,
+    };
+    let key = ping_key::find(plan.and_then(|plan| plan.muster.ping_key).as_ref(), &layout)?;
+    world.say(&format!("{}/ping/{key}/{name}\n", address::read(&layout)?))?;
+    Ok(ExitCode::Fine)
 }
 
 impl What {

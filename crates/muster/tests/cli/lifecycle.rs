@@ -194,10 +194,12 @@ fn a_ping_over_http_with_the_kept_key_is_heard() {
     let rig = Rig::new();
     rig.write("muster.toml", "[muster]\nlisten = \"127.0.0.1:0\"\n[check.nas]\nkind = \"heartbeat\"\nevery = \"1h\"\nnotify = []\n");
     let agent = rig.up(&[]);
+    let url = rig.muster(&["ping", "nas", "--url"]).with(0);
     let key = std::fs::read_to_string(rig.state().join("ping.key")).expect("a key");
+    assert_eq!(url, format!("http://{}/ping/{}/nas\n", agent.address(), key.trim()));
+    let path = url.trim().split_once(&agent.address()).expect("an address").1;
     let mut stream = TcpStream::connect(agent.address()).expect("connected");
-    let request =
-        format!("GET /ping/{}/nas HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", key.trim());
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("read");
