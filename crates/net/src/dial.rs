@@ -7,11 +7,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::error::NetError;
 
 /// Names whose address is remembered.
 const REMEMBERED: usize = 64;
+
+/// A name service that hangs must leave time for the remembered address.
+const LOOKUP: Duration = Duration::from_secs(4);
+/// One dead address (often the one of the newer family) must leave time for the others.
+const ATTEMPT: Duration = Duration::from_secs(3);
 
 /// How long each phase took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,25 +51,29 @@ impl Dialer {
         let start = Instant::now();
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let key = format!("{name}:{port}");
-        let addresses: Vec<SocketAddr> = match tokio::net::lookup_host((name, port)).await {
-            Ok(found) => found.collect(),
-            Err(error) => match self.remembered(&key) {
-                Some(address) => vec![address],
-                None => return Err(NetError::Dns { host: name.to_owned(), why: error.to_string() }),
-            },
+        let found = match timeout(LOOKUP, tokio::net::lookup_host((name, port))).await {
+            Ok(Ok(found)) => Ok(found.collect::<Vec<_>>()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {LOOKUP:?}")),
+        };
+        let addresses = match (found, self.remembered(&key)) {
+            (Ok(found), _) => found,
+            (Err(_), Some(address)) => vec![address],
+            (Err(why), None) => return Err(NetError::Dns { host: name.to_owned(), why }),
         };
         let dns = start.elapsed();
         let mut why = "the name has no address".to_owned();
         for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
+            match timeout(ATTEMPT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
                     self.remember(key, address);
                     // A small request must not wait for the acknowledgement of the last one; failing that is no harm.
                     drop(stream.set_nodelay(true));
                     let connect = start.elapsed() - dns;
                     return Ok((stream, Phases { dns, connect, tls: Duration::ZERO }));
                 }
-                Err(error) => why = error.to_string(),
+                Ok(Err(error)) => why = error.to_string(),
+                Err(_) => why = format!("no answer within {ATTEMPT:?}"),
             }
         }
         Err(NetError::Connect { host: name.to_owned(), port, why })

@@ -33,7 +33,7 @@ fn visit(folder: &Path, look: &mut impl FnMut(&Path, &str)) -> Result<(), String
             if !path.ends_with("tests") {
                 visit(&path, look)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
             let text =
                 std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             look(&path, &text);

@@ -60,7 +60,7 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         running: Vec::new(),
         incident: None,
         pause: None,
-        notify: vec!["ops".parse().expect("a name")],
+        notify: Vec::new(),
         suppressed_by: None,
     })
 }

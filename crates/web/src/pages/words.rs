@@ -267,7 +267,6 @@ pub fn news(news: &News) -> &'static str {
 #[cfg(test)]
 mod tests {
     use muster_core::ids::{ExpectationId, IncidentId};
-    use muster_core::time::Span;
 
     use super::*;
     use crate::times::Times;

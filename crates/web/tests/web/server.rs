@@ -101,7 +101,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
         running: Vec::new(),
         incident,
         pause: None,
-        notify: vec!["ops".parse().expect("a name")],
+        notify: Vec::new(),
         suppressed_by: None,
     }
 }

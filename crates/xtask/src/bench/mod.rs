@@ -13,9 +13,12 @@ use crate::{generate, shell};
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
+/// Measures and prints.
+type Bench = fn() -> Result<(), String>;
+
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, fn() -> Result<(), String>); 6] = [
+    const ALL: [(&str, Bench); 6] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
