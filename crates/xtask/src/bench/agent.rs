@@ -91,7 +91,7 @@ pub(super) fn detect() -> Result<(), String> {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
         let answer: serde_json::Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
-        for line in answer["board"]["lines"].as_array().into_iter().flatten() {
+        for line in answer["lines"].as_array().into_iter().flatten() {
             let Some(id) = line["id"].as_str().filter(|id| id.starts_with("check.")) else { continue };
             if line["condition"]["firing"].is_object() {
                 if let Some(deadline) = deadlines.remove(id) {
