@@ -89,22 +89,24 @@ pub fn drive(
     let Registration { name, sentence: _, period, deadline, wake, mut duty } = registration;
     tasks.spawn(async move {
         let mut why = Why::Started;
-        let mut due = Instant::now();
+        // The runtime's own clock throughout: two clocks would disagree about what is due.
+        let mut due = tokio::time::Instant::now();
         loop {
-            let began = Instant::now();
+            let began = tokio::time::Instant::now();
             let ending = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
                 ending = perform(duty.as_mut(), why, deadline) => ending,
             };
             let late = if why == Why::Period { began.saturating_duration_since(due) } else { Duration::ZERO };
-            report(Performance { name, why, began, took: began.elapsed(), late, ending });
-            due = Instant::now() + period;
+            let took = began.elapsed();
+            report(Performance { name, why, began: began.into_std(), took, late, ending });
+            due = tokio::time::Instant::now() + period;
             why = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = wake.notified() => Why::Woken,
-                () = tokio::time::sleep_until(due.into()) => Why::Period,
+                () = tokio::time::sleep_until(due) => Why::Period,
             };
         }
     });

@@ -107,8 +107,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Parsed {
             if request.name.is_empty() {
                 // The name may stand after the option that was not understood.
                 let before = arguments.iter().take_while(|argument| *argument != "--");
-                request.name =
-                    before.last().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                let last = before.last().map(|name| name.to_string_lossy().into_owned());
+                request.name = last.filter(|name| !name.starts_with('-')).unwrap_or_default();
             }
             request.command = command.by_ref().collect();
             if request.command.is_empty() {
@@ -228,6 +228,7 @@ mod tests {
         );
         assert!(matches!(parsed("backup --niec 3 x"), Parsed::Wrong { name, .. } if name == "backup"));
         assert!(matches!(parsed(""), Parsed::Wrong { .. }));
+        assert!(matches!(parsed("--version"), Parsed::Wrong { name, .. } if name.is_empty()));
         assert_eq!(parsed("--help"), Parsed::Help);
     }
 

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn no_answer_has_a_reason() {
-        let none = ask("no-such-program-here", &[], Duration::from_secs(1));
+        let none = ask("/no-such-folder/program", &[], Duration::from_secs(1));
         assert!(none.is_err_and(|why| why.contains("not installed")));
         assert!(ask("false", &[], Duration::from_secs(5)).is_err_and(|why| why.contains("failed")));
     }
