@@ -116,6 +116,71 @@ pub struct Outcome {
     /// What else a person should know: processes left behind, a log that could not be written. A sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it wrote to both streams, in bytes; none where nobody counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
+    /// What it left behind, where `expect.file` says what that should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<Artefact>,
+    /// What was expected of it and not seen, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<String>,
+    /// The attempts before the last one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// The limits that were in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// Files that a run left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artefact {
+    /// How many.
+    pub files: u32,
+    /// Their sizes together, in bytes.
+    pub bytes: u64,
+}
+
+/// One try of a run that was tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub duration: Span,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// The limits of a run, and who kept them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Who kept them.
+    pub by: Enforcement,
+    /// Memory of the whole tree, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Processor time per second, in thousandths of one processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// Processes and threads at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u32>,
+}
+
+/// Who keeps the limits of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enforcement {
+    /// A control group of version 2 that was handed to us.
+    CgroupV2,
+    /// A control group of version 1.
+    CgroupV1,
+    /// A transient scope of systemd.
+    SystemdScope,
+    /// Limits of each process (setrlimit(2)), and a look at the whole tree from time to time.
+    Rlimit,
 }
 
 impl Outcome {
@@ -130,6 +195,11 @@ impl Outcome {
             log: None,
             host: None,
             notes: Vec::new(),
+            output: None,
+            artefact: None,
+            unmet: Vec::new(),
+            attempts: Vec::new(),
+            limits: None,
         }
     }
 }

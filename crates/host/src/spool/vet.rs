@@ -35,7 +35,9 @@ pub(super) fn vet(mut signal: Signal, uid: u32) -> Result<Signal, BadRecord> {
 }
 
 fn sized(outcome: &Outcome) -> Result<(), BadRecord> {
-    if outcome.tail.len() > TAIL_LIMIT || outcome.notes.len() > NOTES { Err(too_much()) } else { Ok(()) }
+    let lists = [outcome.notes.len(), outcome.unmet.len(), outcome.attempts.len()];
+    let fits = outcome.tail.len() <= TAIL_LIMIT && lists.iter().all(|count| *count <= NOTES);
+    if fits { Ok(()) } else { Err(too_much()) }
 }
 
 fn too_much() -> BadRecord {
