@@ -14,6 +14,7 @@
 //! | [`effect`] | what the machine decided |
 //! | [`outbox`] | which page goes to whom, and when it is tried again |
 //! | [`host_roll`] | what a host is found to do by itself |
+//! | [`usual`] | what is usual for a job, and what is odd |
 //! | [`words`] | reasons and endings as people say them |
 //! | [`board`] | the state of everything, for people to read |
 
@@ -27,4 +28,5 @@ pub mod roll_call;
 pub mod schedule;
 pub mod signal;
 pub mod time;
+pub mod usual;
 pub mod words;
