@@ -60,10 +60,10 @@ impl Reach {
     }
 }
 
-/// Spreads (estimates of the standard deviation) that a value may lie below the median; the way up is longer, because
-/// what lasts has a long tail.
-const SPREADS_DOWN: u64 = 3;
-const SPREADS_UP: u64 = 4;
+/// Tenths of spreads (estimates of the standard deviation) that a value may lie below the median; the way up is longer,
+/// because what lasts has a long tail.
+const SPREADS_DOWN: u64 = 25;
+const SPREADS_UP: u64 = 40;
 
 /// What is usual for one measure of one job. Milliseconds or bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,10 +103,10 @@ impl Usual {
         let mut deviations: Vec<u64> = sorted.iter().map(|value| value.abs_diff(median)).collect();
         deviations.sort_unstable();
         // 1.4826 makes it the standard deviation where values are spread normally.
-        let spread = u64::try_from(u128::from(middle(&deviations)) * 14_826 / 10_000).unwrap_or(u64::MAX / 8);
+        let spread = u64::try_from(u128::from(middle(&deviations)) * 14_826 / 10_000).unwrap_or(u64::MAX);
         let margin = measure.margin();
-        let low = median.saturating_sub(margin.down.of(median, spread.saturating_mul(SPREADS_DOWN)));
-        let high = median.saturating_add(margin.up.of(median, spread.saturating_mul(SPREADS_UP)));
+        let low = median.saturating_sub(margin.down.of(median, spread.saturating_mul(SPREADS_DOWN) / 10));
+        let high = median.saturating_add(margin.up.of(median, spread.saturating_mul(SPREADS_UP) / 10));
         let last = sorted.len() - 1;
         // What was seen this often is usual, however far away.
         let again = (sorted.len() / 8).max(2) - 1;
