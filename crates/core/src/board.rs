@@ -6,6 +6,7 @@ use crate::effect::Condition;
 use crate::host_roll::HostRoll;
 use crate::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use crate::time::{Span, Timestamp};
+use crate::usual::Usual;
 
 /// Everything that a screen needs and the store does not hold: published by the agent after each change.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -71,6 +72,21 @@ pub struct Line {
     pub pause: Option<Pause>,
     /// The firing parent in whose favour the page is held back.
     pub suppressed_by: Option<ExpectationId>,
+    /// How long its runs usually take, in milliseconds; none before ten successes.
+    #[serde(default)]
+    pub usual: Option<Usual>,
+    /// Which of its last successes needed more than one attempt; none where all went well at once.
+    #[serde(default)]
+    pub retried: Option<Retried>,
+}
+
+/// Successes that needed more than one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// How many.
+    pub times: usize,
+    /// Of how many that are remembered.
+    pub of: usize,
 }
 
 /// A run that is going on.

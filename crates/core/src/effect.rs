@@ -6,9 +6,11 @@ use crate::expectation::Level;
 use crate::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use crate::signal::Outcome;
 use crate::time::{Span, Timestamp};
+use crate::usual::{Measure, Usual};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a decision lives for one step and few are alive at a time")]
 pub enum Effect {
     /// Tell people.
     Page(Page),
@@ -144,6 +146,19 @@ pub enum Reason {
         took: Span,
         /// The least it takes.
         least: Span,
+    },
+    /// It went well, or still goes on, and is unlike itself.
+    Odd {
+        /// The run.
+        run: Option<RunId>,
+        /// What is unlike itself.
+        measure: Measure,
+        /// What it is: milliseconds or bytes.
+        observed: u64,
+        /// What it usually is.
+        usual: Usual,
+        /// The run still goes on, and this is what it came to so far.
+        running: bool,
     },
     /// It gave way too often in a row.
     Skipped {

@@ -102,10 +102,12 @@ pub struct Severity {
     pub missed: Level,
     /// It gave way too often in a row.
     pub skipped: Level,
+    /// It went well and was unlike itself: far longer or shorter, far more or less output or artefact than usual.
+    pub odd: Level,
 }
 
 impl Default for Severity {
     fn default() -> Self {
-        Self { failed: Level::Page, missed: Level::Page, skipped: Level::Page }
+        Self { failed: Level::Page, missed: Level::Page, skipped: Level::Page, odd: Level::Warn }
     }
 }

@@ -4,6 +4,7 @@
 use crate::effect::Reason;
 use crate::signal::{Ending, Outcome};
 use crate::time::{Span, Timestamp};
+use crate::usual::{Measure, Usual};
 
 /// Why something is bad news. `moment` says a point in time, such as `02:05 today (3h ago)`.
 pub fn reason(reason: &Reason, moment: &dyn Fn(Timestamp) -> String) -> String {
@@ -29,6 +30,9 @@ pub fn reason(reason: &Reason, moment: &dyn Fn(Timestamp) -> String) -> String {
                 length(*took)
             )
         }
+        Reason::Odd { run: _, measure, observed, usual, running } => {
+            format!("it {}", odd(*measure, *observed, usual, *running))
+        }
         Reason::Skipped { times, why } => format!("it gave way {times} times in a row: {}", harmless(why)),
         Reason::NoSuccess { last: Some(last), every } => {
             format!("its last success was {}; there should be one every {every}", moment(*last))
@@ -47,6 +51,24 @@ pub fn reason(reason: &Reason, moment: &dyn Fn(Timestamp) -> String) -> String {
             format!("muster has not been able to see it since {}: {}", moment(*since), harmless(why))
         }
     }
+}
+
+/// What is unlike itself and what it usually is: `took 41m, usually 9m to 12m`.
+pub fn odd(measure: Measure, observed: u64, usual: &Usual, running: bool) -> String {
+    let say = |value: u64| match measure {
+        Measure::Duration => length(Span::millis(value)),
+        Measure::Output | Measure::Artefact => size(value),
+    };
+    let did = match (measure, running) {
+        (Measure::Duration, true) => format!("has been running for {}", say(observed)),
+        (Measure::Duration, false) => format!("took {}", say(observed)),
+        (Measure::Output, _) if observed == 0 => "wrote no output".to_owned(),
+        (Measure::Output, _) => format!("wrote {} of output", say(observed)),
+        (Measure::Artefact, _) => format!("left {}", say(observed)),
+    };
+    let (from, to) = (say(usual.from), say(usual.to));
+    let range = if from == to { from } else { format!("{from} to {to}") };
+    format!("{did}, usually {range}")
 }
 
 /// How it ended.
@@ -143,6 +165,11 @@ mod tests {
         format!("at {}", moment.seconds())
     }
 
+    /// Of which one half was the one and the other half the other.
+    fn usual(measure: Measure, one: u64, other: u64) -> Usual {
+        Usual::of(measure, &[one, other].repeat(8)).expect("enough is known")
+    }
+
     #[test]
     fn each_reason_is_a_sentence_that_a_person_can_act_on() {
         let due = Timestamp::from_seconds(7200);
@@ -155,6 +182,26 @@ mod tests {
             (
                 Reason::TooShort { took: Span::millis(1_230), least: Span::minutes(1) },
                 "it ended well after 1.2s, too fast to have done its work (at least 1m)",
+            ),
+            (
+                Reason::Odd {
+                    run: None,
+                    measure: Measure::Duration,
+                    observed: 41 * 60_000,
+                    usual: usual(Measure::Duration, 9 * 60_000, 12 * 60_000),
+                    running: false,
+                },
+                "it took 41m, usually 9m to 12m",
+            ),
+            (
+                Reason::Odd {
+                    run: None,
+                    measure: Measure::Artefact,
+                    observed: 5 << 20,
+                    usual: usual(Measure::Artefact, 10 << 20, 10 << 20),
+                    running: false,
+                },
+                "it left 5 MiB, usually 10 MiB",
             ),
             (
                 Reason::Skipped { times: 3, why: "run x\u{1b}[2J holds the lock".into() },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::expectation::{Expectation, Hearing, Rhythm};
+use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
 use muster_core::ids::ExpectationId;
 use muster_core::time::Span;
 use muster_host::spool::users::Users;
@@ -111,6 +111,8 @@ impl Terms {
         let mut expectation = Expectation::new(id, Rhythm::Every(self.period.into()), within);
         expectation.after = self.after;
         expectation.hearing = Hearing::Direct;
+        // A host that is short of breath is told by lateness.
+        expectation.severity.odd = Level::Ignore;
         Some(expectation)
     }
 }

@@ -1,7 +1,7 @@
 //! Every message that is not a signal.
 
 use muster_core::effect::{News, Page};
-use muster_core::expectation::{Expectation, Hearing, Rhythm};
+use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
 use muster_core::ids::{ChannelName, ExpectationId, IncidentId};
 use muster_core::outbox::Delivery;
 use muster_core::time::{Now, Span};
@@ -90,6 +90,7 @@ impl Resident {
             let mut channel = Expectation::new(about, Rhythm::OnReport, Span::ZERO);
             channel.after = CHANNEL_AFTER;
             channel.hearing = Hearing::Direct;
+            channel.severity.odd = Level::Ignore;
             // A channel cannot tell of its own failure.
             channel.notify = channels
                 .iter()

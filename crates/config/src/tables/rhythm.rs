@@ -18,6 +18,13 @@ pub(crate) const SEVERITY: &[Field] = &[
         .default("\"page\""),
     Field::new("skipped", Shape::Choice(LEVELS), "It gave way too often in a row.", "\"warn\"")
         .default("\"page\""),
+    Field::new(
+        "odd",
+        Shape::Choice(LEVELS),
+        "It went well and was unlike its last runs: far longer or shorter, far more or less output or artefact.",
+        "\"page\"",
+    )
+    .default("\"warn\""),
 ];
 
 /// What the keys `schedule` and `every` say.
@@ -114,6 +121,7 @@ pub(crate) fn severity(section: &Section<'_>) -> Option<Severity> {
         failed: level(table.choice("failed")?),
         missed: level(table.choice("missed")?),
         skipped: level(table.choice("skipped")?),
+        odd: level(table.choice("odd")?),
     })
 }
 

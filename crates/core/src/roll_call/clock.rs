@@ -169,6 +169,8 @@ impl Row {
         if !mutated!(scene, BlindIsEvidence) {
             self.hide_slots(blind, scene);
         }
+        // The end of what runs may have been among what was lost.
+        self.state.runs.iter_mut().for_each(|run| run.usual = None);
         let Some(limit) = self.spec.max_runtime else { return };
         while let Some(open) = self.state.runs.iter().position(|run| {
             let deadline = run.fresh + limit;

@@ -2,6 +2,7 @@
 
 use crate::expectation::Level;
 use crate::ids::ExpectationId;
+use crate::usual::KEPT_RUNS;
 
 use super::machine::RollCall;
 use super::page::Telling;
@@ -43,6 +44,9 @@ impl RollCall {
             if !deaf && row.run_deadline().is_some_and(|deadline| deadline <= ticked) {
                 return Err("a run is past its limit and nobody said so".to_owned());
             }
+            if !deaf && row.long_deadline().is_some_and(|deadline| deadline <= ticked) {
+                return Err("a run lasts longer than is usual and nobody said so".to_owned());
+            }
             if state.pause.as_ref().is_some_and(|pause| pause.until <= ticked) {
                 return Err("a pause is past its end".to_owned());
             }
@@ -66,6 +70,7 @@ impl RollCall {
             || state.ended.len() > 32
             || state.heard.len() > 64
             || state.openings.len() > 8
+            || state.habit.len() > KEPT_RUNS
         {
             return Err("its memory grows without bound".to_owned());
         }

@@ -10,6 +10,7 @@
 //! | `row` | one expectation with its state: what is stored, and how a plan is bound to it |
 //! | `hear` | what each kind of report does to a row |
 //! | `run` | runs that are going on, each with its own deadline |
+//! | `habit` | runs that are unlike what is usual for the job |
 //! | `slot` | planned slots: planning, filling, and the verdict of silence |
 //! | `verdict` | the stream of good and bad verdicts, and the standing it leads to |
 //! | `page` | incidents: when people are told, reminded, and told the end |
@@ -36,6 +37,7 @@
 //!   deadlines count from the last signal, so restarts cannot postpone an alarm for ever.
 
 mod clock;
+mod habit;
 mod hear;
 mod invariant;
 mod machine;

@@ -38,6 +38,8 @@ pub(super) enum Mutant {
     SkipIsSuccess,
     /// A pause never ends.
     EndlessPause,
+    /// What lasts longer than usual is said when it ends.
+    LongOnlyAtEnd,
     /// Absence in a blind interval is taken as proof.
     BlindIsEvidence,
 }

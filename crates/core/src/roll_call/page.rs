@@ -328,8 +328,10 @@ fn is_silence(reason: &Reason) -> bool {
         | Reason::NeverReported { .. }
         | Reason::TooLong { .. }
         | Reason::NoSuccess { .. }
-        | Reason::Unseen { .. } => true,
+        | Reason::Unseen { .. }
+        | Reason::Odd { running: true, .. } => true,
         Reason::Failed { .. }
+        | Reason::Odd { running: false, .. }
         | Reason::TooShort { .. }
         | Reason::Skipped { .. }
         | Reason::Unschedulable { .. } => false,

@@ -10,6 +10,7 @@ use crate::effect::{Effect, SlotClosed, Verdict};
 use crate::expectation::{Expectation, Hearing, Rhythm};
 use crate::ids::{ExpectationId, RunId, SignalId};
 use crate::time::{Span, Timestamp};
+use crate::usual::Habit;
 
 use super::parent::ParentView;
 use super::run::{Ended, Run};
@@ -67,6 +68,9 @@ pub struct StoredRow {
     pub(super) last_incident: Option<Timestamp>,
     pub(super) pause: Option<Pause>,
     pub(super) heard: VecDeque<SignalId>,
+    /// The last successes, where somebody wants to know of odd ones.
+    #[serde(default, skip_serializing_if = "Habit::is_empty")]
+    pub(super) habit: Habit,
 }
 
 impl StoredRow {
@@ -102,6 +106,7 @@ impl StoredRow {
             last_incident: None,
             pause: None,
             heard: VecDeque::new(),
+            habit: Habit::default(),
         }
     }
 }
@@ -255,7 +260,12 @@ impl Row {
         let silence = if self.deaf(scene) {
             None
         } else {
-            earliest([self.slot_deadline(), self.run_deadline(), self.success_deadline()])
+            earliest([
+                self.slot_deadline(),
+                self.run_deadline(),
+                self.long_deadline(),
+                self.success_deadline(),
+            ])
         };
         earliest([
             silence,
@@ -278,6 +288,7 @@ impl Row {
         if !self.deaf(scene) {
             self.judge_slots(scene.now, scene);
             self.judge_runs(scene);
+            self.judge_long(scene);
             self.judge_freshness(scene);
         }
         self.calm(scene);

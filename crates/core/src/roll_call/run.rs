@@ -6,6 +6,7 @@ use crate::effect::{Reason, Verdict};
 use crate::ids::{ExpectationId, RunId};
 use crate::signal::{Ending, Outcome, ProcessMark};
 use crate::time::{Span, Timestamp};
+use crate::usual::{Measure, Sample, Usual};
 
 use super::row::{Row, Scene, mutated};
 use super::verdict::Weight;
@@ -28,6 +29,9 @@ pub(super) struct Run {
     pub(super) slot: Option<Timestamp>,
     /// It is past its limit, and that has been told to the verdict stream.
     pub(super) late: bool,
+    /// How long it may take until it is unlike itself, as it was known when it began; none once that has been told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) usual: Option<Usual>,
     pub(super) process: Option<ProcessMark>,
 }
 
@@ -92,7 +96,16 @@ impl Row {
             }
         }
         let process = process.cloned();
-        self.state.runs.push(Run { id: id.cloned(), since: at, fresh: at, slot, late: false, process });
+        let usual = self.state.habit.usual(Measure::Duration);
+        self.state.runs.push(Run {
+            id: id.cloned(),
+            since: at,
+            fresh: at,
+            slot,
+            late: false,
+            usual,
+            process,
+        });
     }
 
     /// A run ended, known or not.
@@ -151,7 +164,7 @@ impl Row {
                 self.state.stale = false;
                 self.state.skips = 0;
                 if !old {
-                    self.good(scene);
+                    self.went_well(id, &Sample::of(outcome, took), outcome, scene);
                 }
             }
             End::Failure => {

@@ -34,6 +34,8 @@ pub(super) enum Weight {
     Again,
     /// Bad enough by itself: it is a judgement over a long time already.
     Whole,
+    /// Bad enough by itself, and no step towards `after`: it did not fail.
+    Aside,
 }
 
 impl Standing {
@@ -63,7 +65,7 @@ impl Standing {
 }
 
 /// How loud this reason is.
-fn level(severity: &Severity, reason: &Reason) -> Level {
+pub(super) fn level(severity: &Severity, reason: &Reason) -> Level {
     match reason {
         Reason::Failed { .. } | Reason::TooLong { .. } | Reason::TooShort { .. } => severity.failed,
         Reason::Missed { .. }
@@ -71,9 +73,15 @@ fn level(severity: &Severity, reason: &Reason) -> Level {
         | Reason::NoSuccess { .. }
         | Reason::Unseen { .. } => severity.missed,
         Reason::Skipped { .. } => severity.skipped,
+        Reason::Odd { .. } => severity.odd,
         // Nobody can have meant that a job whose schedule is broken is of no interest.
         Reason::Unschedulable { .. } => Level::Page,
     }
+}
+
+/// True for a run that went well, or goes on, and is unlike itself.
+pub(super) fn is_odd(reason: &Reason) -> bool {
+    matches!(reason, Reason::Odd { .. })
 }
 
 /// True if `one` is at least as loud as `other`.
@@ -119,7 +127,9 @@ impl Row {
             Weight::One => before.saturating_add(1),
             Weight::Again => before.max(1),
             Weight::Whole => before.saturating_add(1).max(self.spec.after),
+            Weight::Aside => before,
         };
+        let needed = self.spec.after.max(1);
         let reason = match reason {
             Reason::Failed { .. } => Reason::Failed { times: failures },
             other => other,
@@ -133,7 +143,9 @@ impl Row {
                 if mutated!(scene, PageStorm) {
                     incident.telling = super::page::Telling::Untold { not_before: scene.now };
                 }
-                if as_loud(level, incident.level) {
+                // What is only odd so far does not make the first failure count for all.
+                let counts = weight == Weight::Aside || failures >= needed || !is_odd(&incident.reason);
+                if as_loud(level, incident.level) && counts {
                     incident.reason = reason;
                     incident.evidence = evidence.cloned();
                     if level != incident.level {
@@ -157,6 +169,7 @@ impl Row {
             }
             Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. } => {
                 let (since, level) = match &self.state.standing {
+                    _ if weight == Weight::Aside => (scene.now, level),
                     Standing::Pending { since, level: earlier, .. } => {
                         (*since, if as_loud(*earlier, level) { *earlier } else { level })
                     }
@@ -164,8 +177,7 @@ impl Row {
                         (scene.now, level)
                     }
                 };
-                let needed = self.spec.after.max(1);
-                if failures >= needed {
+                if failures >= needed || weight == Weight::Aside {
                     let incident =
                         self.open(since, level, reason, evidence.cloned(), failures, window, scene);
                     self.stand(Standing::Firing(Box::new(incident)), scene);

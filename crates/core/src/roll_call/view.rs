@@ -1,8 +1,9 @@
 //! The board: how everything stands, for people to read.
 
-use crate::board::{Incident, Line, Running};
+use crate::board::{Incident, Line, Retried, Running};
 use crate::effect::Condition;
 use crate::expectation::Rhythm;
+use crate::usual::Measure;
 
 use super::page::Hold;
 use super::row::{Row, Scene};
@@ -59,6 +60,10 @@ impl Row {
             notify: self.spec.notify.clone(),
             pause: state.pause.clone(),
             suppressed_by,
+            usual: state.habit.usual(Measure::Duration),
+            retried: Some(state.habit.retried())
+                .filter(|(times, _)| *times > 0)
+                .map(|(times, of)| Retried { times, of }),
         }
     }
 

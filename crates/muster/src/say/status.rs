@@ -291,6 +291,8 @@ pub(crate) mod tests {
             pause: None,
             notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
+            usual: None,
+            retried: None,
         }
     }
 

@@ -267,6 +267,9 @@ impl Desk {
             (Reason::TooShort { took, .. }, _) => {
                 format!("ended well after {}, too fast", words::length(*took))
             }
+            (Reason::Odd { measure, observed, usual, running, .. }, _) => {
+                words::odd(*measure, *observed, usual, *running)
+            }
             (Reason::Skipped { times: 0 | 1, .. }, _) => "gave way instead of running".to_owned(),
             (Reason::Skipped { times, .. }, _) => format!("gave way {times} times in a row"),
             (Reason::NoSuccess { every, .. }, _) => format!("no success for more than {every}"),

@@ -62,6 +62,8 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         pause: None,
         notify: Vec::new(),
         suppressed_by: None,
+        usual: None,
+        retried: None,
     })
 }
 

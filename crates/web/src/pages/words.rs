@@ -40,7 +40,8 @@ pub fn headline(board: &Board) -> Headline {
         let also = vec!["so nothing of yours can be missed".to_owned()];
         return Headline { sentence: "Nothing is expected yet.".into(), also, tone: "unsure" };
     }
-    let (mut silent, mut wrong, mut late, mut doubt, mut unknown, mut new) = (0, 0, 0, 0, 0, 0);
+    let (mut silent, mut wrong, mut late, mut odd) = (0, 0, 0, 0);
+    let (mut doubt, mut unknown, mut new) = (0, 0, 0);
     for line in &board.lines {
         match &line.condition {
             Condition::Ok => {}
@@ -52,6 +53,7 @@ pub fn headline(board: &Board) -> Headline {
                     silent += 1
                 }
                 Reason::TooLong { .. } => late += 1,
+                Reason::Odd { .. } => odd += 1,
                 Reason::Failed { .. }
                 | Reason::TooShort { .. }
                 | Reason::Skipped { .. }
@@ -79,6 +81,9 @@ pub fn headline(board: &Board) -> Headline {
         });
     }
     let mut also = Vec::new();
+    if odd > 0 {
+        also.push(format!("{} unlike what is usual", count(odd, "is", "are")));
+    }
     if doubt > 0 {
         also.push(format!("{} in doubt", count(doubt, "is", "are")));
     }
@@ -181,6 +186,9 @@ pub fn reason(reason: &Reason, line: &Line, present: &Present) -> String {
         }
         Reason::TooShort { took, least } => {
             format!("It said “done” after {took}; its work takes {least} at the least.")
+        }
+        Reason::Odd { measure, observed, usual, running, .. } => {
+            format!("It {}.", muster_core::words::odd(*measure, *observed, usual, *running))
         }
         Reason::Skipped { times, why } => {
             let times = count(*times as usize, "time", "times");
@@ -286,6 +294,8 @@ mod tests {
             pause: None,
             notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
+            usual: None,
+            retried: None,
         }
     }
 

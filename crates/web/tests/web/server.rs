@@ -103,6 +103,8 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
         pause: None,
         notify: Vec::new(),
         suppressed_by: None,
+        usual: None,
+        retried: None,
     }
 }
 

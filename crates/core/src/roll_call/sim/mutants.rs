@@ -53,6 +53,7 @@ mutants! {
     bug_12_nobody_is_asked_again: core(Mutant::EndlessAcknowledgement), "nobody was told";
     bug_13_every_bad_verdict_is_a_page: core(Mutant::PageStorm), "opened twice";
     bug_14_what_is_retried_lives_in_memory: post(Bug::RetriesInMemory), "never arrived";
+    what_lasts_too_long_is_said_at_its_end: core(Mutant::LongOnlyAtEnd), "";
     the_first_page_is_lost: core(Mutant::ResolveOnly), "nobody";
     a_pause_without_end: core(Mutant::EndlessPause), "nobody was told";
 }

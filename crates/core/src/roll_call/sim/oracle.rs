@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::effect::{Condition, Effect, News, Page, Verdict};
+use crate::effect::{Condition, Effect, News, Page, Reason, Verdict};
 use crate::expectation::{Expectation, Hearing, Level, Rhythm};
 use crate::ids::{ChannelName, ExpectationId, IncidentId};
 use crate::roll_call::RollCall;
 use crate::roll_call::verdict::Standing;
 use crate::time::{Span, Timestamp};
+use crate::usual::LEAST_RUNS;
 
 use super::plan::SIZE;
 
@@ -31,6 +32,8 @@ pub(super) struct Truth {
     pub(super) faithful: bool,
     unknown: bool,
     succeeded: bool,
+    /// Successes that were heard, lost ones included.
+    successes: usize,
     /// Both in time seen: a boot with a step of the clock may hide as much time as nobody was there.
     pub(super) paused_until: i64,
     pub(super) acknowledged_until: i64,
@@ -54,6 +57,8 @@ pub(super) struct Oracle {
     numbers: HashSet<(IncidentId, u32)>,
     slots: HashSet<(ExpectationId, Timestamp)>,
     pub(super) pages: u64,
+    /// Incidents that began with something odd.
+    pub(super) odd: u64,
     pub(super) verdicts: BTreeMap<String, u64>,
 }
 
@@ -80,6 +85,7 @@ impl Oracle {
         if success {
             truth.unknown = false;
             truth.succeeded = true;
+            truth.successes += 1;
         }
     }
 
@@ -325,11 +331,25 @@ impl Oracle {
                 self.truths[place(&slot.about)].unknown = true;
             }
             if let Effect::Transition(change) = effect
+                && let Condition::Firing { reason: Reason::Odd { observed, usual, .. }, level, .. } =
+                    &change.to
+            {
+                let truth = &self.truths[place(&change.about)];
+                // The one that is being heard is not counted yet.
+                if truth.successes + 1 < LEAST_RUNS {
+                    return Err(format!("{}: odd after {} successes", change.about, truth.successes));
+                }
+                if usual.judge(*observed).is_none() && *observed < usual.high {
+                    return Err(format!("{}: {observed} is odd within {usual:?}", change.about));
+                }
+                if *level == Level::Ignore {
+                    return Err(format!("{}: nobody wants to know of it", change.about));
+                }
+                self.odd += 1;
+            }
+            if let Effect::Transition(change) = effect
                 && let Condition::Firing { reason, .. } = &change.to
-                && matches!(
-                    reason,
-                    crate::effect::Reason::Missed { .. } | crate::effect::Reason::NeverReported { .. }
-                )
+                && matches!(reason, Reason::Missed { .. } | Reason::NeverReported { .. })
             {
                 let place = place(&change.about);
                 if self.truths[place].faithful

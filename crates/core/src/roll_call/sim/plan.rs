@@ -63,6 +63,9 @@ pub(super) fn expectation(place: usize, random: &mut Random) -> Expectation {
     if random.chance(60) {
         spec.severity.missed = Level::Ignore;
     }
+    if random.chance(300) {
+        spec.severity.odd = if random.chance(500) { Level::Page } else { Level::Ignore };
+    }
     if random.chance(300) && place > 0 {
         // One hop, and never a circle.
         spec.parent = Some(id(random.index(place)));

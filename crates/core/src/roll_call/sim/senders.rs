@@ -35,19 +35,21 @@ impl World {
             let run = self.names;
             // A faithful sender's runs may last, but not for ever.
             let longest = spec.max_runtime.map_or(60_000, |limit| limit.as_millis() as i64 * 9 / 8);
-            let lasts = self.random.between(500, longest.min(every.max(1_000)));
+            let most = longest.min(every.max(1_000));
+            // Mostly of one length, so that the others are odd.
+            let lasts = if self.random.chance(900) { most / 4 } else { self.random.between(500, most) };
             self.send(place, run_id(place, run), Report::Start { process: None });
             if self.random.chance(985) {
                 self.later(lasts, Event::End(place, run));
             }
         } else {
-            let report = report(health == Health::Up);
+            let report = self.report(health == Health::Up);
             self.send(place, None, report);
         }
     }
 
     pub(super) fn end(&mut self, place: usize, run: u64) {
-        let report = report(self.health[place] == Health::Up);
+        let report = self.report(self.health[place] == Health::Up);
         self.send(place, run_id(place, run), report);
     }
 
@@ -73,6 +75,18 @@ impl World {
             let again = self.random.between(0, 300_000);
             self.later(again, Event::Arrive(number));
         }
+    }
+
+    fn report(&mut self, well: bool) -> Report {
+        if !well {
+            return Report::Failure(Outcome::bare(Ending::Exit { code: 1 }));
+        }
+        let mut outcome = Outcome::bare(Ending::Exit { code: 0 });
+        if self.random.chance(900) {
+            let share = if self.random.chance(30) { self.random.between(0, 400) } else { 100 };
+            outcome.output = Some(1_000 * share as u64);
+        }
+        Report::Success(outcome)
     }
 
     pub(super) fn arrive(&mut self, number: usize) -> Result<(), String> {
@@ -109,12 +123,4 @@ impl World {
 fn run_id(place: usize, run: u64) -> Option<RunId> {
     // Some senders have no run ids.
     (!place.is_multiple_of(4)).then(|| RunId::new(format!("r{run}")).expect("valid"))
-}
-
-fn report(well: bool) -> Report {
-    if well {
-        Report::Success(Outcome::bare(Ending::Exit { code: 0 }))
-    } else {
-        Report::Failure(Outcome::bare(Ending::Exit { code: 1 }))
-    }
 }

@@ -2,6 +2,7 @@
 
 mod blindness;
 mod clocks;
+mod habits;
 mod infected;
 mod load;
 mod pages;
