@@ -70,6 +70,30 @@ pub enum Rhythm {
     OnReport,
 }
 
+impl Rhythm {
+    /// As people read it: `30 2 * * * (Europe/Berlin)`, `every 1h`, `on report`.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Cron(schedule) => format!("{} ({})", schedule.text(), schedule.zone()),
+            Self::Every(period) => format!("every {period}"),
+            Self::OnReport => "on report".to_owned(),
+        }
+    }
+
+    /// Reads what [`Rhythm::text`] wrote, for those who know an expectation from the board only. None for anything else.
+    /// A period comes back with the two units that its text shows.
+    pub fn of_text(text: &str) -> Option<Self> {
+        if text == "on report" {
+            return Some(Self::OnReport);
+        }
+        if let Some(period) = text.strip_prefix("every ") {
+            return period.replace(' ', "").parse().ok().map(Self::Every);
+        }
+        let (text, zone) = text.strip_suffix(')')?.rsplit_once(" (")?;
+        Schedule::parse(text, zone).ok().map(Self::Cron)
+    }
+}
+
 /// How the signals of an expectation travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,5 +133,27 @@ pub struct Severity {
 impl Default for Severity {
     fn default() -> Self {
         Self { failed: Level::Page, missed: Level::Page, skipped: Level::Page, odd: Level::Warn }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rhythm_is_read_back_from_what_people_see() {
+        let cron = |text, zone| Rhythm::Cron(Schedule::parse(text, zone).expect("a schedule"));
+        for rhythm in [
+            cron("30 2 * * 1-5", "Europe/Berlin"),
+            cron("@daily", "UTC"),
+            Rhythm::Every(Span::minutes(90)),
+            Rhythm::Every(Span::seconds(30)),
+            Rhythm::OnReport,
+        ] {
+            assert_eq!(Rhythm::of_text(&rhythm.text()), Some(rhythm));
+        }
+        for odd in ["", "every", "every moon", "30 2 * * *", "<i>every</i> 1h", "61 2 * * * (UTC)"] {
+            assert_eq!(Rhythm::of_text(odd), None, "{odd}");
+        }
     }
 }

@@ -13,6 +13,7 @@
 //! | [`roll_call`] | the machine: `expect`, `hear`, `tick`, `next_deadline`, `drain` |
 //! | [`effect`] | what the machine decided |
 //! | [`outbox`] | which page goes to whom, and when it is tried again |
+//! | [`racing`] | which jobs run at the same time, and what it costs |
 //! | [`host_roll`] | what a host is found to do by itself |
 //! | [`usual`] | what is usual for a job, and what is odd |
 //! | [`words`] | reasons and endings as people say them |
@@ -24,6 +25,7 @@ pub mod expectation;
 pub mod host_roll;
 pub mod ids;
 pub mod outbox;
+pub mod racing;
 pub mod roll_call;
 pub mod schedule;
 pub mod signal;

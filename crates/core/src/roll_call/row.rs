@@ -303,7 +303,7 @@ pub(super) fn earliest<const N: usize>(moments: [Option<Timestamp>; N]) -> Optio
 /// A mark that differs when the rhythm does (FNV-1a over its text; never 0).
 fn mark(rhythm: &Rhythm) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in super::view::rhythm_text(rhythm).bytes() {
+    for byte in rhythm.text().bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     hash | 1

@@ -2,21 +2,11 @@
 
 use crate::board::{Incident, Line, Retried, Running};
 use crate::effect::Condition;
-use crate::expectation::Rhythm;
 use crate::usual::Measure;
 
 use super::page::Hold;
 use super::row::{Row, Scene};
 use super::verdict::Standing;
-
-/// The rhythm as the configuration says it.
-pub(super) fn rhythm_text(rhythm: &Rhythm) -> String {
-    match rhythm {
-        Rhythm::Cron(schedule) => format!("{} ({})", schedule.text(), schedule.zone()),
-        Rhythm::Every(period) => format!("every {period}"),
-        Rhythm::OnReport => "on report".to_owned(),
-    }
-}
 
 impl Row {
     /// The line of this row.
@@ -41,7 +31,7 @@ impl Row {
             id: state.id.clone(),
             condition: state.standing.condition(),
             since: state.since,
-            rhythm: rhythm_text(&self.spec.rhythm),
+            rhythm: self.spec.rhythm.text(),
             last_heard: state.last_heard,
             last_success: state.last_success,
             due: state.slot.as_ref().map(|slot| slot.from),
