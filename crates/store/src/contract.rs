@@ -9,6 +9,7 @@ use muster_core::signal::Signal;
 use muster_core::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::brief::Brief;
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
@@ -208,6 +209,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] when it cannot be read.
     fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError>;
+
+    /// Runs of one expectation, or of all, that began at or after `since`, in brief, newest first, at most `limit` and
+    /// [`crate::brief::BRIEF_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn briefs(
+        &self,
+        about: Option<&ExpectationId>,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Brief>, StoreError>;
+
+    /// The slots of all expectations that were due at or after `since` and ended as missed or unknown, newest first, at
+    /// most [`crate::brief::GAP_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn gaps(&self, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError>;
 
     /// What was heard about one expectation, or about all.
     ///

@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`contract`] | [`contract::Store`], what is committed, what is loaded, errors |
+//! | [`brief`] | runs without their texts, for timelines |
 //! | [`history`] | pages, cursors, and how runs follow from signals |
 //! | [`credential`] | sessions, tokens and one-time links of the web |
 //! | [`keep`] | how much is kept, and what pruning did |
@@ -13,6 +14,7 @@
 //! | [`sqlite`] | [`sqlite::Sqlite`]: one file, WAL, one writer thread with group commit |
 //! | [`switch`] | [`switch::Switch`]: the engine of the moment, exchangeable |
 
+pub mod brief;
 pub mod contract;
 pub mod credential;
 pub mod history;

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use muster_core::effect::{SlotClosed, Transition};
+use muster_core::effect::{SlotClosed, Transition, Verdict};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
+use crate::brief::{BRIEF_LIMIT, Brief, GAP_LIMIT};
 use crate::contract::{Commit, Health, Loaded, Store, StoreError, Watermark};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT, Subject, follow, subject};
@@ -267,6 +268,30 @@ impl Store for Memory {
         let surplus = slots.len().saturating_sub(SLOT_LIMIT);
         slots.drain(..surplus);
         Ok(slots)
+    }
+
+    fn briefs(
+        &self,
+        about: Option<&ExpectationId>,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Brief>, StoreError> {
+        let held = self.lock();
+        let wanted = |run: &Run| matches_about(about, &run.about) && run.started >= since;
+        let mut runs: Vec<_> = held.runs.iter().filter(|(_, run)| wanted(run)).collect();
+        runs.sort_by_key(|(seq, run)| std::cmp::Reverse((run.started, *seq)));
+        Ok(runs.into_iter().take(limit.min(BRIEF_LIMIT)).map(|(_, run)| Brief::of(run)).collect())
+    }
+
+    fn gaps(&self, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+        let held = self.lock();
+        let is_gap = |slot: &&SlotClosed| {
+            slot.due >= since && matches!(slot.verdict, Verdict::Missed | Verdict::Unknown)
+        };
+        let mut gaps: Vec<_> = held.slots.values().filter(is_gap).cloned().collect();
+        gaps.sort_by_key(|slot| std::cmp::Reverse(slot.due));
+        gaps.truncate(GAP_LIMIT);
+        Ok(gaps)
     }
 
     fn signals(

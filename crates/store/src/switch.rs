@@ -10,6 +10,7 @@ use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
+use crate::brief::Brief;
 use crate::contract::{Commit, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
@@ -72,6 +73,17 @@ impl Store for Switch {
     }
     fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
         self.engine().slots(about, since)
+    }
+    fn briefs(
+        &self,
+        about: Option<&ExpectationId>,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Brief>, StoreError> {
+        self.engine().briefs(about, since, limit)
+    }
+    fn gaps(&self, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+        self.engine().gaps(since)
     }
     fn signals(
         &self,

@@ -13,6 +13,7 @@ use super::open::{self, Opened};
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{prune, read, write};
+use crate::brief::Brief;
 use crate::contract::{Commit, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
@@ -85,6 +86,19 @@ impl Store for Sqlite {
 
     fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
         self.readers.read(|connection| read::slots(connection, about, since))
+    }
+
+    fn briefs(
+        &self,
+        about: Option<&ExpectationId>,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Brief>, StoreError> {
+        self.readers.read(|connection| read::briefs(connection, about, since, limit))
+    }
+
+    fn gaps(&self, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+        self.readers.read(|connection| read::gaps(connection, since))
     }
 
     fn signals(

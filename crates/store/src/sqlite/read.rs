@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 use serde::de::DeserializeOwned;
 
 use super::open::fault;
+use crate::brief::{BRIEF_LIMIT, Brief, GAP_LIMIT};
 use crate::contract::{Loaded, StoreError};
 use crate::credential::{Credential, CredentialKind};
 use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, RunState, SLOT_LIMIT};
@@ -261,6 +262,44 @@ pub(super) fn slots(
     })?;
     slots.reverse();
     Ok(slots)
+}
+
+pub(super) fn briefs(
+    connection: &Connection,
+    about: Option<&ExpectationId>,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<Brief>, StoreError> {
+    let mut values = vec![Value::Integer(since.millis())];
+    let mut whose = "";
+    if let Some(about) = about {
+        values.push(Value::Text(about.as_str().to_owned()));
+        whose = "AND about = ?2";
+    }
+    let sql = format!(
+        "SELECT started, about, id, ended, state FROM runs WHERE started >= ?1 {whose}
+         ORDER BY started DESC, seq DESC LIMIT {}",
+        limit.min(BRIEF_LIMIT)
+    );
+    all(connection, &sql, params_from_iter(values), |row| {
+        let (started, about, id) = (row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+        let ended: Option<i64> = row.get(3)?;
+        let state = row.get_ref(4)?.as_str()?;
+        let read = || {
+            let times = (Timestamp::from_millis(started), ended.map(Timestamp::from_millis));
+            Brief::read(name(ExpectationId::new(about))?, name(RunId::new(id))?, times, state)
+                .map_err(|error| StoreError::Corrupt(format!("{error} in {state:.120}")))
+        };
+        Ok(read())
+    })
+}
+
+pub(super) fn gaps(connection: &Connection, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
+    let sql = format!(
+        "SELECT body FROM slots WHERE due >= ?1 AND json_extract(body, '$.verdict') IN ('missed', 'unknown')
+         ORDER BY due DESC, seq DESC LIMIT {GAP_LIMIT}"
+    );
+    all(connection, &sql, params![since.millis()], |row| Ok(parse(row.get_ref(0)?.as_str()?)))
 }
 
 pub(super) fn deliveries(

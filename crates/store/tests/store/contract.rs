@@ -7,6 +7,7 @@ use muster_core::ids::{RunId, SignalId};
 use muster_core::outbox::EntryState;
 use muster_core::signal::{Ending, Outcome, Report};
 use muster_core::time::Span;
+use muster_store::brief::BriefState;
 use muster_store::contract::{Commit, Store, Watermark};
 use muster_store::credential::{Credential, CredentialKind};
 use muster_store::history::RunState;
@@ -41,6 +42,7 @@ pub(crate) fn check(make: impl Fn() -> Box<dyn Store>) {
     pages_join_without_gap_or_overlap(make().as_ref());
     entries_change_in_place(make().as_ref());
     slots_have_one_verdict(make().as_ref());
+    briefs_and_gaps_are_newest_first(make().as_ref());
     a_link_is_spent_once(make().as_ref());
     pruning_by_age_keeps_what_is_open(make().as_ref());
 }
@@ -215,6 +217,44 @@ fn slots_have_one_verdict(store: &dyn Store) {
         store.slots(&id("job.x"), at(0)).unwrap().into_iter().map(|slot| slot.verdict).collect();
     assert_eq!(verdicts, [Verdict::Missed, Verdict::Ok], "the first verdict stays");
     assert_eq!(store.slots(&id("job.x"), at(1)).unwrap().len(), 1);
+}
+
+fn briefs_and_gaps_are_newest_first(store: &dyn Store) {
+    store
+        .commit(Commit {
+            signals: vec![
+                signal("s1", "job.x", Some("r1"), 10, start()),
+                signal("s2", "job.x", Some("r1"), 14, success()),
+                signal("s3", "job.y", Some("r2"), 20, start()),
+                signal("s4", "job.x", Some("r3"), 30, start()),
+                signal("s5", "job.x", Some("r3"), 31, failure()),
+            ],
+            slots: vec![
+                slot("job.x", 10, Verdict::Ok),
+                slot("job.y", 5, Verdict::Missed),
+                slot("job.y", 15, Verdict::Unknown),
+                slot("job.x", 1, Verdict::Missed),
+            ],
+            ..Commit::default()
+        })
+        .unwrap();
+    let briefs = |about: Option<&str>, since, limit| {
+        let about = about.map(id);
+        let briefs = store.briefs(about.as_ref(), at(since), limit).unwrap();
+        briefs.into_iter().map(|brief| (brief.id.to_string(), brief.state)).collect::<Vec<_>>()
+    };
+    let (r1, r2, r3) = (
+        ("r1".to_owned(), BriefState::Ok),
+        ("r2".to_owned(), BriefState::Running),
+        ("r3".to_owned(), BriefState::Failed),
+    );
+    assert_eq!(briefs(None, 0, 9), [r3.clone(), r2.clone(), r1.clone()]);
+    assert_eq!(briefs(None, 11, 9), [r3.clone(), r2]);
+    assert_eq!(briefs(None, 30, 9).as_slice(), std::slice::from_ref(&r3));
+    assert_eq!(briefs(None, 0, 1).len(), 1);
+    assert_eq!(briefs(Some("job.x"), 10, 9), [r3, r1]);
+    let gaps: Vec<_> = store.gaps(at(5)).unwrap().into_iter().map(|gap| (gap.due, gap.verdict)).collect();
+    assert_eq!(gaps, [(at(15), Verdict::Unknown), (at(5), Verdict::Missed)]);
 }
 
 fn a_link_is_spent_once(store: &dyn Store) {
