@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`clock`] | what time it is |
 //! | [`ids`] | fresh names of runs and signals |
+//! | [`adopt`] | wraps what this host schedules, and takes it back |
 //! | [`discover`] | what this host starts by itself, and how it stands |
 //! | [`process`] | who is alive, and whose child it is |
 //! | [`state`] | where muster keeps its files, and where its configuration is |
@@ -12,6 +13,7 @@
 //! | [`secret`] | secrets, fetched when they are needed |
 //! | [`spool`] | signals on their way to the agent |
 
+pub mod adopt;
 pub mod atomic;
 pub mod clock;
 pub mod discover;

@@ -10,11 +10,21 @@ use super::crontab::{Crontab, Daemon, Dialect, Entry, parse};
 use super::run_parts::FOLDERS;
 use super::survey::{Found, Reach, Runner, Survey, five_fields};
 
-/// Where users' crontabs are: Debian's folder, then cronie's.
-const SPOOLS: [&str; 2] = ["/var/spool/cron/crontabs", "/var/spool/cron"];
+/// Where users' crontabs are.
+pub(super) fn spool(daemon: Daemon) -> &'static str {
+    match daemon {
+        Daemon::Debian | Daemon::Systemd => "/var/spool/cron/crontabs",
+        Daemon::Cronie => "/var/spool/cron",
+        // On Alpine the folder below /var is a link to it.
+        Daemon::Busybox => "/etc/crontabs",
+    }
+}
 
 /// Reads every crontab of the host.
 pub(super) fn look(survey: &mut Survey) {
+    if survey.daemon == Daemon::Busybox {
+        return users(survey);
+    }
     file(survey, "/etc/crontab", None, None);
     for name in survey.list("/etc/cron.d") {
         if !survey.goes_on() {
@@ -27,7 +37,7 @@ pub(super) fn look(survey: &mut Survey) {
 }
 
 fn users(survey: &mut Survey) {
-    let spool = SPOOLS[usize::from(survey.daemon == Daemon::Cronie)];
+    let spool = spool(survey.daemon);
     let blind = survey.roll.unseen.len();
     for name in survey.list(spool) {
         if !survey.goes_on() {

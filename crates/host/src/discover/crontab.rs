@@ -9,6 +9,10 @@ pub enum Daemon {
     Debian,
     /// cronie: Fedora, RHEL, Arch, SUSE.
     Cronie,
+    /// busybox: Alpine, OpenWrt. It has users' crontabs only.
+    Busybox,
+    /// systemd-cron: timers made from crontabs.
+    Systemd,
 }
 
 /// How a crontab is to be read.
@@ -124,7 +128,10 @@ fn entry(line: usize, text: &str, dialect: Dialect) -> Result<Entry, &'static st
     if command.is_empty() {
         return Err(if dialect.user_column { "no command after the user" } else { "no command" });
     }
-    let (shell, cut) = before_percent(command);
+    let (shell, cut) = match dialect.daemon {
+        Daemon::Busybox => (command.to_owned(), false),
+        Daemon::Debian | Daemon::Cronie | Daemon::Systemd => before_percent(command),
+    };
     Ok(Entry { line, schedule, user, command: command.to_owned(), shell, cut })
 }
 
@@ -139,16 +146,17 @@ fn next_word<'t>(rest: &mut &'t str) -> Option<&'t str> {
 
 fn before_percent(command: &str) -> (String, bool) {
     let mut shell = String::with_capacity(command.len());
-    let mut letters = command.chars().peekable();
-    while let Some(letter) = letters.next() {
+    let mut escaped = false;
+    for letter in command.chars() {
         match letter {
-            '\\' if letters.peek() == Some(&'%') => {
-                letters.next();
+            '%' if escaped => {
+                shell.pop();
                 shell.push('%');
             }
             '%' => return (shell, true),
             _ => shell.push(letter),
         }
+        escaped = letter == '\\' && !escaped;
     }
     (shell, false)
 }

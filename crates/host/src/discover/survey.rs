@@ -110,10 +110,7 @@ impl Survey {
             until: Instant::now() + WITHIN,
             full: false,
         };
-        let debian = survey.exists("/etc/debian_version") || survey.exists("/var/spool/cron/crontabs");
-        if !debian && (survey.exists("/etc/redhat-release") || survey.exists("/etc/cron.d/0hourly")) {
-            survey.daemon = Daemon::Cronie;
-        }
+        survey.daemon = survey.find_daemon();
         survey.users = survey.read("/etc/passwd").map(|text| {
             String::from_utf8_lossy(&text.bytes)
                 .lines()
@@ -121,6 +118,24 @@ impl Survey {
                 .collect()
         });
         survey
+    }
+
+    /// Which cron is installed, by the files that only it has.
+    fn find_daemon(&self) -> Daemon {
+        let any = |paths: &[&str]| paths.iter().any(|path| self.exists(path));
+        let generator = "lib/systemd/system-generators/systemd-crontab-generator";
+        // Debian's own daemon beside it would mean that both run the lines; it is the one that counts then.
+        if any(&[&format!("/usr/{generator}"), &format!("/{generator}")]) && !any(&["/usr/sbin/cron"]) {
+            return Daemon::Systemd;
+        }
+        if any(&["/etc/alpine-release", "/etc/openwrt_release"]) && !any(&["/etc/cron.d/0hourly"]) {
+            return Daemon::Busybox;
+        }
+        let debian = any(&["/etc/debian_version", "/var/spool/cron/crontabs"]);
+        if !debian && any(&["/etc/redhat-release", "/etc/cron.d/0hourly"]) {
+            return Daemon::Cronie;
+        }
+        Daemon::Debian
     }
 
     fn host_name(&mut self) -> String {

@@ -1,9 +1,12 @@
-//! The spool on real file systems: a good one, a full one, a read-only one, and those of hostile users.
+//! The spool on real file systems: a good one, a full one, a read-only one, and those of hostile users; crontabs of
+//! every shape.
 
 use std::process::ExitCode;
 
 use muster_testkit::suite::{Part, Suite};
 
+#[cfg(test)]
+mod crontabs;
 #[cfg(test)]
 mod spool;
 #[cfg(test)]
@@ -33,5 +36,9 @@ fn main() -> ExitCode {
         .test("a_users_record_says_only_what_it_may", &[Part::Root], users::forbidden)
         .test("a_flood_is_read_in_parts", &[Part::Root], users::flood)
         .test("a_user_with_an_agent_is_left_alone", &[Part::Root], users::own_agent)
+        .test("crontabs_come_back_to_the_byte", &[], crontabs::come_back_to_the_byte)
+        .test("crontabs_keep_everything_but_the_command", &[], crontabs::keep_everything_but_the_command)
+        .test("crontabs_meanwhile_edited_keep_the_edits", &[], crontabs::meanwhile_edited_keep_the_edits)
+        .test("crontabs_of_every_rule_are_there", &[], crontabs::of_every_rule_are_there)
         .run()
 }
