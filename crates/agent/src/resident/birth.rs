@@ -108,6 +108,7 @@ impl Resident {
             expected: BTreeSet::new(),
             last_words: BTreeMap::new(),
             unwritten: Unwritten { loud: true, ..Unwritten::default() },
+            marked: None,
             own: Vec::new(),
             tests: HashMap::new(),
             undrained: None,

@@ -74,6 +74,7 @@ impl Resident {
     /// Writes everything down and hands out nothing more.
     pub(super) async fn finish(&mut self) {
         let now = self.clock.now();
+        self.marked = None;
         for signal in std::mem::take(&mut self.own) {
             self.hear_own(signal, now);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use muster_core::effect::{Effect, Verdict};
 use muster_core::ids::ExpectationId;
-use muster_core::time::Now;
+use muster_core::time::{Now, Span};
 use muster_store::contract::{Commit, StoreError, Watermark};
 
 use super::task::{Resident, Unwritten};
@@ -13,6 +13,9 @@ use crate::ledger::Written;
 
 /// The longest that rows which say nothing new wait to be written.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// How far the note of when we last looked may lag behind. After a crash the blind interval begins that much earlier.
+const MARK: Span = Span::seconds(1);
 
 /// True for what muster expects of itself.
 fn is_own(about: &ExpectationId) -> bool {
@@ -79,9 +82,12 @@ impl Resident {
             outbox: entries,
             forgotten,
             notes,
-            watermark: Some(self.watermark(now)),
+            watermark: self.is_mark_old(now).then(|| self.watermark(now)),
             ..Commit::default()
         };
+        if commit.watermark.is_some() {
+            self.marked = Some(now);
+        }
         for (about, row) in rows {
             match row.map(|row| serde_json::to_string(&row)) {
                 None => commit.removed.push(about),
@@ -100,6 +106,14 @@ impl Resident {
         {
             self.lose_store(&error, now);
         }
+    }
+
+    /// A page less to write for each heartbeat.
+    fn is_mark_old(&self, now: Now) -> bool {
+        // A clock that was set is noted at once.
+        self.marked.is_none_or(|mark| {
+            now.uptime - mark.uptime >= MARK || now.wall.since(mark.wall) >= MARK || now.wall < mark.wall
+        })
     }
 
     pub(super) fn watermark(&self, now: Now) -> Watermark {

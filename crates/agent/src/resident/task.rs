@@ -13,7 +13,7 @@ use muster_core::ids::ExpectationId;
 use muster_core::outbox::{Delivery, Outbox};
 use muster_core::roll_call::{RollCall, StoredRow};
 use muster_core::signal::Signal;
-use muster_core::time::Span;
+use muster_core::time::{Now, Span};
 use muster_store::keep::Keep;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -109,6 +109,8 @@ pub(crate) struct Resident {
     /// The last words of each duty and channel: only a change of them is worth a line of history.
     pub(super) last_words: BTreeMap<ExpectationId, String>,
     pub(super) unwritten: Unwritten,
+    /// When it was last written down that we look.
+    pub(super) marked: Option<Now>,
     /// Signals of our own that wait to be heard in this step.
     pub(super) own: Vec<Signal>,
     /// Whoever waits for the first try of a test page, by the entry's key.

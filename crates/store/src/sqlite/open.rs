@@ -15,6 +15,9 @@ use crate::keep::Keep;
 /// How long one statement waits for another process. Short: the agent has better things to do, and tries again.
 const BUSY: Duration = Duration::from_millis(250);
 
+/// Statements that the writer keeps parsed: more than it has.
+const STATEMENTS: usize = 48;
+
 /// What was found at the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
@@ -62,6 +65,7 @@ fn attempt(path: &Path, keep: &Keep) -> Result<(Connection, bool), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY).map_err(fault)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Only takes effect in a file without tables, so it comes first.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(fault)?;
     connection
@@ -74,7 +78,7 @@ fn attempt(path: &Path, keep: &Keep) -> Result<(Connection, bool), StoreError> {
     connection
         .execute_batch(
             "PRAGMA synchronous = FULL;
-             PRAGMA wal_autocheckpoint = 256;
+             PRAGMA wal_autocheckpoint = 1000;
              PRAGMA journal_size_limit = 4194304;
              PRAGMA cache_size = -1024;
              PRAGMA temp_store = MEMORY;",

@@ -15,19 +15,31 @@ const STEP: u32 = 500;
 /// Pages given back to the disk at each step.
 const PAGES: u32 = 512;
 
-/// A table of history: its name, its time, and which rows may go.
-const TABLES: [(&str, &str, &str); 5] = [
-    ("signals", "at", "1"),
-    ("runs", "started", "ended IS NOT NULL"),
-    // The last transition of each expectation says since when it is as it is.
-    (
-        "transitions",
-        "at",
-        "EXISTS (SELECT 1 FROM transitions later WHERE later.about = transitions.about
+/// A table of history.
+struct Table {
+    name: &'static str,
+    /// Its column of time.
+    time: &'static str,
+    /// In which order its rows are looked at: by time, or by arrival where an index over the time would cost more
+    /// than it gives.
+    order: &'static str,
+    /// Which rows may go.
+    may_go: &'static str,
+}
+
+const TABLES: [Table; 5] = [
+    Table { name: "signals", time: "at", order: "seq", may_go: "1" },
+    Table { name: "runs", time: "started", order: "started, seq", may_go: "ended IS NOT NULL" },
+    Table {
+        name: "transitions",
+        time: "at",
+        order: "at, seq",
+        // The last transition of each expectation says since when it is as it is.
+        may_go: "EXISTS (SELECT 1 FROM transitions later WHERE later.about = transitions.about
                  AND (later.at, later.seq) > (transitions.at, transitions.seq))",
-    ),
-    ("slots", "due", "1"),
-    ("outbox", "queued", "live = 0"),
+    },
+    Table { name: "slots", time: "due", order: "seq", may_go: "1" },
+    Table { name: "outbox", time: "queued", order: "queued, seq", may_go: "live = 0" },
 ];
 
 pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
@@ -35,7 +47,7 @@ pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Res
     let cutoff = now - keep.age;
     let mut rows = 0;
     let mut more = false;
-    for table in TABLES {
+    for table in &TABLES {
         let gone = delete(connection, table, cutoff)?;
         rows += gone;
         more |= gone >= u64::from(STEP);
@@ -57,23 +69,25 @@ pub(super) fn by_bytes(connection: &Connection, bytes: u64) -> Result<u64, Store
     }
     let Some(cutoff) = oldest(connection)? else { return Ok(0) };
     let mut rows = 0;
-    for table in TABLES {
+    for table in &TABLES {
         rows += delete(connection, table, cutoff)?;
     }
     Ok(rows)
 }
 
-fn delete(
-    connection: &Connection,
-    (table, time, may_go): (&str, &str, &str),
-    cutoff: Timestamp,
-) -> Result<u64, StoreError> {
-    let sql = format!(
-        "DELETE FROM {table} WHERE seq IN
-           (SELECT seq FROM {table} WHERE {time} < ?1 AND {may_go} ORDER BY {time}, seq LIMIT {STEP})"
-    );
+fn delete(connection: &Connection, table: &Table, cutoff: Timestamp) -> Result<u64, StoreError> {
+    let Table { name, time, order, may_go } = table;
+    // Where the order is not that of time, only the first rows are looked at: behind them all is younger, but for what
+    // came late, whose turn comes later.
+    let sql = if order.starts_with(time) {
+        format!("SELECT seq FROM {name} WHERE {time} < ?1 AND {may_go} ORDER BY {order} LIMIT {STEP}")
+    } else {
+        let first =
+            format!("SELECT seq, {time} AS t FROM {name} WHERE {may_go} ORDER BY {order} LIMIT {STEP}");
+        format!("SELECT seq FROM ({first}) WHERE t < ?1")
+    };
     let gone = connection
-        .prepare_cached(&sql)
+        .prepare_cached(&format!("DELETE FROM {name} WHERE seq IN ({sql})"))
         .and_then(|mut statement| statement.execute(params![cutoff.millis()]))
         .map_err(fault)?;
     Ok(gone as u64)
@@ -81,10 +95,8 @@ fn delete(
 
 /// The time before which about [`STEP`] rows of all tables together lie.
 fn oldest(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let parts = TABLES.map(|(table, time, may_go)| {
-        format!(
-            "SELECT * FROM (SELECT {time} AS t FROM {table} WHERE {may_go} ORDER BY {time}, seq LIMIT {STEP})"
-        )
+    let parts = TABLES.map(|Table { name, time, order, may_go }| {
+        format!("SELECT * FROM (SELECT {time} AS t FROM {name} WHERE {may_go} ORDER BY {order} LIMIT {STEP})")
     });
     let sql =
         format!("SELECT max(t) FROM (SELECT t FROM ({}) ORDER BY t LIMIT {STEP})", parts.join(" UNION ALL "));

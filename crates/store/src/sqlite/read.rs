@@ -56,6 +56,8 @@ fn one<T>(
 struct History<T> {
     table: &'static str,
     time: &'static str,
+    /// Of all expectations together it is read in the order of arrival, for want of an index over the time.
+    by_arrival: bool,
     columns: &'static str,
     reader: Reader<T>,
 }
@@ -69,7 +71,8 @@ fn page<T>(
     limit: usize,
 ) -> Result<Listed<T>, StoreError> {
     let limit = limit.clamp(1, PAGE_LIMIT);
-    let History { table, time, columns, reader } = history;
+    let History { table, time, by_arrival, columns, reader } = history;
+    let by_arrival = *by_arrival && about.is_none();
     let mut clauses = Vec::new();
     let mut values: Vec<Value> = Vec::new();
     if let Some(about) = about {
@@ -77,15 +80,19 @@ fn page<T>(
         values.push(about.as_str().to_owned().into());
     }
     if let Some(cursor) = before {
-        clauses.push(format!("({time}, seq) < (?, ?)"));
-        values.extend([cursor.at.millis().into(), cursor.seq.into()]);
+        if by_arrival {
+            clauses.push("seq < ?".to_owned());
+        } else {
+            clauses.push(format!("({time}, seq) < (?, ?)"));
+            values.push(cursor.at.millis().into());
+        }
+        values.push(cursor.seq.into());
     }
     let filter = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
+    let order = if by_arrival { "seq DESC".to_owned() } else { format!("{time} DESC, seq DESC") };
     // One more than asked for tells whether there is another page.
-    let sql = format!(
-        "SELECT {time}, seq, {columns} FROM {table} {filter} ORDER BY {time} DESC, seq DESC LIMIT {}",
-        limit + 1
-    );
+    let sql =
+        format!("SELECT {time}, seq, {columns} FROM {table} {filter} ORDER BY {order} LIMIT {}", limit + 1);
     let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(fault)?;
     let mut items = Vec::new();
@@ -154,6 +161,7 @@ pub(super) fn transitions(
     let history = History {
         table: "transitions",
         time: "at",
+        by_arrival: false,
         columns: "body",
         reader: |row| Ok(parse(row.get_ref(2)?.as_str()?)),
     };
@@ -166,7 +174,13 @@ pub(super) fn signals(
     before: Option<Cursor>,
     limit: usize,
 ) -> Result<Listed<Signal>, StoreError> {
-    let history = History { table: "signals", time: "at", columns: "id, about, run, report", reader: signal };
+    let history = History {
+        table: "signals",
+        time: "at",
+        by_arrival: true,
+        columns: "id, about, run, report",
+        reader: signal,
+    };
     page(connection, &history, about, before, limit)
 }
 
@@ -219,7 +233,8 @@ pub(super) fn runs(
     before: Option<Cursor>,
     limit: usize,
 ) -> Result<Listed<Run>, StoreError> {
-    let history = History { table: "runs", time: "started", columns: RUN, reader: run_row };
+    let history =
+        History { table: "runs", time: "started", by_arrival: false, columns: RUN, reader: run_row };
     page(connection, &history, about, before, limit)
 }
 
@@ -310,6 +325,7 @@ pub(super) fn deliveries(
     let history = History {
         table: "outbox",
         time: "queued",
+        by_arrival: false,
         columns: "entry",
         reader: |row| Ok(parse(row.get_ref(2)?.as_str()?)),
     };

@@ -184,10 +184,11 @@ fn transaction(
     connection: &Connection,
     group: &mut [Box<dyn Work>],
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(open::fault)?;
+    say(connection, "BEGIN IMMEDIATE").map_err(open::fault)?;
+    let alone = group.len() == 1;
     let mut parts = Vec::with_capacity(group.len());
     for task in group {
-        let part = savepoint(connection, task.as_mut());
+        let part = if alone { task.run(connection) } else { savepoint(connection, task.as_mut()) };
         // A full or failing disk ends the transaction under us, and the fault is everybody's.
         if let Err(error @ (StoreError::Full(_) | StoreError::Corrupt(_) | StoreError::Unavailable(_))) =
             &part
@@ -195,9 +196,13 @@ fn transaction(
             roll_back(connection);
             return Err(error.clone());
         }
+        if alone && part.is_err() {
+            roll_back(connection);
+            return Ok(vec![part]);
+        }
         parts.push(part);
     }
-    connection.execute_batch("COMMIT").map_err(|error| {
+    say(connection, "COMMIT").map_err(|error| {
         roll_back(connection);
         open::fault(error)
     })?;
@@ -205,14 +210,21 @@ fn transaction(
 }
 
 fn savepoint(connection: &Connection, task: &mut dyn Work) -> Result<(), StoreError> {
-    connection.execute_batch("SAVEPOINT part").map_err(open::fault)?;
+    say(connection, "SAVEPOINT part").map_err(open::fault)?;
     let result = task.run(connection);
-    let end = if result.is_ok() { "RELEASE part" } else { "ROLLBACK TO part; RELEASE part" };
     if connection.is_autocommit() {
         return result;
     }
-    connection.execute_batch(end).map_err(open::fault)?;
+    if result.is_err() {
+        say(connection, "ROLLBACK TO part").map_err(open::fault)?;
+    }
+    say(connection, "RELEASE part").map_err(open::fault)?;
     result
+}
+
+/// One statement that says nothing back. These come with every transaction, so they are parsed once.
+fn say(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 fn roll_back(connection: &Connection) {
