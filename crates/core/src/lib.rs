@@ -11,6 +11,7 @@
 //! | [`schedule`] | cron expressions with time zone and daylight saving |
 //! | [`expectation`] | what should happen |
 //! | [`roll_call`] | the machine: `expect`, `hear`, `tick`, `next_deadline`, `drain` |
+//! | [`rota`] | which job muster itself starts, and when |
 //! | [`effect`] | what the machine decided |
 //! | [`outbox`] | which page goes to whom, and when it is tried again |
 //! | [`racing`] | which jobs run at the same time, and what it costs |
@@ -27,6 +28,7 @@ pub mod ids;
 pub mod outbox;
 pub mod racing;
 pub mod roll_call;
+pub mod rota;
 pub mod schedule;
 pub mod signal;
 pub mod time;

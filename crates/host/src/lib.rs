@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`claim`] | runs that are begun once at most |
 //! | [`clock`] | what time it is |
 //! | [`ids`] | fresh names of runs and signals |
 //! | [`adopt`] | wraps what this host schedules, and takes it back |
@@ -15,6 +16,7 @@
 
 pub mod adopt;
 pub mod atomic;
+pub mod claim;
 pub mod clock;
 pub mod discover;
 pub mod ids;

@@ -48,6 +48,10 @@ impl Layout {
     pub fn lock(&self, job: &str) -> PathBuf {
         self.root.join("locks").join(format!("{job}.lock"))
     }
+    /// Runs that were begun, one file each.
+    pub fn claims(&self) -> PathBuf {
+        self.root.join("claims")
+    }
     /// The agent's wake-up socket: one datagram says "look into the spool".
     pub fn datagram(&self) -> PathBuf {
         self.root.join("agent.dgram")

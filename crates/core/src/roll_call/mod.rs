@@ -59,3 +59,4 @@ pub use invariant::Broken;
 pub use machine::{Answer, LastSeen, RollCall};
 pub use row::StoredRow;
 pub use run::OpenRun;
+pub(crate) use slot::is_wild;

@@ -52,7 +52,7 @@ impl Slot {
 }
 
 /// True if cron follows the clock for it instead of catching up: a star begins its minute or its hour.
-pub(super) fn is_wild(schedule: &Schedule) -> bool {
+pub(crate) fn is_wild(schedule: &Schedule) -> bool {
     schedule.five_fields().split_whitespace().take(2).any(|field| field.starts_with('*'))
 }
 
