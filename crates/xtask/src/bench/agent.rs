@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::measure::{Folder, cpu_of, memory_of, quantile};
+use super::peers;
 
 const PORT: u16 = 17_077;
 
@@ -104,14 +105,15 @@ pub(super) fn detect() -> Result<(), String> {
         std::thread::sleep(Duration::from_millis(200));
     }
     println!(
-        "{} of 1000 deadlines seen firing; delay p50 {:?}, p99 {:?}, max {:?} (polled every 200 ms); memory {:.1} MB",
+        "muster: {} of 1000 deadlines seen firing; delay p50 {:?}, p99 {:?}, max {:?} (polled every 200 ms); memory {:.1} MB",
         delays.len(),
         quantile(&mut delays, 0.5),
         quantile(&mut delays, 0.99),
         quantile(&mut delays, 1.0),
         memory_of(agent.child.id())? as f64 / 1e6
     );
-    Ok(())
+    drop(agent);
+    peers::monitored(1000)
 }
 
 /// Heartbeats on new connections, four at a time; each is answered when it is on disk.
@@ -141,13 +143,14 @@ pub(super) fn ingest() -> Result<(), String> {
     let cpu = cpu_of(agent.child.id())? - before;
     let pings = EACH * 4;
     println!(
-        "{pings} heartbeats in {:.1} s ({:.0}/s): {:.3} ms CPU each; memory {:.1} MB",
+        "muster: {pings} heartbeats in {:.1} s ({:.0}/s): {:.3} ms CPU each; memory {:.1} MB",
         wall.as_secs_f64(),
         f64::from(pings) / wall.as_secs_f64(),
         cpu.as_secs_f64() * 1000.0 / f64::from(pings),
         memory_of(agent.child.id())? as f64 / 1e6
     );
-    Ok(())
+    drop(agent);
+    peers::gateway(EACH)
 }
 
 /// Fifty expectations and nothing to do.
@@ -159,15 +162,20 @@ pub(super) fn idle() -> Result<(), String> {
             .map_err(|error| error.to_string())?;
     }
     let agent = start("idle", &checks)?;
+    // Side by side through the same minutes.
+    let monitor = peers::monitor(50, Duration::from_secs(3600))?;
     std::thread::sleep(Duration::from_secs(20));
-    let before = cpu_of(agent.child.id())?;
+    let mut watched = vec![("muster, 50 expectations", agent.child.id())];
+    watched.extend(monitor.as_ref().map(|peer| ("monit, 50 files looked at once a second", peer.pid())));
+    let before: Vec<Duration> = watched.iter().map(|(_, pid)| cpu_of(*pid)).collect::<Result<_, _>>()?;
     std::thread::sleep(WATCHED);
-    let cpu = cpu_of(agent.child.id())? - before;
-    println!(
-        "{:.2} CPU-seconds per hour (over {} s), {:.1} MB of memory",
-        cpu.as_secs_f64() * 3600.0 / WATCHED.as_secs_f64(),
-        WATCHED.as_secs(),
-        memory_of(agent.child.id())? as f64 / 1e6
-    );
+    for ((name, pid), before) in watched.into_iter().zip(before) {
+        println!(
+            "{name}: {:.2} CPU-seconds per hour (over {} s), {:.1} MB of memory",
+            (cpu_of(pid)? - before).as_secs_f64() * 3600.0 / WATCHED.as_secs_f64(),
+            WATCHED.as_secs(),
+            memory_of(pid)? as f64 / 1e6
+        );
+    }
     Ok(())
 }

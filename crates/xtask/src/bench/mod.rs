@@ -4,6 +4,7 @@
 
 mod agent;
 mod measure;
+mod peers;
 mod rules;
 mod wrapper;
 
