@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use muster_core::ids::{ExpectationId, RunId};
 use muster_run::log::read::{self, Line};
+use muster_run::log::{self as logs, search};
 use muster_store::history::{PAGE_LIMIT, Run};
 use serde::Serialize;
 
@@ -52,6 +53,9 @@ pub(crate) enum Verb {
         /// Only the last lines
         #[arg(long, value_name = "N")]
         tail: Option<usize>,
+        /// Only lines with this text in them, whatever its case
+        #[arg(long, value_name = "TEXT", conflicts_with_all = ["tail", "follow"])]
+        grep: Option<String>,
         /// Waits for more until interrupted
         #[arg(short, long)]
         follow: bool,
@@ -65,7 +69,10 @@ pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
     match verb {
         Verb::List { json } => list(world, json),
         Verb::History { name, limit, json } => history(world, &name, usize::from(limit), json),
-        Verb::Log { name, run, tail, follow, json } => {
+        Verb::Log { name, run, grep: Some(text), json, .. } => {
+            grep(world, &name, run.as_deref(), &text, json)
+        }
+        Verb::Log { name, run, grep: None, tail, follow, json } => {
             log(world, &name, run.as_deref(), &Reading { tail, follow, json })
         }
     }
@@ -165,6 +172,8 @@ struct Log {
 
 #[derive(Serialize)]
 struct LogLine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
     at: Option<muster_core::time::Timestamp>,
     source: &'static str,
     text: String,
@@ -186,7 +195,7 @@ fn log(world: &World, name: &Name, run: Option<&str>, reading: &Reading) -> Resu
         let came_further = page.next > next;
         next = page.next;
         if reading.json {
-            kept.extend(page.lines.iter().map(as_json));
+            kept.extend(page.lines.iter().map(|line| as_json(line, None)));
         } else {
             let text: String = page.lines.iter().map(|line| say::log::line(line, &clock, &paper)).collect();
             world.say(&text)?;
@@ -206,8 +215,36 @@ fn log(world: &World, name: &Name, run: Option<&str>, reading: &Reading) -> Resu
     Ok(ExitCode::Fine)
 }
 
-fn as_json(line: &Line) -> LogLine {
-    LogLine { at: line.at, source: line.source.tag(), text: line.text.clone() }
+/// The lines with a text in them, each with its number.
+fn grep(world: &World, name: &Name, run: Option<&str>, text: &str, json: bool) -> Result<ExitCode, Refusal> {
+    let id = job(name)?;
+    let (run, path) = find(&world.layout()?.runs().join(id.name()), &id, run)?;
+    let (clock, paper) = (world.clock(), Paper::of_stdout());
+    let (mut kept, mut from, mut any) = (Vec::new(), Some(search::Place::default()), false);
+    while let Some(place) = from.filter(|_| !world.reader_left()) {
+        let found = search::search(&path, text, place, PAGE_LIMIT)
+            .map_err(|error| Refusal::system(format!("cannot read {}", path.display()), &error))?;
+        from = found.next;
+        any |= !found.hits.is_empty();
+        if json {
+            kept.extend(found.hits.iter().map(|hit| as_json(&hit.line, Some(hit.number))));
+        } else {
+            let hits = found.hits.iter();
+            let text: String = hits
+                .map(|hit| format!("{}: {}", hit.number, say::log::line(&hit.line, &clock, &paper)))
+                .collect();
+            world.say(&text)?;
+        }
+    }
+    if json {
+        let path = path.display().to_string();
+        world.say(&say::json::versioned(&Log { job: id.name().to_owned(), run, path, lines: kept }))?;
+    }
+    Ok(if any { ExitCode::Fine } else { ExitCode::NotFound })
+}
+
+fn as_json(line: &Line, number: Option<u64>) -> LogLine {
+    LogLine { number, at: line.at, source: line.source.tag(), text: line.text.clone() }
 }
 
 /// The newest log, or the only one whose run begins so.
@@ -215,13 +252,15 @@ fn find(folder: &Path, id: &ExpectationId, run: Option<&str>) -> Result<(String,
     let mut names: Vec<String> = match std::fs::read_dir(folder) {
         Ok(entries) => entries
             .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".log").map(str::to_owned))
+            .filter_map(|entry| logs::run_of(entry.file_name().to_str()?).map(str::to_owned))
             .filter(|name| RunId::new(name).is_ok())
             .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(unknown_job(id)),
         Err(error) => return Err(Refusal::system(format!("cannot look into {}", folder.display()), &error)),
     };
     names.sort();
+    // A log that is being compressed is there twice.
+    names.dedup();
     let wanted = run.unwrap_or_default();
     names.retain(|name| name.starts_with(wanted));
     let place = |name: String| {

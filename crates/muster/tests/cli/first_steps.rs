@@ -35,6 +35,12 @@ fn a_job_can_be_wrapped_with_nothing_set_up() {
     assert_eq!(tail.lines().count(), 1, "{tail}");
     let answer = rig.muster(&["jobs", "log", "hello", "--json"]).json(0);
     assert!(answer["lines"].as_array().expect("lines").iter().any(|line| line["text"] == "err"), "{answer}");
+    let grep = rig.muster(&["jobs", "log", "hello", "--grep", "ERR"]).with(0);
+    assert!(grep.starts_with("2: ") || grep.starts_with("1: "), "{grep}");
+    assert!(grep.ends_with(" ! err\n") && grep.lines().count() == 1, "{grep}");
+    let answer_to_grep = rig.muster(&["jobs", "log", "hello", "--grep", "out", "--json"]).json(0);
+    assert_eq!(answer_to_grep["lines"][0]["text"], "out");
+    assert_eq!(rig.muster(&["jobs", "log", "hello", "--grep", "nowhere"]).with(4), "");
     let run = answer["run"].as_str().expect("a run").to_owned();
     assert_eq!(rig.muster(&["jobs", "log", "hello", &run]).with(0), log);
     let error = rig.muster(&["jobs", "log", "hello", "1999"]).refused(4);

@@ -19,19 +19,28 @@
 //! | module | holds |
 //! |---|---|
 //! | [`write`] | the wrapper's side |
-//! | [`read`] | pages and tails for screens and terminals |
+//! | [`read`], [`search`] | pages, tails and lines with a text, for screens and terminals |
+//! | `body`, `packed` | a log as bytes, compressed or not |
 //! | [`recent`] | the last bytes of something endless |
 //! | [`keep`] | how many logs of a job stay |
 
+mod body;
 pub(crate) mod keep;
+mod packed;
 pub mod read;
 pub(crate) mod recent;
+pub mod search;
 pub(crate) mod write;
 
 /// Largest size of one log in bytes.
 pub const LOG_LIMIT: u64 = 16 << 20;
 /// Longest text of one line in bytes; more goes on in the next line.
 pub const LINE_LIMIT: usize = 16 << 10;
+
+/// The run whose log is in a file of this name, compressed or not; none for other files.
+pub fn run_of(file: &str) -> Option<&str> {
+    file.strip_suffix(".zst").unwrap_or(file).strip_suffix(".log").filter(|run| !run.starts_with('.'))
+}
 
 /// Who speaks in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

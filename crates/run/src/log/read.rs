@@ -1,16 +1,16 @@
-//! Pages and tails of a log, for screens and terminals. Reads while the run writes; never more than one mebibyte at once.
+//! Pages and tails of a log, for screens and terminals. Reads while the run writes, and after the agent has compressed
+//! it, with the same offsets; never more than one mebibyte at once.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use muster_core::time::Timestamp;
 
 use super::Source;
+use super::body::Body;
 
 /// Most bytes that one call reads.
-const READ_LIMIT: u64 = 1 << 20;
+pub(super) const READ_LIMIT: u64 = 1 << 20;
 /// Length of the time at the start of each line, in bytes.
 const TIME: usize = 24;
 
@@ -36,7 +36,7 @@ pub struct Page {
     pub start: u64,
     /// Where the next page begins; read there again for lines that are written meanwhile.
     pub next: u64,
-    /// Bytes in the whole log by now.
+    /// Bytes of text in the whole log by now.
     pub size: u64,
 }
 
@@ -51,13 +51,16 @@ impl Page {
 /// inside a line begins at the next one.
 ///
 /// # Errors
-/// When there is no such file or it cannot be read.
+/// When there is no such log, plain or compressed, or it cannot be read.
 pub fn page(path: &Path, offset: u64, limit: usize) -> io::Result<Page> {
-    let file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let bytes = bytes_at(&file, offset, READ_LIMIT)?;
+    page_of(&Body::open(path)?, offset, limit)
+}
+
+fn page_of(body: &Body, offset: u64, limit: usize) -> io::Result<Page> {
+    let size = body.size()?;
+    let bytes = body.read(offset, READ_LIMIT)?;
     let mut start = 0;
-    if offset > 0 && bytes_at(&file, offset - 1, 1)? != b"\n" {
+    if offset > 0 && body.read(offset - 1, 1)? != b"\n" {
         start = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
     }
     let mut end = start;
@@ -78,13 +81,13 @@ pub fn page(path: &Path, offset: u64, limit: usize) -> io::Result<Page> {
 /// # Errors
 /// As for [`page`].
 pub fn tail(path: &Path, limit: usize) -> io::Result<Page> {
-    let size = std::fs::metadata(path)?.len();
-    let mut page = page(path, size.saturating_sub(READ_LIMIT), usize::MAX)?;
+    let body = Body::open(path)?;
+    let mut page = page_of(&body, body.size()?.saturating_sub(READ_LIMIT), usize::MAX)?;
     let extra = page.lines.len().saturating_sub(limit);
     if extra > 0 {
         // Every line was read from the file byte for byte but its text may have changed in
         // length, so the start of a cut page is found in the file again.
-        page.start = start_of_last(path, page.start, page.next, limit)?;
+        page.start = start_of_last(&body, page.start, page.next, limit)?;
         page.lines.drain(..extra);
     }
     Ok(page)
@@ -119,22 +122,8 @@ pub fn parse(line: &[u8]) -> Line {
     }
 }
 
-fn bytes_at(file: &File, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
-    let left = file.metadata()?.len().saturating_sub(offset).min(limit);
-    let mut bytes = vec![0; usize::try_from(left).unwrap_or(0)];
-    let mut read = 0;
-    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, offset + read as u64)? {
-            0 => break,
-            more => read += more,
-        }
-    }
-    bytes.truncate(read);
-    Ok(bytes)
-}
-
-fn start_of_last(path: &Path, start: u64, end: u64, lines: usize) -> io::Result<u64> {
-    let bytes = bytes_at(&File::open(path)?, start, end.saturating_sub(start))?;
+fn start_of_last(body: &Body, start: u64, end: u64, lines: usize) -> io::Result<u64> {
+    let bytes = body.read(start, end.saturating_sub(start))?;
     let ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
     Ok(ends.map(|(at, _)| start + at as u64 + 1).nth(lines).unwrap_or(start))
 }
