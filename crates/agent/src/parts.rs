@@ -14,6 +14,7 @@ use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use muster_host::state::Layout;
 pub use muster_notify::channel::Channel;
+use muster_run::log::bounds::Bounds;
 use muster_store::contract::{Store, StoreError};
 use muster_store::keep::Keep;
 use muster_store::sqlite::Opened;
@@ -87,8 +88,8 @@ pub struct AgentPlan {
     pub zone: String,
     /// How much history is kept.
     pub keep: Keep,
-    /// Bytes of run logs that are kept altogether.
-    pub log_bytes: u64,
+    /// How much of run logs is kept.
+    pub logs: Bounds,
     /// The outside address.
     pub beat: Option<Beat>,
 }
@@ -132,7 +133,11 @@ impl AgentPlan {
             channels,
             zone: plan.muster.zone.clone(),
             keep: Keep { age: plan.muster.keep.runs, ..Keep::default() },
-            log_bytes: plan.muster.keep.logs,
+            logs: Bounds {
+                age: plan.muster.keep.runs,
+                per_job: plan.muster.keep.logs_per_job,
+                bytes: plan.muster.keep.logs,
+            },
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }
     }

@@ -12,7 +12,7 @@ use muster_core::ids::ExpectationId;
 use crate::codes;
 use crate::fault::Faults;
 use crate::nearest::nearest;
-use crate::plan::JobPlan;
+use crate::plan::{JobPlan, Keep};
 use crate::section::{Reading, Section};
 use crate::source::{FILE_LIMIT, Source};
 use crate::tables::{job, muster};
@@ -25,6 +25,8 @@ pub struct JobReading {
     pub job: Option<JobPlan>,
     /// The state directory that `[muster]` names, if it names one.
     pub state: Option<PathBuf>,
+    /// How long logs are kept, if `[muster]` says it.
+    pub keep: Option<Keep>,
     /// What is wrong on the way there. With an error in it, something of the job fell back to its default.
     pub faults: Faults,
 }
@@ -34,7 +36,7 @@ pub fn job_only(source: &Source<'_>, name: &str) -> JobReading {
     let reading = Reading::new(source);
     if source.text.len() > FILE_LIMIT {
         reading.error(codes::TOO_LARGE, &(0..0), "the file is larger than 1 MiB and was not read".into());
-        return JobReading { job: None, state: None, faults: reading.finish() };
+        return JobReading { job: None, state: None, keep: None, faults: reading.finish() };
     }
     let (document, errors) = tree::parse(source.text);
     let broken = !errors.is_empty();
@@ -42,12 +44,14 @@ pub fn job_only(source: &Source<'_>, name: &str) -> JobReading {
         reading.error(codes::SYNTAX, &error.span, error.what);
     }
     let part = |path: &[&str]| if broken { tree::parse_only(source.text, path) } else { document.clone() };
-    let state = part(&["muster"]).table("muster").and_then(|table| state_of(&reading, table));
+    let (state, keep) = part(&["muster"])
+        .table("muster")
+        .map_or((None, None), |table| (state_of(&reading, table), keep_of(&reading, table)));
     let job = match part(&["job", name]).table("job") {
         Some(jobs) => job_of(&reading, jobs, name),
         None => None,
     };
-    JobReading { job, state, faults: reading.finish() }
+    JobReading { job, state, keep, faults: reading.finish() }
 }
 
 /// The jobs and checks that a file names, in order of their names, well formed or not, as far as they can be made out: for telling a report
@@ -74,6 +78,14 @@ fn state_of(reading: &Reading<'_>, table: &Table) -> Option<PathBuf> {
     let only = Table { entries: vec![entry.clone()] };
     Section::open(reading, &only, vec![muster::ROW.fields], "muster".into(), entry.span.clone())
         .path_to("state")
+}
+
+fn keep_of(reading: &Reading<'_>, table: &Table) -> Option<Keep> {
+    let entry = table.get("keep")?;
+    let only = Table { entries: vec![entry.clone()] };
+    let section =
+        Section::open(reading, &only, vec![muster::ROW.fields], "muster".into(), entry.span.clone());
+    muster::keep(&section.table("keep")?)
 }
 
 fn job_of(reading: &Reading<'_>, jobs: &Table, name: &str) -> Option<JobPlan> {
@@ -116,7 +128,14 @@ mod tests {
         assert_eq!(job.command, ["/bin/true"]);
         assert_eq!(job.overlap, Overlap::Wait { at_most: Span::minutes(1) });
         assert_eq!(found.state, Some(PathBuf::from("/srv/m")));
+        assert_eq!(found.keep, None);
         assert!(found.faults.is_empty(), "{}", found.faults);
+    }
+
+    #[test]
+    fn what_is_kept_is_read_and_its_defaults_fill_the_rest() {
+        let keep = read("[muster]\nlisten = 3\nkeep = { logs = \"2MiB\" }\n").keep.expect("read");
+        assert_eq!((keep.logs, keep.logs_per_job, keep.runs), (2 << 20, 1000, Span::days(90)));
     }
 
     #[test]

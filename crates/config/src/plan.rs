@@ -56,6 +56,8 @@ pub struct Keep {
     pub metrics: Span,
     /// Logs of runs, in bytes altogether.
     pub logs: u64,
+    /// Logs of one job.
+    pub logs_per_job: u32,
 }
 
 /// The outside address that hears from us while all is well.

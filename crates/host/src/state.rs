@@ -44,6 +44,10 @@ impl Layout {
     pub fn run_log(&self, job: &str, run: &RunId) -> PathBuf {
         self.runs().join(job).join(format!("{run}.log"))
     }
+    /// What all logs together occupy, counted by those who write them.
+    pub fn log_account(&self) -> PathBuf {
+        self.root.join("logs.account")
+    }
     /// The lock of one job.
     pub fn lock(&self, job: &str) -> PathBuf {
         self.root.join("locks").join(format!("{job}.lock"))

@@ -144,13 +144,16 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
+    use muster_host::state::Layout;
+
     use super::*;
+    use crate::log::account::Account;
 
     #[test]
     fn lines_are_joined_across_reads_and_long_ones_are_split() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("r.log");
-        let mut sink = Sink::new(LogWriter::create(&path));
+        let mut sink = Sink::new(LogWriter::create(&path, Account::new(&Layout::new(folder.path()), None)));
         let (read, _write) = rustix::pipe::pipe().expect("a pipe");
         let mut stream = Stream::new(read, Source::Out, Mirror::stdout(true));
         let (at, now) = (Timestamp::from_seconds(0), Instant::now());

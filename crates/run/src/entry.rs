@@ -17,8 +17,9 @@ use crate::arguments::{self, HELP, Parsed, Request};
 use crate::capture::{Sink, Stream};
 use crate::exit_code;
 use crate::ladder::Ladder;
+use crate::log::Source;
+use crate::log::account::Account;
 use crate::log::write::LogWriter;
-use crate::log::{Source, keep};
 use crate::memory::Baseline;
 use crate::mirror::Mirror;
 use crate::outcome::{self, Evidence};
@@ -123,7 +124,8 @@ impl Run {
         if let Some(note) = self.reporter.send(self.began.wall, start) {
             self.note(err, note);
         }
-        let log = LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()));
+        let log =
+            LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()), self.account());
         let started = match spawn::start(&self.settings.command, self.stdin()) {
             Ok(started) => started,
             Err(NotStarted::NoRoom(error)) => {
@@ -194,7 +196,7 @@ impl Run {
         }
         // A listing costs more than a run of `true`, and a few logs more or less are no harm.
         if self.reporter.run().as_str().ends_with('0') {
-            keep::tidy(&self.settings.layout.run_log(&self.name, self.reporter.run()));
+            self.account().tidy_if_old();
         }
         code
     }
@@ -305,6 +307,11 @@ impl Run {
     fn note(&mut self, err: &mut dyn Write, note: String) {
         say(err, &self.name, &note);
         self.notes.push(note);
+    }
+
+    /// What all logs together may take.
+    fn account(&self) -> Account {
+        Account::new(&self.settings.layout, self.settings.bounds)
     }
 
     fn stdin(&self) -> bool {

@@ -13,6 +13,7 @@ use muster_core::time::Span;
 use muster_host::state::{self, Layout};
 
 use crate::arguments::{Options, Request};
+use crate::log::bounds::Bounds;
 use crate::{excerpt, exit_code};
 
 /// Most faults of the file that are repeated by each run; `muster config check` tells all.
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) command: Vec<OsString>,
     /// Where state is kept.
     pub(crate) layout: Layout,
+    /// How much of logs stays, if the file says it.
+    pub(crate) bounds: Option<Bounds>,
     /// The run is noted as slow after this.
     pub(crate) soft: Option<Span>,
     /// The run is ended after this.
@@ -52,7 +55,8 @@ pub(crate) fn settle(request: Request) -> Settings {
     let Request { name, command, options, mut complaints } = request;
     let Options { config, state, hard, soft, grace, lock, skip_exit, leak_grace, stdin, quiet, .. } = options;
     let reading = state::find_config(config.as_deref()).and_then(|path| read(&path, &name, &mut complaints));
-    let (job, of_file) = reading.map_or((None, None), |reading| (reading.job, reading.state));
+    let (job, of_file, keep) =
+        reading.map_or((None, None, None), |reading| (reading.job, reading.state, reading.keep));
     let timeout = job.as_ref().map(|job| job.timeout);
     let told = job.as_ref().map_or(Overlap::Skip, |job| job.overlap);
     let wait = options.max_wait.unwrap_or(match told {
@@ -72,6 +76,7 @@ pub(crate) fn settle(request: Request) -> Settings {
     Settings {
         command: if command.is_empty() { of_job } else { command },
         layout: state::find_state(state.as_deref(), of_file.as_deref()),
+        bounds: keep.map(|keep| Bounds { age: keep.runs, per_job: keep.logs_per_job, bytes: keep.logs }),
         soft: soft.or(timeout.and_then(|timeout| timeout.soft)),
         hard: hard.or(timeout.and_then(|timeout| timeout.hard)),
         grace: grace.or(timeout.map(|timeout| timeout.grace)).unwrap_or(Span::seconds(10)),

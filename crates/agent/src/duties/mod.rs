@@ -8,12 +8,13 @@
 //! | [`store`] | comes back to the disk after the store was gone |
 //! | [`discover`] | looks at what this host does by itself |
 //! | [`config`] | reads the configuration again when it changed |
-//! | [`prune`] | keeps history and logs within their bounds |
+//! | [`prune`] | keeps history within its bounds |
+//! | [`logs`] | keeps the logs of runs within theirs, and compresses them |
 //! | [`audit`] | checks that everything due is judged and every duty performed |
 //! | [`beat`] | tells somebody outside that all is well |
 //! | [`watchdog`] | tells systemd that the agent is alive |
 //!
-//! Not duties: `table` lists them, `logs` is a part of [`prune`], `users` is a part of [`spool`].
+//! Not duties: `table` lists them, `users` is a part of [`spool`].
 
 mod audit;
 mod beat;

@@ -1,11 +1,10 @@
-//! Keeps history and logs within their bounds, in small steps.
+//! Keeps history within its bounds, in small steps.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::time::Span;
 
-use super::logs;
 use super::spool::blocking;
 use super::table::{Context, Terms};
 use crate::clock::Clock;
@@ -15,7 +14,7 @@ use crate::resident::{Settings, message::Message};
 
 pub(super) const TERMS: Terms = Terms {
     name: "prune",
-    sentence: "keeps history and logs within their bounds",
+    sentence: "keeps history within its bounds",
     period: Duration::from_secs(3600),
     deadline: Duration::from_secs(300),
     after: 2,
@@ -32,7 +31,6 @@ pub(super) struct Prune {
     handle: Handle,
     clock: Arc<dyn Clock>,
     settings: tokio::sync::watch::Receiver<Settings>,
-    runs: std::path::PathBuf,
 }
 
 impl Prune {
@@ -41,7 +39,6 @@ impl Prune {
             handle: context.handle.clone(),
             clock: Arc::clone(&context.clock),
             settings: context.settings.clone(),
-            runs: context.layout.runs(),
         }
     }
 }
@@ -49,7 +46,7 @@ impl Prune {
 impl Duty for Prune {
     fn perform(&mut self, _why: Why) -> Performing<'_> {
         Box::pin(async move {
-            let Settings { keep, log_bytes, beat: _ } = self.settings.borrow().clone();
+            let Settings { keep, .. } = self.settings.borrow().clone();
             let now = self.clock.now().wall;
             let forget = |reply| Message::Forget { before: now - SETTLED, reply };
             self.handle.ask(Duration::from_secs(15), forget).await.map_err(|error| error.to_string())?;
@@ -63,9 +60,7 @@ impl Duty for Prune {
                     break;
                 }
             }
-            let runs = self.runs.clone();
-            let files = blocking(move || logs::tidy(&runs, keep.age, log_bytes, now)).await??;
-            Ok(format!("{rows} rows and {files} logs removed"))
+            Ok(format!("{rows} rows removed"))
         })
     }
 }

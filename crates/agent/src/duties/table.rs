@@ -9,7 +9,7 @@ use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
-use super::{audit, beat, config, deliver, discover, prune, runs, spool, store, watchdog};
+use super::{audit, beat, config, deliver, discover, logs, prune, runs, spool, store, watchdog};
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
 use crate::handle::Handle;
@@ -54,6 +54,7 @@ pub(crate) struct Duties {
     discover: Registration,
     config: Registration,
     prune: Registration,
+    logs: Registration,
     audit: Registration,
     beat: Registration,
     watchdog: Registration,
@@ -73,6 +74,7 @@ impl Duties {
             discover: register(discover::TERMS, &own(), discover::Discover::new(context)),
             config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
+            logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
             audit: register(audit::TERMS, &own(), audit::Audit::new(context, Arc::clone(&findings))),
             beat: register(beat::TERMS, &own(), beat::Beat::new(context, findings)),
             watchdog: register(watchdog::TERMS, &context.vitals.readiness, watchdog::Watchdog::new(context)),
@@ -80,9 +82,9 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 10] {
-        let Self { spool, runs, deliver, store, discover, config, prune, audit, beat, watchdog } = self;
-        [spool, runs, deliver, store, discover, config, prune, audit, beat, watchdog]
+    pub(crate) fn list(self) -> [Registration; 11] {
+        let Self { spool, runs, deliver, store, discover, config, prune, logs, audit, beat, watchdog } = self;
+        [spool, runs, deliver, store, discover, config, prune, logs, audit, beat, watchdog]
     }
 
     /// What is expected of each duty: that it is performed, and that it goes well.
@@ -95,6 +97,7 @@ impl Duties {
             discover::TERMS,
             config::TERMS,
             prune::TERMS,
+            logs::TERMS,
             audit::TERMS,
             beat::TERMS,
             watchdog::TERMS,

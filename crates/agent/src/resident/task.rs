@@ -14,6 +14,7 @@ use muster_core::outbox::{Delivery, Outbox};
 use muster_core::roll_call::{RollCall, StoredRow};
 use muster_core::signal::Signal;
 use muster_core::time::{Now, Span};
+use muster_run::log::bounds::Bounds;
 use muster_store::keep::Keep;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -42,13 +43,13 @@ const LAST_DELIVERIES: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) keep: Keep,
-    pub(crate) log_bytes: u64,
+    pub(crate) logs: Bounds,
     pub(crate) beat: Option<Beat>,
 }
 
 impl Settings {
     pub(crate) fn of(plan: &AgentPlan) -> Self {
-        Self { keep: plan.keep, log_bytes: plan.log_bytes, beat: plan.beat.clone() }
+        Self { keep: plan.keep, logs: plan.logs, beat: plan.beat.clone() }
     }
 }
 

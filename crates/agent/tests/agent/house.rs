@@ -84,7 +84,7 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         channels: vec![telling("ops", Arc::new(Line(address)))],
         zone: "UTC".into(),
         keep: Keep::default(),
-        log_bytes: 1 << 30,
+        logs: muster_run::log::bounds::Bounds::default(),
         beat: None,
     }
 }

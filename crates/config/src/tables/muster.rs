@@ -95,10 +95,12 @@ const KEEP: &[Field] = &[
     Field::new(
         "logs",
         Shape::Size(1024 * 1024),
-        "Logs of runs, altogether; the oldest go first.",
+        "Logs of runs, altogether, in the blocks that they occupy; the oldest go first, and the newest of each job last.",
         "\"1GiB\"",
     )
     .default("\"1GiB\""),
+    Field::new("logs_per_job", Shape::Whole(1, 100_000), "Logs of one job; the oldest go first.", "1000")
+        .default("1000"),
 ];
 
 const BEAT: &[Field] = &[
@@ -127,7 +129,7 @@ pub(crate) fn read(section: &Section<'_>, zone: &str, host: &str) -> Option<Must
             )
             .help("listen on 127.0.0.1, or add both `password` and `tls`".into());
     }
-    let keep = section.table("keep")?;
+    let keep = keep(&section.table("keep")?)?;
     let beat = section
         .table("beat")
         .and_then(|beat| Some(Beat { url: beat.maybe_secret("url")?, every: beat.duration("every")? }));
@@ -139,14 +141,20 @@ pub(crate) fn read(section: &Section<'_>, zone: &str, host: &str) -> Option<Must
         zone: section.text("timezone").unwrap_or_else(|| zone.to_owned()),
         listen,
         state: section.path_to("state"),
-        keep: Keep {
-            runs: keep.duration("runs")?,
-            metrics: keep.duration("metrics")?,
-            logs: keep.size("logs")?,
-        },
+        keep,
         beat,
         password: section.secret("password"),
         tls,
         ping_key: section.secret("ping_key"),
+    })
+}
+
+/// Reads `keep`.
+pub(crate) fn keep(keep: &Section<'_>) -> Option<Keep> {
+    Some(Keep {
+        runs: keep.duration("runs")?,
+        metrics: keep.duration("metrics")?,
+        logs: keep.size("logs")?,
+        logs_per_job: keep.count("logs_per_job")?,
     })
 }

@@ -13,8 +13,8 @@
 //! prompt that stood for a second, or a line longer than 16 KiB, and the next text of that stream continues it. The
 //! text is what the job wrote, byte for byte.
 //!
-//! A log has at most 16 MiB: the first 15 and up to one at the end, with a `run` line between them that says how much
-//! is missing. The time is when muster read the text; programs that buffer write later than they speak.
+//! A log has at most 16 MiB, and at most a sixteenth of what all logs together may have: its beginning and the last
+//! sixteenth, with a `run` line between them that says how much is missing. The time is when muster read the text; programs that buffer write later than they speak.
 //!
 //! | module | holds |
 //! |---|---|
@@ -22,18 +22,20 @@
 //! | [`read`], [`search`] | pages, tails and lines with a text, for screens and terminals |
 //! | `body`, `packed` | a log as bytes, compressed or not |
 //! | [`recent`] | the last bytes of something endless |
-//! | [`keep`] | how many logs of a job stay |
+//! | [`bounds`], [`account`] | how much stays, and who may write how much |
+//! | `shelf`, [`pack`] | which logs there are, what goes first; compresses those that are finished |
 
+pub mod account;
 mod body;
-pub(crate) mod keep;
+pub mod bounds;
+pub mod pack;
 mod packed;
 pub mod read;
 pub(crate) mod recent;
 pub mod search;
+mod shelf;
 pub(crate) mod write;
 
-/// Largest size of one log in bytes.
-pub const LOG_LIMIT: u64 = 16 << 20;
 /// Longest text of one line in bytes; more goes on in the next line.
 pub const LINE_LIMIT: usize = 16 << 10;
 

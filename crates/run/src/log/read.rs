@@ -130,6 +130,9 @@ fn start_of_last(body: &Body, start: u64, end: u64, lines: usize) -> io::Result<
 
 #[cfg(test)]
 mod tests {
+    use muster_host::state::Layout;
+
+    use super::super::account::Account;
     use super::super::write::LogWriter;
     use super::*;
 
@@ -139,7 +142,7 @@ mod tests {
     fn pages_join_to_the_whole_log() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("r.log");
-        let mut log = LogWriter::create(&path);
+        let mut log = LogWriter::create(&path, Account::new(&Layout::new(folder.path()), None));
         for n in 0..25 {
             log.line(AT.shifted(n), Source::Err, n != 3, format!("line {n} \u{fc}\t").as_bytes());
         }
