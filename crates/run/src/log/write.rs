@@ -165,7 +165,10 @@ impl LogWriter {
             (Ok(()), _) if lost.lines == 0 => None,
             (Ok(()), why) => {
                 let Lost { lines, bytes } = lost;
-                Some(format!("{}: {lines} lines ({bytes} bytes) in its middle are left out", why.words()))
+                Some(format!(
+                    "{lines} lines ({bytes} bytes) in the middle of the log are left out: {}",
+                    why.words()
+                ))
             }
             (Err(_), Why::Failed(why)) => Some(format!("the log is incomplete: {why}")),
             (Err(error), _) => Some(format!("the end of the log is missing: {error}")),
@@ -466,7 +469,7 @@ mod tests {
         {
             let (text, note, occupied) = crowded(cap, others);
             let note = note.expect("a note");
-            assert!(note.starts_with("all logs together have reached their cap: "), "{note}");
+            assert!(note.ends_with(" left out: all logs together have reached their cap"), "{note}");
             assert!(text.contains("out line 0 "), "the beginning is kept");
             let last = text.lines().rev().nth(1).expect("a line");
             assert!(last.ends_with("out line 8191 "), "{last}");
