@@ -71,7 +71,7 @@ impl Agent {
     /// # Errors
     /// [`StartError`] when there is no place for its files at all.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { layout, users, plan, open, boot, clock, survey, config } = parts;
+        let Parts { layout, users, plan, open, boot, clock, survey, config, starter } = parts;
         if let Err(source) = layout.create()
             // A full or read-only disk with the folders in place will do.
             && !layout.root().is_dir()
@@ -87,7 +87,8 @@ impl Agent {
         let (stop, stopped) = watch::channel(false);
         let roster = Arc::new(Roster::default());
         let vitals = Arc::new(Vitals::new());
-        let [wake_spool, wake_store, wake_config] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [wake_spool, wake_store, wake_config, wake_start] =
+            std::array::from_fn(|_| Arc::new(Notify::new()));
         let handle = Handle { inbox, board: snapshots, store, roster: Arc::clone(&roster) };
         let resident = Resident::new(Origin {
             clock: Arc::clone(&clock),
@@ -103,6 +104,8 @@ impl Agent {
             roster: Arc::clone(&roster),
             wake_store: Arc::clone(&wake_store),
             wake_spool: Arc::clone(&wake_spool),
+            wake_start: Arc::clone(&wake_start),
+            starts_jobs: starter.is_some(),
         });
         let mut residents = JoinSet::new();
         residents.spawn(resident.live(messages, stopped.clone()));
@@ -122,6 +125,8 @@ impl Agent {
             wake_spool,
             wake_store,
             wake_config,
+            wake_start,
+            starter,
         };
         for registration in Duties::new(&context).list() {
             roster.enrol(&registration);

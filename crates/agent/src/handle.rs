@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::board::Snapshot;
-use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::ids::{ChannelName, ExpectationId, RunId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
 use muster_store::contract::Store;
@@ -40,6 +40,29 @@ pub struct Heard {
     pub unknown: Vec<ExpectationId>,
     /// They are on disk. False while the store is gone: then they are in memory only.
     pub durable: bool,
+}
+
+/// A run that a person asked for, and that will be started in a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// That it was asked for is on disk: it is started even if the agent dies now.
+    pub durable: bool,
+}
+
+/// Why a job cannot be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotStartable {
+    /// Nobody expects it.
+    #[error("no job of that name is on the roll")]
+    Unknown,
+    /// Its command is not in the configuration.
+    #[error("its command is not written down")]
+    NoCommand,
+    /// This agent starts nothing.
+    #[error("this agent starts no jobs")]
+    NoStarter,
 }
 
 /// Why the agent did not answer.
@@ -97,6 +120,18 @@ impl Handle {
         by: String,
     ) -> Result<Option<Delivery>, HandleError> {
         self.ask(TEST, |reply| Message::Test { channel, by, reply }).await
+    }
+
+    /// Starts a job now, beside whatever is due. Returns once that is stored; the run's own reports tell the rest.
+    ///
+    /// # Errors
+    /// [`HandleError`]; after [`HandleError::Busy`] it may be started all the same.
+    pub async fn run_now(
+        &self,
+        about: ExpectationId,
+        by: String,
+    ) -> Result<Result<Started, NotStartable>, HandleError> {
+        self.ask(ANSWER, |reply| Message::RunNow { about, by, reply }).await
     }
 
     pub(crate) async fn ask<T>(

@@ -1,5 +1,7 @@
 //! What the agent is given by whoever wires it: nothing here is looked up, read from the environment or guessed.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -8,8 +10,9 @@ use std::sync::Arc;
 use muster_config::plan::Plan;
 use muster_core::expectation::Expectation;
 use muster_core::host_roll::HostRoll;
-use muster_core::ids::ChannelName;
+use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::outbox::Route;
+use muster_core::rota::Entry;
 use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use muster_host::state::Layout;
@@ -54,6 +57,32 @@ pub struct Parts {
     pub survey: Survey,
     /// How the configuration is read again; none where there is no file.
     pub config: Option<ConfigSource>,
+    /// How jobs are started; none where it starts none.
+    pub starter: Option<Starter>,
+}
+
+/// How a job is started: by this program's own wrapper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starter {
+    /// The program.
+    pub program: PathBuf,
+    /// The configuration that it reads the job from, if one was named.
+    pub config: Option<PathBuf>,
+    /// All of the environment of a job.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where a job begins.
+    pub folder: PathBuf,
+}
+
+/// What is started, and when.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Starts {
+    /// The jobs that are started when they are due.
+    pub rota: Vec<Entry>,
+    /// How many of them may run at the same time.
+    pub at_once: usize,
+    /// Every job that can be started, because its command is known.
+    pub startable: BTreeSet<ExpectationId>,
 }
 
 /// A configuration that can be read again.
@@ -92,6 +121,8 @@ pub struct AgentPlan {
     pub logs: Bounds,
     /// The outside address.
     pub beat: Option<Beat>,
+    /// What is started, and when.
+    pub starts: Starts,
 }
 
 /// One way to tell people.
@@ -137,6 +168,16 @@ impl AgentPlan {
                 age: plan.muster.keep.runs,
                 per_job: plan.muster.keep.logs_per_job,
                 bytes: plan.muster.keep.logs,
+            },
+            starts: Starts {
+                rota: plan.rota.clone(),
+                at_once: usize::try_from(plan.muster.at_once).unwrap_or(1),
+                startable: plan
+                    .jobs
+                    .iter()
+                    .filter(|job| !job.command.is_empty())
+                    .map(|job| job.id.clone())
+                    .collect(),
             },
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }

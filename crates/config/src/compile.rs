@@ -75,14 +75,21 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
     // Here as well, for a file in which nothing makes use of the defaults.
     let notify =
         defaults.notify.iter().filter_map(|(text, place)| names.channel(reading, text, place)).collect();
-    let mut roll = Roll { reading, names: &names, defaults: &defaults, found: Vec::new(), jobs: Vec::new() };
+    let mut roll = Roll {
+        reading,
+        names: &names,
+        defaults: &defaults,
+        found: Vec::new(),
+        jobs: Vec::new(),
+        rota: Vec::new(),
+    };
     for (entry, table) in jobs {
         roll.job(entry, table, zone, name);
     }
     for (entry, table) in checks {
         roll.check(entry, table, zone);
     }
-    let Roll { mut found, jobs, .. } = roll;
+    let Roll { mut found, jobs, rota, .. } = roll;
     // Jobs and checks may be mixed in the file; people look for them in its order.
     found.sort_by_key(|(place, _)| place.start);
     refuse_circles(reading, &names, &found);
@@ -93,6 +100,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
         notify,
         expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
         jobs,
+        rota,
     })
 }
 
@@ -222,6 +230,7 @@ struct Roll<'a> {
     defaults: &'a Defaults,
     found: Vec<(Range<usize>, Told)>,
     jobs: Vec<JobPlan>,
+    rota: Vec<muster_core::rota::Entry>,
 }
 
 /// An expectation, and whether its own table says whom to tell.
@@ -243,6 +252,7 @@ impl Roll<'_> {
         }
         self.jobs.push(job::wrapper(&section, &id));
         let expectation = job::expectation(&section, &id, zone);
+        self.rota.extend(expectation.as_ref().and_then(|expectation| job::rota(&section, expectation)));
         self.add(&section, entry, expectation);
     }
 

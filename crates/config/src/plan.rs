@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use muster_core::expectation::Expectation;
 use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::rota::Entry;
 use muster_core::time::Span;
 
 use crate::secret::{MaybeSecret, SecretRef};
@@ -22,6 +23,8 @@ pub struct Plan<C> {
     pub expectations: Vec<Expectation>,
     /// For the wrapper.
     pub jobs: Vec<JobPlan>,
+    /// The jobs that muster itself starts.
+    pub rota: Vec<Entry>,
 }
 
 /// What `[muster]` says.
@@ -37,6 +40,8 @@ pub struct MusterPlan {
     pub state: Option<PathBuf>,
     /// How long things are kept.
     pub keep: Keep,
+    /// How many of the jobs that muster starts may run at the same time.
+    pub at_once: u32,
     /// The outside address that hears from us while all is well.
     pub beat: Option<Beat>,
     /// The password of the web page.

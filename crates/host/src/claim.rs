@@ -17,8 +17,8 @@ use rustix::fs::FlockOperation;
 
 use crate::state::{Layout, private_dir};
 
-/// A claim that is older than this and held by nobody is swept away.
-const KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// A claim that is older than this and held by nobody is swept away: whoever was told to begin the run has done so.
+const KEPT: Duration = Duration::from_secs(86_400);
 
 /// A run that is ours to begin. The claim is held until this is dropped or the process ends.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub fn look(layout: &Layout, job: &str, run: &RunId) -> Standing {
     }
 }
 
-/// Sweeps away what is a week old and held by nobody.
+/// Sweeps away what is a day old and held by nobody.
 ///
 /// # Errors
 /// When the folder cannot be read; a folder that is not there holds nothing.
@@ -118,6 +118,8 @@ fn make(path: &Path) -> io::Result<File> {
 
 /// The kernel's own name for the claim.
 fn bind(path: &Path) -> io::Result<UnixDatagram> {
+    // Whoever asks may stand in another folder.
+    let path = std::path::absolute(path)?;
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in path.as_os_str().as_encoded_bytes() {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);

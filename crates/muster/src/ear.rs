@@ -1,10 +1,10 @@
 //! The agent as the web server knows it: somebody who hears.
 
-use muster_agent::handle::{Handle, HandleError};
-use muster_core::ids::ChannelName;
+use muster_agent::handle::{Handle, HandleError, NotStartable};
+use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
-use muster_web::parts::{Answer, Deaf, Ear, Heard};
+use muster_web::parts::{Answer, Deaf, Ear, Heard, NotStarted, Started};
 
 /// Hands everything on to a running agent.
 pub(crate) struct AgentEar(pub(crate) Handle);
@@ -20,6 +20,24 @@ impl Ear for AgentEar {
         })
     }
 
+    fn run_now<'a>(
+        &'a self,
+        about: &'a ExpectationId,
+        by: &'a str,
+    ) -> Answer<'a, Result<Started, NotStarted>> {
+        Box::pin(async move {
+            match self.0.run_now(about.clone(), by.to_owned()).await {
+                Ok(Ok(started)) => Ok(Started { run: started.run, durable: started.durable }),
+                Ok(Err(why)) => Err(NotStarted::Refused {
+                    what: format!("{about} was not started: {why}"),
+                    help: help(about, why),
+                }),
+                Err(HandleError::Stopped) => Err(Deaf::Stopped.into()),
+                Err(HandleError::Busy(_)) => Err(Deaf::Busy.into()),
+            }
+        })
+    }
+
     fn test_channel<'a>(&'a self, name: &'a ChannelName, by: &'a str) -> Answer<'a, Result<String, String>> {
         Box::pin(async move {
             match self.0.test_channel(name.clone(), by.to_owned()).await {
@@ -29,5 +47,18 @@ impl Ear for AgentEar {
                 Err(error) => Err(error.to_string()),
             }
         })
+    }
+}
+
+/// What to try where a job was not started.
+fn help(about: &ExpectationId, why: NotStartable) -> String {
+    match why {
+        NotStartable::NoCommand if about.table() == "job" => format!(
+            "add `command = [\"/path/of/program\"]` to [{about}]; its crontab line is only read, so muster does not know how \
+             its job is started"
+        ),
+        NotStartable::NoCommand => "only jobs can be started".to_owned(),
+        NotStartable::Unknown => "`muster jobs list` shows the jobs of this host".to_owned(),
+        NotStartable::NoStarter => "ask the agent of this host".to_owned(),
     }
 }

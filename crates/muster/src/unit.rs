@@ -8,6 +8,7 @@ pub(crate) const PATH: &str = "/etc/systemd/system/muster.service";
 /// Its text. `program` is the absolute path of this binary; `config` is set where the usual places do not hold it.
 ///
 /// `WatchdogSec` restarts an agent that hangs; `OOMScoreAdjust` keeps the kernel from killing the watchman first;
+/// `KillMode=process` leaves the jobs that muster started alone when the agent ends or is restarted;
 /// `Restart=always` without a start limit, because an agent that stays down is the worst silence of all.
 pub(crate) fn text(program: &Path, config: Option<&Path>) -> String {
     let mut command = argument(program);
@@ -28,6 +29,7 @@ Type=notify
 NotifyAccess=main
 ExecStart={command}
 ExecReload=/bin/kill -HUP $MAINPID
+KillMode=process
 Restart=always
 RestartSec=2
 WatchdogSec=30
@@ -77,6 +79,7 @@ mod tests {
         for line in [
             "Type=notify",
             "WatchdogSec=30",
+            "KillMode=process",
             "Restart=always",
             "OOMScoreAdjust=-500",
             "StateDirectory=muster",

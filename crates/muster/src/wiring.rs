@@ -1,11 +1,12 @@
 //! Puts the agent and the web server together from a plan: real clock, real store, real channels.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use muster_agent::clock::HostClock;
 use muster_agent::handle::Handle;
-use muster_agent::parts::{AgentPlan, BadConfig, ConfigSource, Parts, StoreOpener, Survey};
+use muster_agent::parts::{AgentPlan, BadConfig, ConfigSource, Parts, Starter, StoreOpener, Survey};
 use muster_config::fault::{Faults, Level};
 use muster_config::plan::Plan;
 use muster_host::discover::{Reach, discover};
@@ -38,10 +39,29 @@ pub(crate) fn agent(orders: Orders) -> Result<Parts, Refusal> {
     let users = users(&layout, plan.muster.state.as_deref());
     let plan = agent_plan(&plan, &outside);
     let keep = plan.keep;
+    let starter = starter(source.as_ref().map(|source| source.path.as_path()));
     let survey: Survey = Arc::new(|| discover(Path::new("/"), Reach::Machine));
     let config = source.map(|source| again(source, outside));
     let clock = Arc::new(HostClock);
-    Ok(Parts { open: opener(&layout, keep), layout, users, plan, boot, clock, survey, config })
+    Ok(Parts { open: opener(&layout, keep), layout, users, plan, boot, clock, survey, config, starter })
+}
+
+/// How jobs are started: by this very program, in the environment that cron gives, and with nothing of ours in it.
+fn starter(config: Option<&Path>) -> Option<Starter> {
+    let program = std::env::current_exe().ok()?;
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let root = rustix::process::geteuid().is_root();
+    let home = set("HOME").unwrap_or_else(|| if root { "/root".into() } else { "/".into() });
+    let user = set("USER").or_else(|| set("LOGNAME")).or_else(|| root.then(|| "root".into()));
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let mut environment: Vec<(OsString, OsString)> =
+        vec![("PATH".into(), path.into()), ("SHELL".into(), "/bin/sh".into()), ("HOME".into(), home.clone())];
+    environment
+        .extend(user.into_iter().flat_map(|user| [("USER".into(), user.clone()), ("LOGNAME".into(), user)]));
+    environment.extend(["LANG", "LC_ALL", "TZ"].iter().filter_map(|name| Some((name.into(), set(name)?))));
+    let folder = Some(PathBuf::from(home)).filter(|home| home.is_dir()).unwrap_or_else(|| "/".into());
+    let config = config.and_then(|path| std::path::absolute(path).ok());
+    Some(Starter { program, config, environment, folder })
 }
 
 /// The users whose jobs this agent hears. One with a state directory from the command line or the environment is a trial

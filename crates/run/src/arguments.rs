@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
+use muster_core::ids::RunId;
 use muster_core::time::Span;
 
 /// The help text, with the table of exit codes.
@@ -24,6 +25,7 @@ Options (each wins over the key of the same name in [job.NAME]):
       --lock FILE       lock this file, as flock(1) does, instead of one in the state directory
       --skip-exit CODE  exit code of a skipped run; 75 by default
       --leak-grace TIME how long the output may stay open after the job's end; 200ms by default
+      --turn RUN        this is the run RUN of the agent's rota: it begins once at most, in a session of its own
       --stdin           pass standard input on, even if it is no terminal
   -q, --quiet           do not pass the job's output on; it is in the log
       --config FILE     muster.toml; else MUSTER_CONFIG, ./muster.toml, /etc/muster/muster.toml
@@ -69,6 +71,7 @@ pub(crate) struct Options {
     pub(crate) leak_grace: Option<Span>,
     pub(crate) config: Option<PathBuf>,
     pub(crate) state: Option<PathBuf>,
+    pub(crate) turn: Option<RunId>,
     pub(crate) stdin: bool,
     pub(crate) quiet: bool,
 }
@@ -145,7 +148,7 @@ fn read(arguments: &[OsString], request: &mut Request) -> Result<bool, lexopt::E
             }
             Arg::Long(
                 name @ ("timeout" | "soft" | "grace" | "overlap" | "max-wait" | "lock" | "skip-exit"
-                | "leak-grace" | "config" | "state"),
+                | "leak-grace" | "turn" | "config" | "state"),
             ) => name.to_owned(),
             other => return Err(other.unexpected()),
         };
@@ -163,6 +166,7 @@ fn set(options: &mut Options, option: &str, value: OsString) -> Result<(), Strin
         "lock" => options.lock = path(value),
         "config" => options.config = path(value),
         "state" => options.state = path(value),
+        "turn" => options.turn = Some(value.parse().map_err(|error| error.to_string())?),
         "overlap" => {
             let word = value.string().map_err(|error| error.to_string())?;
             if !["skip", "wait", "replace", "allow"].contains(&word.as_str()) {

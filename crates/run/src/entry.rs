@@ -10,6 +10,7 @@ use std::time::Instant;
 use muster_core::ids::ExpectationId;
 use muster_core::signal::{Ending, Outcome, ProcessMark, Report};
 use muster_core::time::{Now, Span, Timestamp};
+use muster_host::claim::Claim;
 use muster_host::lock::{Holder, Lock};
 use muster_host::{clock, ids, process};
 
@@ -31,6 +32,7 @@ use crate::signals::Signals;
 use crate::spawn::{self, NotStarted, Started};
 use crate::terminal::Lent;
 use crate::tree::{self, Tree};
+use crate::turn;
 use crate::watch::Watch;
 
 /// Runs a job as the arguments after `run` say, and returns the exit code (see [`exit_code`](crate::exit_code)). Help
@@ -79,6 +81,8 @@ struct Run {
     /// Signals that were ignored when we were started.
     ignored: u64,
     notes: Vec<String>,
+    /// For a turn of the agent's: whether it is ours to begin. Held to the end.
+    claimed: Option<Option<Claim>>,
 }
 
 impl Run {
@@ -88,21 +92,40 @@ impl Run {
         request.complaints.extend(fault);
         request.name = about.name().to_owned();
         let name = request.name.clone();
+        let turn = request.options.turn.take();
+        if turn.is_some() {
+            turn::stand_alone();
+        }
         let mut settings = settings::settle(request);
         for complaint in &settings.complaints {
             say(err, &name, complaint);
         }
         let notes = std::mem::take(&mut settings.complaints);
-        let reporter = Reporter::new(&settings.layout, about, ids::run_id(began.wall));
+        let claimed = turn.as_ref().map(|run| turn::take(&settings.layout, &name, run));
+        let run = turn.unwrap_or_else(|| ids::run_id(began.wall));
+        let reporter = Reporter::new(&settings.layout, about, run);
         let own = process::stat(std::process::id()).ok();
         let mark = own.as_ref().and_then(|stat| {
             Some(ProcessMark { pid: stat.pid, started: stat.started, boot: clock::boot_id().ok()? })
         });
-        Self { name, settings, reporter, began, mark, ignored: own.map_or(0, |stat| stat.ignored), notes }
+        Self {
+            name,
+            settings,
+            reporter,
+            began,
+            mark,
+            ignored: own.map_or(0, |stat| stat.ignored),
+            notes,
+            claimed,
+        }
     }
 
     /// The whole of it.
     fn take_place(mut self, rescue: &Rescue, err: &mut dyn Write) -> u8 {
+        if let Some(None) = &self.claimed {
+            say(err, &self.name, "this run has begun already");
+            return exit_code::LOCK_HELD;
+        }
         if self.settings.command.is_empty() {
             return self.refuse(NotStartedBecause::NoCommand, err);
         }

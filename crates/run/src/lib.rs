@@ -32,6 +32,7 @@ mod spawn;
 mod tail;
 mod terminal;
 mod tree;
+mod turn;
 mod watch;
 
 pub use entry::main;

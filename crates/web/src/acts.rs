@@ -1,14 +1,14 @@
-//! Acknowledge, pause, resume, test a channel: one way in for buttons and programs. What they do is decided by whoever
+//! Acknowledge, pause, resume, run now, test a channel: one way in for buttons and programs. What they do is decided by whoever
 //! listens; here they are only checked and handed on.
 
 use muster_core::board::Line;
-use muster_core::ids::{ChannelName, ExpectationId, SignalId};
+use muster_core::ids::{ChannelName, ExpectationId, RunId, SignalId};
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
 
 use crate::guard::digest::secret;
 use crate::guard::who::Asker;
-use crate::parts::Heard;
+use crate::parts::{Heard, Started};
 use crate::refusal::Refusal;
 use crate::router::Web;
 
@@ -36,6 +36,17 @@ pub enum Act {
     },
     /// The pause ends.
     Resume,
+    /// The job is started now.
+    RunNow,
+}
+
+/// What became of an act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// It survives the process and the power.
+    pub durable: bool,
+    /// The run that it began.
+    pub run: Option<RunId>,
 }
 
 impl Act {
@@ -59,17 +70,20 @@ impl Act {
                 Ok(Self::Pause { lasts: span(lasts, LONGEST_PAUSE)?, reason: reason.to_owned() })
             }
             "resume" => Ok(Self::Resume),
+            "run" => Ok(Self::RunNow),
             _ => Err(Refusal::not_found(format!("there is no act {word:?}"))),
         }
     }
 
-    fn report(self, by: &str, now: Timestamp) -> Report {
+    /// What is to be heard of it; a start is a wish and not a signal.
+    fn report(self, by: &str, now: Timestamp) -> Option<Report> {
         let by = by.to_owned();
-        match self {
+        Some(match self {
+            Self::RunNow => return None,
             Self::Acknowledge { lasts } => Report::Acknowledge { by, until: now + lasts },
             Self::Pause { lasts, reason } => Report::Pause { by, reason, until: now + lasts },
             Self::Resume => Report::Resume { by },
-        }
+        })
     }
 }
 
@@ -100,7 +114,7 @@ pub fn on_roll<'a>(lines: &'a [Line], id: &str) -> Result<&'a Line, Refusal> {
 ///
 /// # Errors
 /// [`Refusal`]: not on the roll, nothing there to act upon, nobody listens.
-pub async fn carry_out(web: &Web, asker: &Asker, id: &str, act: Act) -> Result<Heard, Refusal> {
+pub async fn carry_out(web: &Web, asker: &Asker, id: &str, act: Act) -> Result<Done, Refusal> {
     let snapshot = web.snapshot();
     let line = on_roll(&snapshot.board.lines, id)?;
     match &act {
@@ -113,11 +127,16 @@ pub async fn carry_out(web: &Web, asker: &Asker, id: &str, act: Act) -> Result<H
         Act::Resume if line.pause.is_none() => {
             return Err(Refusal::conflict("it is not paused", "nothing needs to be done"));
         }
-        Act::Acknowledge { .. } | Act::Pause { .. } | Act::Resume => {}
+        Act::Acknowledge { .. } | Act::Pause { .. } | Act::Resume | Act::RunNow => {}
     }
     let now = muster_host::clock::now().wall;
-    let signal = signal(line.id.clone(), act.report(asker.name(), now), now)?;
-    Ok(web.parts.ear.hear(vec![signal]).await?)
+    let Some(report) = act.report(asker.name(), now) else {
+        let Started { run, durable } = web.parts.ear.run_now(&line.id, asker.name()).await?;
+        return Ok(Done { durable, run: Some(run) });
+    };
+    let signal = signal(line.id.clone(), report, now)?;
+    let Heard { durable } = web.parts.ear.hear(vec![signal]).await?;
+    Ok(Done { durable, run: None })
 }
 
 /// A signal that is made here.

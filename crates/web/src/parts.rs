@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use muster_core::board::Snapshot;
-use muster_core::ids::ChannelName;
+use muster_core::ids::{ChannelName, ExpectationId, RunId};
 use muster_core::signal::Signal;
 use muster_host::state::Layout;
 use muster_store::contract::Store;
@@ -75,6 +75,13 @@ pub trait Ear: Send + Sync {
     /// Takes signals in and answers once they are decided upon and stored.
     fn hear(&self, signals: Vec<Signal>) -> Answer<'_, Result<Heard, Deaf>>;
 
+    /// Starts a job now. Answers once it is stored that it is to be started.
+    fn run_now<'a>(
+        &'a self,
+        about: &'a ExpectationId,
+        by: &'a str,
+    ) -> Answer<'a, Result<Started, NotStarted>>;
+
     /// Sends a test page through one channel. The answer is the channel's receipt, or why it did not work.
     fn test_channel<'a>(&'a self, name: &'a ChannelName, by: &'a str) -> Answer<'a, Result<String, String>>;
 }
@@ -84,6 +91,31 @@ pub trait Ear: Send + Sync {
 pub struct Heard {
     /// They survive the process and the power. False while the store cannot be written and memory stands in.
     pub durable: bool,
+}
+
+/// A run that was asked for and is about to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// See [`Heard::durable`].
+    pub durable: bool,
+}
+
+/// Why a run that was asked for will not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotStarted {
+    /// Nobody took the wish in.
+    #[error(transparent)]
+    Deaf(#[from] Deaf),
+    /// It is nothing that can be started here.
+    #[error("{what}")]
+    Refused {
+        /// Why not.
+        what: String,
+        /// What to try.
+        help: String,
+    },
 }
 
 /// Why signals were not taken in. The sender should try again.

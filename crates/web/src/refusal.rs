@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::api::VERSION;
 use crate::guard::session::CredentialError;
-use crate::parts::Deaf;
+use crate::parts::{Deaf, NotStarted};
 
 /// A refusal with a stable code, a sentence and what to try.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +126,15 @@ impl From<StoreError> for Refusal {
 impl From<Deaf> for Refusal {
     fn from(error: Deaf) -> Self {
         Self::unavailable(error.to_string(), "try again in a moment; `muster status` says how the agent is")
+    }
+}
+
+impl From<NotStarted> for Refusal {
+    fn from(error: NotStarted) -> Self {
+        match error {
+            NotStarted::Deaf(error) => error.into(),
+            NotStarted::Refused { what, help } => Self::conflict(what, help),
+        }
     }
 }
 

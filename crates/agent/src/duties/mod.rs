@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`spool`] | hears what wrapped jobs left on disk |
 //! | [`runs`] | notices runs whose watcher died |
+//! | [`start`] | starts the jobs whose turn has come |
 //! | [`deliver`] | sees to it that waiting pages are handed out |
 //! | [`store`] | comes back to the disk after the store was gone |
 //! | [`discover`] | looks at what this host does by itself |
@@ -25,6 +26,7 @@ mod logs;
 mod prune;
 mod runs;
 mod spool;
+mod start;
 mod store;
 mod table;
 mod users;

@@ -9,11 +9,11 @@ use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
-use super::{audit, beat, config, deliver, discover, logs, prune, runs, spool, store, watchdog};
+use super::{audit, beat, config, deliver, discover, logs, prune, runs, spool, start, store, watchdog};
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
 use crate::handle::Handle;
-use crate::parts::{ConfigSource, Survey};
+use crate::parts::{ConfigSource, Starter, Survey};
 use crate::resident::{Settings, Vitals};
 use crate::roster::Roster;
 
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) wake_spool: Arc<Notify>,
     pub(crate) wake_store: Arc<Notify>,
     pub(crate) wake_config: Arc<Notify>,
+    pub(crate) wake_start: Arc<Notify>,
+    pub(crate) starter: Option<Starter>,
 }
 
 /// The terms of a duty, known before there is anything to perform it with.
@@ -49,6 +51,7 @@ pub(super) struct Terms {
 pub(crate) struct Duties {
     spool: Registration,
     runs: Registration,
+    start: Registration,
     deliver: Registration,
     store: Registration,
     discover: Registration,
@@ -68,7 +71,8 @@ impl Duties {
         let own = || Arc::new(Notify::new());
         Self {
             spool: register(spool::TERMS, &context.wake_spool, spool::Spool::new(Arc::clone(&intake))),
-            runs: register(runs::TERMS, &own(), runs::Runs::new(context, intake)),
+            runs: register(runs::TERMS, &own(), runs::Runs::new(context, Arc::clone(&intake))),
+            start: register(start::TERMS, &context.wake_start, start::Start::new(context, intake)),
             deliver: register(deliver::TERMS, &own(), deliver::Deliver::new(context)),
             store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
             discover: register(discover::TERMS, &own(), discover::Discover::new(context)),
@@ -82,9 +86,10 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 11] {
-        let Self { spool, runs, deliver, store, discover, config, prune, logs, audit, beat, watchdog } = self;
-        [spool, runs, deliver, store, discover, config, prune, logs, audit, beat, watchdog]
+    pub(crate) fn list(self) -> [Registration; 12] {
+        let Self { spool, runs, start, deliver, store, discover, config, prune, logs, audit, beat, watchdog } =
+            self;
+        [spool, runs, start, deliver, store, discover, config, prune, logs, audit, beat, watchdog]
     }
 
     /// What is expected of each duty: that it is performed, and that it goes well.
@@ -92,6 +97,7 @@ impl Duties {
         let all = [
             spool::TERMS,
             runs::TERMS,
+            start::TERMS,
             deliver::TERMS,
             store::TERMS,
             discover::TERMS,

@@ -48,6 +48,8 @@ impl Resident {
             }
             Message::Test { channel, by, reply } => self.test(channel, by, reply),
             Message::OpenRuns(reply) => drop(reply.send(self.roll.open_runs())),
+            Message::Issued(reply) => drop(reply.send(self.rota.issued())),
+            Message::RunNow { about, by, reply } => self.run_now(about, &by, reply),
             Message::Store(reply) => drop(reply.send(self.ledger.standing(self.clock.now().uptime))),
             Message::Attempted { outcome, reply } => {
                 let words = self.attempted(outcome).await;
@@ -101,6 +103,7 @@ impl Resident {
         }
         self.expected = all.iter().map(|one| one.id.clone()).collect();
         self.roll.expect(all, now);
+        self.expect_starts(now);
         self.news.soon();
     }
 
@@ -189,10 +192,12 @@ impl Resident {
             self.unwritten.rows.insert(about, row);
         }
         let notes = serde_json::to_string(&self.adopted).map(|text| vec![(ADOPTED.to_owned(), text)]);
+        let mut notes = notes.unwrap_or_default();
+        notes.extend(self.rota_note());
         Commit {
             rows,
             outbox: self.outbox.entries().cloned().collect(),
-            notes: notes.unwrap_or_default(),
+            notes,
             watermark: Some(self.watermark(now)),
             ..Commit::default()
         }

@@ -9,6 +9,7 @@ use muster_core::host_roll::{HostRoll, Unseen};
 use muster_core::ids::ExpectationId;
 use muster_core::outbox::Outbox;
 use muster_core::roll_call::{LastSeen, RollCall, StoredRow};
+use muster_core::rota::Rota;
 use muster_core::time::{Now, Span};
 use muster_store::contract::{Loaded, StoreError};
 use muster_store::sqlite::Opened;
@@ -16,6 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::act::ADOPTED;
 use super::publish::News;
+use super::start::ROTA;
 use super::task::{Resident, Settings, Unwritten, Vitals};
 use crate::adopted::Adopted;
 use crate::clock::Clock;
@@ -43,6 +45,8 @@ pub(crate) struct Origin {
     pub(crate) roster: Arc<Roster>,
     pub(crate) wake_store: Arc<Notify>,
     pub(crate) wake_spool: Arc<Notify>,
+    pub(crate) wake_start: Arc<Notify>,
+    pub(crate) starts_jobs: bool,
 }
 
 impl Resident {
@@ -62,6 +66,8 @@ impl Resident {
             roster,
             wake_store,
             wake_spool,
+            wake_start,
+            starts_jobs,
         } = origin;
         let now = clock.now();
         let Loaded { rows, outbox, watermark, notes, mut unreadable } = loaded;
@@ -84,6 +90,15 @@ impl Resident {
             }
             None => Adopted::default(),
         };
+        let rota = match notes.get(ROTA).map(|text| serde_json::from_str(text)) {
+            Some(Ok(rota)) => Some(rota),
+            Some(Err(error)) => {
+                unreadable.push(format!("which jobs were started: {error}"));
+                None
+            }
+            None => None,
+        };
+        let rota = Rota::restore(rota, &boot, now);
         let mut couriers = Couriers::default();
         couriers.replace(&plan.channels);
         let mut resident = Self {
@@ -92,6 +107,9 @@ impl Resident {
             boot,
             plan,
             duties,
+            rota,
+            starts_jobs,
+            wishes: Vec::new(),
             roll,
             ledger,
             couriers,
@@ -119,6 +137,7 @@ impl Resident {
             roster,
             wake_store,
             wake_spool,
+            wake_start,
         };
         resident.expect_all(now);
         resident.tell_of_the_opening(opened, &unreadable, now);

@@ -47,6 +47,7 @@ impl Resident {
             answers.push((heard, reply));
         }
         let durable = self.conclude(drained, now).await;
+        self.grant(durable);
         for (heard, reply) in answers {
             // Whoever gave up waiting is not told.
             drop(reply.send(Heard { durable, ..heard }));
@@ -64,6 +65,7 @@ impl Resident {
             }
             self.mind_the_spool(drained.take(), now);
             self.roll.tick(now);
+            self.rota.tick(now);
             let durable = self.settle(now).await;
             if self.own.is_empty() {
                 return durable;
@@ -123,6 +125,7 @@ impl Resident {
             heard.repeated += 1;
             return;
         }
+        self.rota.hear(&signal);
         match self.roll.hear(&signal, now) {
             Answer::Heard => {
                 heard.heard += 1;
@@ -156,6 +159,7 @@ impl Resident {
     fn mind_the_spool(&mut self, drained: Option<Now>, now: Now) {
         if let Some(began) = drained {
             self.vitals.set_ready();
+            self.rota.drained();
             if self.undrained.is_none_or(|since| began.uptime >= since) {
                 self.undrained = None;
                 if self.roll.awaits_drain() {

@@ -1,16 +1,17 @@
 //! What is said to the resident.
 
 use muster_core::host_roll::HostRoll;
-use muster_core::ids::ChannelName;
+use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::outbox::Delivery;
 use muster_core::roll_call::OpenRun;
+use muster_core::rota::Turn;
 use muster_core::signal::Signal;
 use muster_core::time::{Now, Span, Timestamp};
 use muster_store::contract::StoreError;
 use tokio::sync::oneshot;
 
 use crate::driver::Performance;
-use crate::handle::Heard;
+use crate::handle::{Heard, NotStartable, Started};
 use crate::ledger::{Found, Standing};
 use crate::parts::{AgentPlan, BadConfig};
 
@@ -39,6 +40,10 @@ pub(crate) enum Message {
     Test { channel: ChannelName, by: String, reply: oneshot::Sender<Option<Delivery>> },
     /// Which runs go on?
     OpenRuns(oneshot::Sender<Vec<OpenRun>>),
+    /// Which turns of the rota are to be started?
+    Issued(oneshot::Sender<Vec<Turn>>),
+    /// A person wants a job to run now.
+    RunNow { about: ExpectationId, by: String, reply: oneshot::Sender<Result<Started, NotStartable>> },
     /// Is the store there, and what is to be tried if not?
     Store(oneshot::Sender<Standing>),
     /// An attempt to come back to the disk ended. Words for the duty.

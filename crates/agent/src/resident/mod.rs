@@ -17,6 +17,7 @@ mod hear;
 pub(crate) mod message;
 mod publish;
 mod settle;
+mod start;
 mod task;
 
 pub(crate) use birth::Origin;

@@ -26,7 +26,12 @@ impl Resident {
     /// Writes what must not wait and hands out pages; true if everything that was heard is on disk.
     pub(super) async fn settle(&mut self, now: Now) -> bool {
         self.collect(now);
+        let starts = self.note_rota();
         self.write(now).await;
+        if starts {
+            // Stored, or in memory if that is all there is: a full disk stops no job.
+            self.wake_start.notify_one();
+        }
         let dispatches = self.outbox.due(now.wall);
         for dispatch in dispatches {
             self.couriers.send(dispatch);

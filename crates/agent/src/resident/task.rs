@@ -12,6 +12,7 @@ use muster_core::host_roll::HostRoll;
 use muster_core::ids::ExpectationId;
 use muster_core::outbox::{Delivery, Outbox};
 use muster_core::roll_call::{RollCall, StoredRow};
+use muster_core::rota::Rota;
 use muster_core::signal::Signal;
 use muster_core::time::{Now, Span};
 use muster_run::log::bounds::Bounds;
@@ -19,6 +20,7 @@ use muster_store::keep::Keep;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::message::Message;
+use super::start::Wish;
 use crate::adopted::Adopted;
 use crate::clock::Clock;
 use crate::couriers::{Couriers, Told};
@@ -101,6 +103,11 @@ pub(crate) struct Resident {
     pub(super) roll: RollCall,
     /// Everybody on the roll.
     pub(super) expected: BTreeSet<ExpectationId>,
+    /// Which jobs are started.
+    pub(super) rota: Rota,
+    pub(super) starts_jobs: bool,
+    /// Whoever waits for a run that was asked for to be stored.
+    pub(super) wishes: Vec<Wish>,
     pub(super) outbox: Outbox,
     pub(super) ledger: Ledger,
     pub(super) couriers: Couriers,
@@ -125,6 +132,7 @@ pub(crate) struct Resident {
     pub(super) roster: Arc<Roster>,
     pub(super) wake_store: Arc<Notify>,
     pub(super) wake_spool: Arc<Notify>,
+    pub(super) wake_start: Arc<Notify>,
 }
 
 /// What waits for the next transaction.
@@ -174,7 +182,8 @@ impl Resident {
     /// How long nothing has to be done unless somebody speaks.
     fn pause(&self) -> Duration {
         let now = self.clock.now().wall;
-        let next = self.roll.next_deadline().into_iter().chain(self.outbox.next_try()).min();
+        let due = [self.roll.next_deadline(), self.outbox.next_try(), self.rota.next_deadline()];
+        let next = due.into_iter().flatten().min();
         let deadline = next.map_or(TICK, |at| at.since(now).to_std());
         deadline.min(self.news.due_in().unwrap_or(TICK)).clamp(SPIN, TICK)
     }

@@ -30,6 +30,7 @@ pub(crate) fn live(root: &Path) -> ExitCode {
         let layout = Layout::new(root);
         let plan = crate::house::plan_to_address(address, expectations());
         let parts = Parts {
+            starter: None,
             open: opener(layout.db()),
             layout,
             users: None,

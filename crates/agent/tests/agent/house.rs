@@ -53,6 +53,7 @@ pub(crate) struct House {
     pub(crate) config: Option<ConfigSource>,
     pub(crate) users: Option<Users>,
     pub(crate) plan: AgentPlan,
+    pub(crate) starter: Option<muster_agent::parts::Starter>,
 }
 
 pub(crate) fn id(text: &str) -> ExpectationId {
@@ -86,6 +87,7 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         keep: Keep::default(),
         logs: muster_run::log::bounds::Bounds::default(),
         beat: None,
+        starts: muster_agent::parts::Starts::default(),
     }
 }
 
@@ -106,7 +108,7 @@ impl House {
         let layout = Layout::new(folder.path().join("state"));
         let plan = plan_to(&receiver, expectations);
         let (clock, host) = (Arc::default(), Arc::default());
-        Self { folder, layout, receiver, clock, host, config: None, users: None, plan }
+        Self { folder, layout, receiver, clock, host, config: None, users: None, plan, starter: None }
     }
 
     pub(crate) async fn start(&self) -> Agent {
@@ -124,6 +126,7 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             survey: Arc::new(move || host.lock().unwrap().clone()),
             config: self.config.clone(),
+            starter: self.starter.clone(),
         };
         Agent::start(parts).await
     }

@@ -2,6 +2,7 @@
 
 use muster_core::expectation::{Expectation, Hearing, Rhythm};
 use muster_core::ids::ExpectationId;
+use muster_core::rota::{CatchUp, Entry};
 use muster_core::time::Span;
 
 use crate::codes;
@@ -40,6 +41,22 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::new("timer", Shape::Text, "The systemd timer that starts it.", "\"export.timer\"").not_yet(),
     Field::new("timezone", Shape::Zone, "Time zone of `schedule`; else that of [muster].", "\"Europe/Berlin\""),
     Field::new("by", Shape::Choice(&["cron", "systemd", "muster"]), "Who starts it.", "\"cron\"").default("\"cron\""),
+    Field::new(
+        "catch_up",
+        Shape::Choice(&["once", "skip", "all"]),
+        "With `by = \"muster\"`: what becomes of due times that nobody was there for: one run for all of them, none, or one \
+         for each (at most the last fifty).",
+        "\"skip\"",
+    )
+    .default("\"once\""),
+    Field::new(
+        "jitter",
+        Shape::Duration(NO_TIME, LONGEST),
+        "With `by = \"muster\"`: it starts up to so much after it is due, always by the same length, so that jobs of one \
+         hour do not all start at once.",
+        "\"2m\"",
+    )
+    .default("\"0s\""),
     Field::new(
         "start_within",
         Shape::Duration(SECOND, LONGEST),
@@ -177,11 +194,63 @@ pub(crate) fn expectation(section: &Section<'_>, id: &ExpectationId, zone: &str)
     Some(expectation)
 }
 
+/// The job's line on the rota, if muster is to start it.
+pub(crate) fn rota(section: &Section<'_>, expectation: &Expectation) -> Option<Entry> {
+    if section.choice("by") != Some("muster") || section.texts("command").is_empty() {
+        return None;
+    }
+    Some(Entry {
+        about: expectation.id.clone(),
+        rhythm: expectation.rhythm.clone(),
+        start_within: expectation.start_within,
+        catch_up: match section.choice("catch_up")? {
+            "skip" => CatchUp::Skip,
+            "all" => CatchUp::All,
+            _ => CatchUp::Once,
+        },
+        jitter: section.duration("jitter")?,
+    })
+}
+
+/// Judges what muster needs to start a job, and what it needs for nothing else.
+fn check_starter(section: &Section<'_>) {
+    if section.choice("by") != Some("muster") {
+        for key in ["catch_up", "jitter"] {
+            if section.has(key) {
+                section.no_effect(key, format!("`{key}` has no effect without `by = \"muster\"`"));
+            }
+        }
+        return;
+    }
+    if !section.has("command") {
+        section.contradiction(
+            "by",
+            format!("muster cannot start [{}]: it has no `command`", section.path()),
+            "add `command = [\"/path/of/program\"]`",
+        );
+    }
+    if !section.has("schedule") && !section.has("every") {
+        section.contradiction(
+            "by",
+            format!("muster does not know when to start [{}]", section.path()),
+            "add `schedule` or `every`",
+        );
+    }
+    if let (Some(jitter), Some(within)) = (section.duration("jitter"), section.duration("start_within"))
+        && section.has("jitter")
+        && jitter >= within
+    {
+        section.contradiction(
+            "jitter",
+            format!("with a jitter of {jitter} it would begin later than within the {within} that it may"),
+            "make `jitter` shorter than `start_within`",
+        );
+    }
+}
+
 /// Judges how the values of the table go together.
 fn check_together(section: &Section<'_>) {
-    if section.choice("by") == Some("muster") {
-        section.reading().not_yet(&section.place("by"), "the starting of jobs (`by = \"muster\"`)");
-    }
+    check_starter(section);
     let (max, min) = (section.duration("max_runtime"), section.duration("min_runtime"));
     if let (Some(max), Some(min)) = (max, min)
         && min >= max

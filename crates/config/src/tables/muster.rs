@@ -69,6 +69,13 @@ const FIELDS: &[Field] = &[
         "{ url = { env = \"OUTSIDE_HEARTBEAT_URL\" }, every = \"60s\" }",
     ),
     Field::new(
+        "at_once",
+        Shape::Whole(1, 1_000),
+        "How many of the jobs that muster itself starts may run at the same time; the others wait for their turn.",
+        "4",
+    )
+    .default("4"),
+    Field::new(
         "store",
         Shape::Text,
         "Another place for what is remembered.",
@@ -142,6 +149,7 @@ pub(crate) fn read(section: &Section<'_>, zone: &str, host: &str) -> Option<Must
         listen,
         state: section.path_to("state"),
         keep,
+        at_once: section.count("at_once")?,
         beat,
         password: section.secret("password"),
         tls,

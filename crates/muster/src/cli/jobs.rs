@@ -33,6 +33,17 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Starts a job now, beside whatever its schedule says
+    ///
+    /// The agent starts it, as it starts jobs with `by = "muster"`, so its command must be in muster.toml. A run that still
+    /// goes on is treated as `overlap` says. Says which run it is and does not wait for its end.
+    Run {
+        /// The job
+        name: Name,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Shows the runs of a job, newest first
     History {
         /// The job
@@ -68,6 +79,7 @@ pub(crate) enum Verb {
 pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
     match verb {
         Verb::List { json } => list(world, json),
+        Verb::Run { name, json } => run_now(world, &name, json),
         Verb::History { name, limit, json } => history(world, &name, usize::from(limit), json),
         Verb::Log { name, run, grep: Some(text), json, .. } => {
             grep(world, &name, run.as_deref(), &text, json)
@@ -139,6 +151,33 @@ fn history(world: &World, name: &Name, limit: usize, json: bool) -> Result<ExitC
         say::json::versioned(&History { about: &id, runs: &runs.items, more })
     } else {
         say::jobs::history(&id, &runs.items, more, &world.clock(), &Paper::of_stdout())
+    };
+    world.say(&text)?;
+    Ok(ExitCode::Fine)
+}
+
+#[derive(Serialize)]
+struct Wished {
+    job: String,
+    run: RunId,
+    durable: bool,
+}
+
+fn run_now(world: &World, name: &Name, json: bool) -> Result<ExitCode, Refusal> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        run: RunId,
+        durable: bool,
+    }
+    let id = job(name)?;
+    let answer = world.tell_agent(&format!("expectations/{id}/run"), &serde_json::json!({}))?;
+    let Answer { run, durable } = serde_json::from_value(answer)
+        .map_err(|error| Refusal::system("the agent's answer could not be read", &error))?;
+    let job = id.name().to_owned();
+    let text = if json {
+        say::json::versioned(&Wished { job, run, durable })
+    } else {
+        format!("{job} is started as run {run}. `muster jobs log {job} {run} --follow` shows what it does.\n")
     };
     world.say(&text)?;
     Ok(ExitCode::Fine)

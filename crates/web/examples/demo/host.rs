@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use muster_core::board::{Pause, Snapshot};
 use muster_core::effect::Condition;
-use muster_core::ids::ChannelName;
+use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::signal::{Report, Signal};
-use muster_web::parts::{Answer, Deaf, Ear, Heard};
+use muster_web::parts::{Answer, Deaf, Ear, Heard, NotStarted, Started};
 use tokio::sync::watch;
 
 /// The stand-in.
@@ -25,6 +25,21 @@ impl Ear for StandIn {
             *shared = Arc::new(snapshot);
         });
         Box::pin(async { Ok(Heard { durable: true }) })
+    }
+
+    fn run_now<'a>(
+        &'a self,
+        about: &'a ExpectationId,
+        _by: &'a str,
+    ) -> Answer<'a, Result<Started, NotStarted>> {
+        Box::pin(async move {
+            if about.table() == "job" {
+                let run = muster_host::ids::run_id(muster_host::clock::now().wall);
+                return Ok(Started { run, durable: true });
+            }
+            let what = format!("{about} is no job");
+            Err(NotStarted::Refused { what, help: "only jobs can be started".into() })
+        })
     }
 
     fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {

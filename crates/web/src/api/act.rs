@@ -1,4 +1,4 @@
-//! Acknowledge, pause, resume, test a channel. A browser session must send its form token as `x-csrf`.
+//! Acknowledge, pause, resume, run now, test a channel. A browser session must send its form token as `x-csrf`.
 
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
@@ -45,8 +45,11 @@ pub async fn post(
                 .map_err(|error| Refusal::bad(error.to_string(), "send JSON such as {\"for\": \"1h\"}"))?,
         };
         let act = Act::read(&act, fields.lasts.as_deref(), fields.reason.as_deref())?;
-        let heard = acts::carry_out(&web, &asker, &id, act).await?;
-        Ok(json!({ "done": true, "durable": heard.durable }))
+        let done = acts::carry_out(&web, &asker, &id, act).await?;
+        Ok(match done.run {
+            Some(run) => json!({ "done": true, "durable": done.durable, "run": run }),
+            None => json!({ "done": true, "durable": done.durable }),
+        })
     };
     finish(done.await)
 }

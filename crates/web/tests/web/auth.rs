@@ -26,9 +26,11 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const ACTS: &[(&str, bool, &str)] = &[
     ("/e/job.bad/acknowledge", false, "for=1h"),
     ("/e/job.bad/pause", false, "for=1h&reason=x"),
+    ("/e/job.bad/run", false, "x=y"),
     ("/channels/ops/test", false, "x=y"),
     ("/api/v1/expectations/job.bad/acknowledge", true, r#"{"for":"1h"}"#),
     ("/api/v1/expectations/job.bad/pause", true, r#"{"for":"1h","reason":"x"}"#),
+    ("/api/v1/expectations/job.bad/run", true, "{}"),
     ("/api/v1/channels/ops/test", true, "{}"),
     ("/api/v1/tokens", true, r#"{"name":"ci","scopes":["read"]}"#),
 ];
@@ -79,6 +81,9 @@ fn only_those_who_may_act_can_act() {
     );
     // Four acts by three askers each, and nothing of those who were refused.
     assert_eq!(heard.len(), 4 * 3);
+    let wishes = server.ear.wishes.lock().unwrap();
+    assert_eq!(wishes.len(), 2 * 3, "a start is a wish and no signal");
+    assert!(wishes.iter().all(|(about, _)| about.as_str() == "job.bad"));
     let link =
         server.ask("POST", "/api/v1/signin-links", &[JSON, ("cookie", &cookie), ("x-csrf", &csrf)], "{}");
     assert_eq!(link.status, 401, "only the operator makes links");
@@ -225,7 +230,7 @@ fn a_pause_needs_a_reason_and_an_end() {
     assert_eq!(send("pause", r#"{"for":"1h","reason":"x","until":1}"#), 400, "no field that we do not know");
     assert_eq!(send("acknowledge", r#"{"for":"1h"}"#), 409, "nothing to acknowledge");
     assert_eq!(send("resume", ""), 409);
-    assert_eq!(send("run", "{}"), 404);
+    assert_eq!(send("dance", "{}"), 404);
     assert!(server.heard().is_empty());
     assert_eq!(send("pause", r#"{"for":"1h","reason":"x"}"#), 200);
 }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use muster_core::board::{Board, Incident, Line, Snapshot};
 use muster_core::effect::{Condition, Reason};
 use muster_core::expectation::Level;
-use muster_core::ids::{ChannelName, ExpectationId, IncidentId};
+use muster_core::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
 use muster_host::state::Layout;
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
-use muster_web::parts::{Answer, Deaf, Ear, Heard, Parts, Password, Settings};
+use muster_web::parts::{Answer, Deaf, Ear, Heard, NotStarted, Parts, Password, Settings, Started};
 use muster_web::{Web, serve_tcp, serve_unix};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -36,6 +36,7 @@ pub(crate) const IS_DEAF: u8 = 2;
 pub(crate) struct Recorder {
     pub(crate) heard: Mutex<Vec<Signal>>,
     pub(crate) mood: AtomicU8,
+    pub(crate) wishes: Mutex<Vec<(ExpectationId, String)>>,
     board: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -58,6 +59,21 @@ impl Ear for Recorder {
         });
         self.heard.lock().unwrap().extend(signals);
         Box::pin(async move { Ok(Heard { durable }) })
+    }
+
+    fn run_now<'a>(
+        &'a self,
+        about: &'a ExpectationId,
+        by: &'a str,
+    ) -> Answer<'a, Result<Started, NotStarted>> {
+        Box::pin(async move {
+            if about.table() != "job" {
+                let what = format!("{about} is no job");
+                return Err(NotStarted::Refused { what, help: "only jobs can be started".into() });
+            }
+            self.wishes.lock().unwrap().push((about.clone(), by.to_owned()));
+            Ok(Started { run: RunId::new("r-now").unwrap(), durable: true })
+        })
     }
 
     fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {
@@ -139,8 +155,12 @@ impl Server {
     pub(crate) fn with(settings: Settings, snapshot: Snapshot) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (board, seen) = watch::channel(Arc::new(snapshot));
-        let ear =
-            Arc::new(Recorder { heard: Mutex::default(), mood: AtomicU8::new(HEARS), board: board.clone() });
+        let ear = Arc::new(Recorder {
+            heard: Mutex::default(),
+            mood: AtomicU8::new(HEARS),
+            wishes: Mutex::default(),
+            board: board.clone(),
+        });
         let parts = Parts {
             board: seen,
             store: Arc::new(Memory::new()),
