@@ -1,7 +1,7 @@
 //! Runs in brief: what a timeline needs of them, without their texts, so that a day of ten thousand is read at once.
 
 use muster_core::ids::{ExpectationId, RunId};
-use muster_core::signal::{Ending, Outcome};
+use muster_core::signal::{Ending, Limits, Outcome};
 use muster_core::time::{Span, Timestamp};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub struct Brief {
     pub retries: usize,
     /// How many things were expected of it and not seen.
     pub unmet: usize,
+    /// The limits that were in force.
+    pub limits: Option<Limits>,
 }
 
 /// How a run stands.
@@ -109,6 +111,7 @@ impl Brief {
             peak_memory: facts.as_ref().and_then(|facts| facts.peak_memory),
             retries: facts.as_ref().map_or(0, |facts| facts.attempts.len()),
             unmet: facts.as_ref().map_or(0, |facts| facts.unmet.len()),
+            limits: facts.and_then(|facts| facts.limits),
         }
     }
 }
@@ -134,6 +137,8 @@ struct Facts {
     attempts: Vec<IgnoredAny>,
     #[serde(default)]
     unmet: Vec<IgnoredAny>,
+    #[serde(default)]
+    limits: Option<Limits>,
 }
 
 /// Of an ending only whether it is that of a lost run.
@@ -151,6 +156,7 @@ impl Facts {
             peak_memory: outcome.peak_memory,
             attempts: vec![IgnoredAny; outcome.attempts.len()],
             unmet: vec![IgnoredAny; outcome.unmet.len()],
+            limits: outcome.limits.clone(),
         }
     }
 }

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 #[path = "demo/host.rs"]
 mod host;
+#[path = "demo/jobs.rs"]
+mod jobs;
 #[path = "demo/story.rs"]
 mod story;
 

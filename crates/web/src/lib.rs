@@ -12,6 +12,7 @@
 //! | [`pages`] | HTML |
 //! | [`api`] | JSON under `/api/v1` |
 //! | [`ping`] | heartbeats, compatible with healthchecks.io |
+//! | [`jobs`] | what the jobs screen shows |
 //! | [`live`] | what changed, as server-sent events |
 //! | [`records`] | the store, asked from async code |
 //! | [`logs`] | the logs of runs, asked from async code |
@@ -24,6 +25,7 @@ pub mod acts;
 pub mod api;
 pub mod assets;
 pub mod guard;
+pub mod jobs;
 pub mod live;
 pub mod logs;
 pub mod pages;

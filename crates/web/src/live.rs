@@ -23,7 +23,7 @@ use crate::api::read::{Asked, Told, read_query};
 use crate::guard::session::recognise;
 use crate::guard::who::{Asker, Who};
 use crate::pages::frame::{Fragment, View, faults};
-use crate::pages::{expectation, first};
+use crate::pages::{expectation, first, jobs};
 use crate::refusal::Refusal;
 use crate::router::Web;
 
@@ -31,11 +31,17 @@ use crate::router::Web;
 pub const BEAT: Duration = Duration::from_secs(15);
 /// Changes that come together are told together.
 const GATHER: Duration = Duration::from_millis(200);
+/// The same for the jobs screen, whose rows are larger.
+const GATHER_JOBS: Duration = Duration::from_secs(2);
+/// The jobs screen moves its axis this often: by one place of it.
+const MOVE: Duration = Duration::from_secs(240);
 
 /// Which changes are wanted, and in which form.
 #[derive(Debug, Default, Deserialize)]
 pub struct EventsQuery {
     about: Option<ExpectationId>,
+    /// `jobs` for the jobs screen; the first page otherwise.
+    view: Option<String>,
     #[serde(rename = "as")]
     form: Option<String>,
     /// The moment of the roll that the page shows.
@@ -66,6 +72,8 @@ pub async fn get(
         asker,
         headers,
         about: query.about,
+        jobs: query.view.as_deref() == Some("jobs"),
+        moved: Instant::now(),
         json: query.form.as_deref() == Some("json"),
         board,
         shown,
@@ -86,6 +94,9 @@ struct Stream {
     asker: Asker,
     headers: HeaderMap,
     about: Option<ExpectationId>,
+    /// It is for the jobs screen, whose axis was moved then.
+    jobs: bool,
+    moved: Instant,
     json: bool,
     board: watch::Receiver<Arc<Snapshot>>,
     shown: Arc<Snapshot>,
@@ -106,7 +117,7 @@ impl Stream {
                 tokio::select! {
                     changed = self.board.changed() => {
                         changed.ok()?;
-                        sleep(GATHER).await;
+                        sleep(if self.jobs { GATHER_JOBS } else { GATHER }).await;
                     }
                     () = sleep_until(self.beat) => {
                         self.beat = Instant::now() + BEAT;
@@ -145,12 +156,20 @@ impl Stream {
         let view = View { snapshot: now, ..View::new(&self.web, &self.asker) };
         let mut parts = match &self.about {
             Some(id) => expectation::changed(&view, id, &before.board.lines).await,
+            None if self.jobs => {
+                let move_axis = self.moved.elapsed() >= MOVE;
+                if move_axis {
+                    self.moved = Instant::now();
+                }
+                jobs::changed(&view, &before.board.lines, move_axis).await
+            }
             None => first::changed(&view, &before.board.lines).await,
         };
         if before.faults != view.snapshot.faults {
             parts.push(Fragment::new("faults", faults(&view.snapshot.faults, &view)));
         }
         let title = match &self.about {
+            None if self.jobs => None,
             None => Some(crate::pages::words::headline(&view.snapshot.board).sentence),
             Some(_) => None,
         };

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::guard::address::Addresses;
 use crate::guard::gate::gate;
 use crate::guard::password::Lock;
+use crate::jobs::kept::Kept;
 use crate::pages::strips::Strips;
 use crate::parts::Parts;
 use crate::ping::WrongKeys;
@@ -42,6 +43,8 @@ pub struct Shared {
     pub streams: Arc<Semaphore>,
     /// Strips that need not be read again.
     pub strips: Strips,
+    /// Runs that need not be read again.
+    pub jobs: Kept,
     /// Wrong ping keys, for the log.
     pub wrong_keys: WrongKeys,
 }
@@ -63,6 +66,7 @@ impl Web {
             times: Times::of_zone(&settings.zone),
             streams: Arc::new(Semaphore::new(STREAM_LIMIT)),
             strips: Strips::default(),
+            jobs: Kept::default(),
             wrong_keys: WrongKeys::default(),
             parts,
         }))
@@ -85,7 +89,9 @@ pub fn router(web: Web) -> Router {
     Router::new()
         .route("/", get(pages::first::get))
         .route("/e/{id}", get(pages::expectation::get))
-        .route("/e/{id}/{act}", post(pages::act::post))
+        .route("/jobs", get(pages::jobs::get))
+        .route("/jobs/racing", get(pages::racing::get))
+        .route("/e/{id}/{act}", get(pages::act::ask).post(pages::act::post))
         .route("/runs/{about}/{run}", get(pages::run::get))
         .route("/runs/{about}/{run}/log", get(pages::run::download))
         .route("/host", get(pages::host::get))

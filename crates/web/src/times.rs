@@ -82,6 +82,21 @@ impl Present {
         self.times.civil(self.now).map_or_else(|| "UTC".to_owned(), |now| now.strftime("%Z").to_string())
     }
 
+    /// The moments at which a quarter of a day begins (0, 6, 12, 18 o'clock) between two moments, with their words: the
+    /// hour, or the day at midnight.
+    pub fn quarters(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, String)> {
+        let Some(first) = self.times.civil(from) else { return Vec::new() };
+        let days = (0..=until.since(from).as_millis() as i64 / 86_400_000 + 1)
+            .filter_map(|n| first.date().checked_add(jiff::Span::new().days(n)).ok());
+        let hours = days.flat_map(|day| [0, 6, 12, 18].map(|hour| day.at(hour, 0, 0, 0)));
+        let moments = hours.filter_map(|hour| {
+            let at = hour.to_zoned(self.times.zone.clone()).ok()?;
+            let word = at.strftime(if at.hour() == 0 { "%a %-d" } else { "%H:%M" }).to_string();
+            Some((Timestamp::from_millis(at.timestamp().as_millisecond()), word))
+        });
+        moments.filter(|(at, _)| *at >= from && *at <= until).collect()
+    }
+
     /// How far away: `3m ago`, `in 2h`, `now`. One unit, because it is read beside the time itself.
     pub fn distance(&self, at: Timestamp) -> String {
         let millis = at.millis() - self.now.millis();
@@ -130,6 +145,18 @@ mod tests {
         assert_eq!(present.short(now.shifted(-365 * 86_400_000)), "2025-11-21 14:02");
         assert_eq!(present.full(now), "Sat 2026-11-21 14:02:00 CET");
         assert_eq!(present.zone(), "CET");
+    }
+
+    #[test]
+    fn the_quarters_of_two_days_are_those_of_the_clock_on_the_wall() {
+        let now = Timestamp::from_seconds(1_795_266_120);
+        let present = Times::of_zone("Europe/Berlin").at(now);
+        let words: Vec<_> = present
+            .quarters(now.shifted(-86_400_000), now.shifted(86_400_000))
+            .into_iter()
+            .map(|(_, word)| word)
+            .collect();
+        assert_eq!(words, ["18:00", "Sat 21", "06:00", "12:00", "18:00", "Sun 22", "06:00", "12:00"]);
     }
 
     #[test]

@@ -11,12 +11,14 @@
 //! | [`past`] | which runs met, how often, how long, and what it cost in time |
 //! | [`ahead`] | which planned runs will meet |
 //! | [`memory`] | the moment at which the most memory was needed |
+//! | [`shared`] | when a job had company, for drawing |
 
 mod sweep;
 
 pub mod ahead;
 pub mod memory;
 pub mod past;
+pub mod shared;
 pub mod stint;
 
 #[cfg(test)]

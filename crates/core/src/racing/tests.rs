@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::ahead::{DUE_LIMIT, Plan, due, look_ahead};
 use super::memory::fullest;
 use super::past::{MEETINGS_LIMIT, look_back};
+use super::shared::shared;
 use super::stint::{Lengths, Stint};
 use super::sweep::sweep;
 use crate::expectation::Rhythm;
@@ -127,6 +128,22 @@ fn the_fullest_moment_sums_the_peaks_of_those_that_ran_together() {
     assert_eq!((found.at, found.bytes, found.unmeasured), (at(5), 170, 0));
     assert_eq!(found.jobs, [job("a"), job("b")]);
     assert_eq!(fullest(&[with("a", 0, 10, Some(1)), with("b", 5, 9, None)]), None);
+}
+
+#[test]
+fn company_is_drawn_once_and_short_runs_are_not_company() {
+    let stints =
+        [stint("a", 0, 30), stint("b", 10, 10), stint("c", 15, 10), stint("tick", 12, 1), stint("d", 40, 9)];
+    let found = shared(&stints, Span::minutes(2));
+    let said: Vec<_> = found.iter().map(|(job, spans)| (job.name(), spans.as_slice())).collect();
+    assert_eq!(
+        said,
+        [
+            ("a", [(at(10), at(25))].as_slice()),
+            ("b", [(at(10), at(20))].as_slice()),
+            ("c", [(at(15), at(25))].as_slice()),
+        ]
+    );
 }
 
 fn plan(name: &str, due: &[i64], lengths: Option<(u64, u64)>) -> Plan {

@@ -38,6 +38,9 @@ pub(crate) fn tell(
         past(&mut commit, line, now)?;
     }
     if kind != "calm" {
+        super::jobs::tell(&mut lines, &mut commit, now)?;
+    }
+    if kind != "calm" {
         commit.outbox = deliveries(now)?;
     }
     store.commit(commit)?;
@@ -52,7 +55,11 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         id: ExpectationId::new(id)?,
         condition: Condition::Ok,
         since: now - Span::days(12),
-        rhythm: rhythm.into(),
+        rhythm: if rhythm.starts_with("every ") {
+            rhythm.to_owned()
+        } else {
+            format!("{rhythm} (Europe/Berlin)")
+        },
         last_heard: Some(now - heard),
         last_success: Some(now - heard),
         due: Some(due),

@@ -4,10 +4,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`read`] | the roll, expectations, runs, logs, the host, deliveries |
+//! | [`jobs`] | the jobs screen |
 //! | [`act`] | acknowledge, pause, resume, test a channel |
 //! | [`keys`] | one-time links and tokens |
 
 pub mod act;
+pub mod jobs;
 pub mod keys;
 pub mod read;
 mod routes;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use crate::api::{act, keys, read};
+use crate::api::{act, jobs, keys, read};
 use crate::router::Web;
 
 /// The router, without its prefix.
@@ -14,6 +14,8 @@ pub fn router() -> Router<Web> {
         .route("/expectations/{id}/history", get(read::history))
         .route("/expectations/{id}/slots", get(read::slots))
         .route("/expectations/{id}/{act}", post(act::post))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/racing", get(jobs::racing))
         .route("/runs", get(read::runs))
         .route("/runs/{about}/{run}", get(read::run))
         .route("/runs/{about}/{run}/log", get(read::log))

@@ -10,7 +10,7 @@ use crate::acts::{self, Act};
 use crate::guard::gate::may_act;
 use crate::guard::who::{Asker, Scope};
 use crate::pages::frame::{View, page};
-use crate::pages::refused;
+use crate::pages::{forms, refused};
 use crate::refusal::Refusal;
 use crate::router::Web;
 
@@ -26,6 +26,28 @@ pub struct Fields {
     pub reason: Option<String>,
     /// Where to go afterwards.
     pub back: Option<String>,
+}
+
+/// `GET /e/{id}/{act}`: asks before it is done, for a pause with its reason and its end.
+pub async fn ask(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    Path((id, act)): Path<(String, String)>,
+) -> Response {
+    if !asker.may(Scope::Act)
+        && let Err(refusal) = may_act(&asker, Scope::Act, None)
+    {
+        return refused::page(&web, Some(&asker), refusal);
+    }
+    let view = View::new(&web, &asker);
+    let asked = acts::on_roll(&view.snapshot.board.lines, &id).and_then(|line| {
+        let form = forms::asked(line, &act, &view);
+        form.ok_or_else(|| Refusal::not_found(format!("there is no act {act:?}")))
+    });
+    match asked {
+        Ok((title, body)) => page(&view, &title, "/jobs", None, &body).into_response(),
+        Err(refusal) => refused::page(&web, Some(&asker), refusal),
+    }
 }
 
 /// `POST /e/{id}/{act}`.
@@ -53,7 +75,10 @@ async fn done(
     acts::carry_out(web, asker, id, act).await?;
     // Only to pages of ours: never to an address that a form was made to carry.
     let here = format!("/e/{id}");
-    Ok(if fields.back.as_deref() == Some("/") { "/".to_owned() } else { here })
+    Ok(match fields.back.as_deref() {
+        Some(back @ ("/" | "/jobs")) => back.to_owned(),
+        _ => here,
+    })
 }
 
 fn checked(asker: &Asker, form: Result<Form<Fields>, FormRejection>) -> Result<Fields, Refusal> {

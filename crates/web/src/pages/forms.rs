@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use muster_core::board::Line;
 
 use crate::guard::who::{Asker, Scope};
+use crate::pages::frame::View;
 
 /// The field that shows a form to be one of ours.
 pub fn csrf_field(asker: &Asker) -> Markup {
@@ -44,6 +45,36 @@ pub fn acts(line: &Line, asker: &Asker, back: &str) -> Markup {
             }
         }
     }
+}
+
+/// The page that asks before an act: its title and body. None for an act that needs no asking.
+pub fn asked(line: &Line, act: &str, view: &View) -> Option<(String, Markup)> {
+    let name = line.id.name();
+    let (title, body) = match act {
+        "pause" => (
+            format!("Pause {name}"),
+            html! {
+                p.lead { "Pages about it are held back until then. It is still watched, and shown here." }
+                form.ask method="post" action=(format!("/e/{}/pause", line.id)) {
+                    (hidden(&view.asker, "/jobs"))
+                    label { "Why" input name="reason" required maxlength="500" placeholder="for whoever finds it paused"; }
+                    label { "For how long" (lengths("for", &[
+                        ("1h", "1 hour"), ("8h", "8 hours"), ("1d", "a day"), ("7d", "a week"), ("30d", "30 days"),
+                    ])) }
+                    button { "Pause pages" }
+                }
+            },
+        ),
+        _ => return None,
+    };
+    let body = html! {
+        section.refusal {
+            p { a href="/jobs" { "Jobs" } " · " a href=(format!("/e/{}", line.id)) { (line.id) } }
+            h1 { (title) "?" }
+            (body)
+        }
+    };
+    Some((title, body))
 }
 
 fn hidden(asker: &Asker, back: &str) -> Markup {

@@ -96,7 +96,8 @@ fn bare_schedule(found: &Scheduled, open: bool) -> Markup {
     }
 }
 
-fn starter(found: &Scheduled) -> &'static str {
+/// What starts it, in a word.
+pub fn starter(found: &Scheduled) -> &'static str {
     match found.by {
         Starter::Cron => "cron",
         Starter::RunParts => "run-parts",

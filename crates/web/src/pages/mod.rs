@@ -9,6 +9,9 @@
 //! | [`wrap`] | the line to write so that a schedule reports in |
 //! | [`first`] | `/` |
 //! | [`expectation`] | `/e/{id}` |
+//! | [`jobs`] | `/jobs` |
+//! | [`racing`] | `/jobs/racing`, and what meets in sentences |
+//! | [`track`] | two days of a job, and its last runs, as drawings |
 //! | [`run`] | `/runs/{about}/{run}` |
 //! | [`host`] | `/host` |
 //! | [`deliveries`] | `/deliveries` |
@@ -24,10 +27,13 @@ pub mod first;
 pub mod forms;
 pub mod frame;
 pub mod host;
+pub mod jobs;
+pub mod racing;
 pub mod refused;
 pub mod run;
 pub mod shapes;
 pub mod signin;
 pub mod strips;
+pub mod track;
 pub mod words;
 pub mod wrap;
