@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use muster_core::ids::{ExpectationId, RunId};
 use muster_host::state::Layout;
-use muster_run::log::read::{Line, page, tail};
+use muster_run::log::read::{Line, page, tail, text};
+use muster_run::log::search::{Place, search};
 
 use crate::records::blocking;
 
 /// Lines on one page.
 pub const LINES: usize = 400;
+/// Bytes that are read at once for a download.
+const CHUNK: u64 = 256 * 1024;
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +22,19 @@ pub enum Wanted {
     End,
     /// From this offset in bytes on.
     From(u64),
-    /// Those with this text in them, whatever its case, from this offset on.
-    With(String, u64),
+    /// Those with this text in them, whatever its case, from this place on.
+    With(String, Place),
 }
 
 /// Some lines of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt {
-    /// The lines.
-    pub lines: Vec<Line>,
+    /// The lines; those that were looked for with their places.
+    pub lines: Vec<(Line, Option<Place>)>,
     /// The offset in bytes at which they begin.
     pub start: u64,
-    /// Where the next ones begin; none at the end.
-    pub next: Option<u64>,
+    /// Where the next ones begin; none at the end. Lines are counted where they were looked through.
+    pub next: Option<Place>,
     /// Bytes in the whole log.
     pub size: u64,
 }
@@ -56,37 +59,35 @@ pub async fn read(path: PathBuf, wanted: Wanted) -> io::Result<Option<Excerpt>> 
     read.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }
 
+/// The next bytes of a log as it was written, from `offset` on; none at its end.
+///
+/// # Errors
+/// When there is no such log, or it cannot be read.
+pub async fn chunk(path: PathBuf, offset: u64) -> io::Result<Vec<u8>> {
+    let read = blocking(move || text(&path, offset, CHUNK)).await;
+    read.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+}
+
 fn select(path: &Path, wanted: &Wanted) -> io::Result<Excerpt> {
     let whole = |read: muster_run::log::read::Page| Excerpt {
-        next: (!read.is_last()).then_some(read.next),
-        lines: read.lines,
+        next: (!read.is_last()).then_some(Place { offset: read.next, lines: 0 }),
+        lines: read.lines.into_iter().map(|line| (line, None)).collect(),
         start: read.start,
         size: read.size,
     };
     match wanted {
         Wanted::End => tail(path, LINES).map(whole),
         Wanted::From(offset) => page(path, *offset, LINES).map(whole),
-        Wanted::With(text, offset) => search(path, &text.to_lowercase(), *offset),
-    }
-}
-
-fn search(path: &Path, text: &str, offset: u64) -> io::Result<Excerpt> {
-    let mut found = Excerpt { lines: Vec::new(), start: offset, next: None, size: 0 };
-    let mut at = offset;
-    loop {
-        let read = page(path, at, LINES)?;
-        found.size = read.size;
-        let (is_last, stuck) = (read.is_last(), read.next == at);
-        at = read.next;
-        found.lines.extend(read.lines.into_iter().filter(|line| line.text.to_lowercase().contains(text)));
-        // A line that is being written is no progress either.
-        if is_last || stuck {
-            return Ok(found);
-        }
-        if found.lines.len() >= LINES {
-            found.next = Some(at);
-            return Ok(found);
-        }
+        Wanted::With(text, from) => search(path, text, *from, LINES).map(|found| Excerpt {
+            lines: found
+                .hits
+                .into_iter()
+                .map(|hit| (hit.line, Some(Place { offset: hit.offset, lines: hit.number })))
+                .collect(),
+            start: from.offset,
+            next: found.next,
+            size: found.size,
+        }),
     }
 }
 
@@ -100,11 +101,20 @@ mod tests {
         let path = folder.path().join("r.log");
         let lines = (0..1000).map(|n| format!("2026-11-21T07:42:00.123Z err Line {n}\n"));
         std::fs::write(&path, lines.collect::<String>()).expect("written");
-        let found = search(&path, "line 99", 0).expect("read");
-        let texts: Vec<_> = found.lines.iter().map(|line| line.text.as_str()).collect();
+        let with = |text: &str| Wanted::With(text.to_owned(), Place::default());
+        let found = select(&path, &with("line 99")).expect("read");
+        let texts: Vec<_> =
+            found.lines.iter().map(|(line, at)| (line.text.as_str(), at.map(|at| at.lines))).collect();
         assert_eq!(texts.len(), 11);
-        assert_eq!((texts[0], texts[10], found.next), ("Line 99", "Line 999", None));
-        assert!(search(&path, "line", 0).expect("read").next.is_some());
+        assert_eq!(
+            (texts[0], texts[10], found.next),
+            (("Line 99", Some(100)), ("Line 999", Some(1000)), None)
+        );
+        // A hit leads to its place among the others.
+        let offset = found.lines[1].1.expect("a place").offset;
+        let there = select(&path, &Wanted::From(offset)).expect("read");
+        assert_eq!(there.lines[0].0.text, "Line 990");
+        assert!(select(&path, &with("line")).expect("read").next.is_some());
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct Coming {
 /// What is to come.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Ahead {
-    /// Pairs, the most certain first, then the soonest; at most [`PAIRS_LIMIT`].
+    /// Pairs, the likely first, then the longest; at most [`PAIRS_LIMIT`].
     pub pairs: Vec<Coming>,
     /// Pairs that are not told.
     pub more: usize,
@@ -111,7 +111,7 @@ pub fn look_ahead(plans: &[Plan]) -> Ahead {
         coming.longest = coming.longest.max(shared);
     });
     let mut pairs: Vec<_> = found.into_values().collect();
-    pairs.sort_by_key(|pair| (pair.likely == 0, pair.first, std::cmp::Reverse(pair.longest)));
+    pairs.sort_by_key(|pair| (pair.likely == 0, std::cmp::Reverse(pair.longest), pair.first));
     let more = pairs.len().saturating_sub(PAIRS_LIMIT);
     pairs.truncate(PAIRS_LIMIT);
     let stints: Vec<_> = runs

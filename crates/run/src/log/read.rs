@@ -76,6 +76,14 @@ fn page_of(body: &Body, offset: u64, limit: usize) -> io::Result<Page> {
     Ok(Page { lines, start: offset + start as u64, next: offset + end as u64, size })
 }
 
+/// Reads the text of a log as it was written, from `offset` on, at most `limit` bytes and one mebibyte; empty at the end.
+///
+/// # Errors
+/// As for [`page`].
+pub fn text(path: &Path, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
+    Body::open(path)?.read(offset, limit.min(READ_LIMIT))
+}
+
 /// Reads the last `limit` lines, as far as one mebibyte holds them.
 ///
 /// # Errors

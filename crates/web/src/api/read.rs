@@ -200,9 +200,18 @@ pub async fn log(
         let excerpt = excerpt.ok_or_else(|| Refusal::not_found("no log of this run is on this host"))?;
         let lines = excerpt.lines.iter();
         let lines: Vec<_> = lines
-            .map(|line| json!({ "at": line.at, "source": line.source.tag(), "whole": line.whole, "text": line.text }))
+            .map(|(line, place)| {
+                let mut said = json!({ "at": line.at, "source": line.source.tag(), "whole": line.whole, "text": line.text });
+                if let Some(place) = place {
+                    said["number"] = place.lines.into();
+                    said["offset"] = place.offset.into();
+                }
+                said
+            })
             .collect();
-        Ok(json!({ "lines": lines, "start": excerpt.start, "next": excerpt.next, "size": excerpt.size }))
+        Ok(
+            json!({ "lines": lines, "start": excerpt.start, "next": excerpt.next.map(|next| next.offset), "next_line": excerpt.next.map(|next| next.lines), "size": excerpt.size }),
+        )
     };
     finish(read.await)
 }

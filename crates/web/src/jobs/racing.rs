@@ -97,7 +97,7 @@ pub fn memory(found: &Fullest, own: Option<u64>, present: &Present, ahead: bool)
     let share = match own {
         Some(own) if own > 0 => {
             let percent = u128::from(found.bytes) * 100 / u128::from(own);
-            format!(" of the {} of this host ({percent} %)", bytes(own))
+            format!(" of this host’s {} ({percent} %)", bytes(own))
         }
         _ => String::new(),
     };
@@ -110,7 +110,7 @@ pub fn memory(found: &Fullest, own: Option<u64>, present: &Present, ahead: bool)
     };
     let verb = if ahead { "may need" } else { "needed up to" };
     format!(
-        "{} {verb} {} together at {}{share}: their peaks, added up.{lack}",
+        "{} {verb} {}{share} together at {}: their peaks, added up.{lack}",
         join(&names),
         bytes(found.bytes),
         present.short(found.at)
@@ -184,8 +184,8 @@ mod tests {
         };
         assert_eq!(
             memory(&found, Some(4 << 30), &present, false),
-            "`a` and `b` needed up to 3.0 GiB together at 00:01 of the 4.0 GiB of this host (75 %): their peaks, \
-             added up. 1 run among them was not measured."
+            "`a` and `b` needed up to 3 GiB of this host’s 4 GiB (75 %) together at 00:01: their peaks, added up. \
+             1 run among them was not measured."
         );
     }
 }

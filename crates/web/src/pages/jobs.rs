@@ -267,9 +267,9 @@ fn usually(card: &Card<'_>) -> Markup {
     let ms = Span::millis;
     html! {
         @match (&card.line.usual, card.lengths) {
-            (Some(usual), _) => { "usually " (ms(usual.median)) ", " (ms(usual.band().0)) " to " (ms(usual.band().1)) }
-            (None, Some(lengths)) => { "half within " (lengths.median) }
-            (None, None) => { "too few to say what is usual" }
+            (Some(usual), _) => { span title=(format!("{} to {} is not odd", ms(usual.band().0), ms(usual.band().1))) { "usually " (ms(usual.median)) } }
+            (None, Some(lengths)) => { "median " (lengths.median) }
+            (None, None) => { "nothing usual yet" }
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn section(view: &View, desk: &Desk) -> Markup {
             h2 { "At the same time" }
             @if pairs.is_empty() && ahead.is_empty() { p.none { "No two jobs were at work together for long." } }
             @else {
-                ul.said {
+                ul.sentences {
                     @for pair in pairs.iter().take(FIRST) { li { (words::with_code(&past(pair))) } }
                     @for pair in ahead.iter().take(FIRST) { li.coming { (words::with_code(&coming(pair, &view.present))) } }
                     @if let Some(found) = &desk.weeks.fullest {
@@ -80,7 +80,7 @@ fn whole(view: &View, desk: &Desk) -> Markup {
             h2 { "The next 24 hours" }
             @if ahead.pairs.is_empty() { p.none { "Nothing that is planned will meet." } }
             @else {
-                ul.said { @for pair in ahead.pairs.iter().take(100) { li { (words::with_code(&coming(pair, &view.present))) } } }
+                ul.sentences { @for pair in ahead.pairs.iter().take(100) { li { (words::with_code(&coming(pair, &view.present))) } } }
             }
             @if ahead.more > 0 || ahead.pairs.len() > 100 {
                 p.facts { (ahead.more + ahead.pairs.len().saturating_sub(100)) " more are not shown." }

@@ -1,6 +1,8 @@
 //! `/runs/{about}/{run}`: how one run went, and its log. Output may hold secrets, so it is shown to those who are
 //! signed in and to nobody else, wherever they are.
 
+use std::path::PathBuf;
+
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
@@ -8,8 +10,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use muster_core::ids::{ExpectationId, RunId};
+use muster_core::signal::{Ending, Outcome};
 use muster_run::log::Source;
 use muster_run::log::read::Line;
+use muster_run::log::search::Place;
 use muster_store::history::{Run, RunState};
 use serde::Deserialize;
 
@@ -18,7 +22,7 @@ use crate::guard::who::{Asker, Scope};
 use crate::logs::{self, Excerpt, Wanted};
 use crate::pages::expectation::{outcome, said};
 use crate::pages::frame::{View, page};
-use crate::pages::{refused, shapes, words};
+use crate::pages::{jobs, refused, shapes, words};
 use crate::records::ask;
 use crate::refusal::Refusal;
 use crate::router::Web;
@@ -30,13 +34,18 @@ pub struct LogQuery {
     pub q: Option<String>,
     /// From this offset in bytes on.
     pub from: Option<u64>,
+    /// How many lines are before that, where they are counted.
+    pub line: Option<u64>,
 }
 
 impl LogQuery {
     /// As the reader understands it.
     pub fn wanted(&self) -> Wanted {
         match (self.q.as_deref().map(str::trim).filter(|q| !q.is_empty()), self.from) {
-            (Some(q), from) => Wanted::With(q.to_owned(), from.unwrap_or(0)),
+            (Some(q), from) => {
+                let from = Place { offset: from.unwrap_or(0), lines: self.line.unwrap_or(0) };
+                Wanted::With(q.to_owned(), from)
+            }
             (None, Some(from)) => Wanted::From(from),
             (None, None) => Wanted::End,
         }
@@ -113,6 +122,14 @@ fn story(view: &View, run: &Run) -> Markup {
                 @if let Some(ended) = run.ended { dt { "Ended" } dd { (present.full(ended)) } }
                 @if let Some(outcome) = outcome(run) {
                     @for (word, value) in words::cost(outcome) { dt { (word) } dd { (value) } }
+                    @if let Some(output) = outcome.output { dt { "Output" } dd { (words::bytes(output)) } }
+                    @if let Some(left) = &outcome.artefact {
+                        dt { "Left behind" } dd { (words::count(left.files as usize, "file", "files")) ", " (words::bytes(left.bytes)) }
+                    }
+                    @if let Some(limits) = &outcome.limits {
+                        dt { "Limits" }
+                        dd { (jobs::limit_words(limits)) " " small { (jobs::enforcement_words(limits.by)) } }
+                    }
                     @if let Some(host) = &outcome.host { dt { "Host" } dd { (host) } }
                     @if let Some(log) = &outcome.log { dt { "Log" } dd.mono { (log) } }
                 }
@@ -120,7 +137,47 @@ fn story(view: &View, run: &Run) -> Markup {
                     dt { "In favour of" } dd { a.mono href=(format!("/runs/{}/{holder}", run.about)) { (holder) } }
                 }
             }
+            @if let Some(outcome) = outcome(run) { (evidence(view, outcome)) }
             @if let Some(outcome) = outcome(run) { @for note in &outcome.notes { p.odd { (note) } } }
+        }
+    }
+}
+
+/// What was not met, how far its memory went, and the attempts before the last.
+fn evidence(view: &View, outcome: &Outcome) -> Markup {
+    html! {
+        @if let Ending::OutOfMemory { limit } = &outcome.ending {
+            p.fault role="alert" {
+                "The kernel ended it for memory"
+                @if let Some(limit) = limit { ": its limit was " b { (words::bytes(*limit)) } }
+                @if let Some(peak) = outcome.peak_memory { ", its largest process had " b { (words::bytes(peak)) } }
+                "."
+            }
+        }
+        @if !outcome.unmet.is_empty() {
+            div.unmet {
+                h2 { "Expected, and not seen" }
+                ul.sentences { @for unmet in &outcome.unmet { li { (unmet) } } }
+            }
+        }
+        @if !outcome.attempts.is_empty() {
+            div.attempts {
+                h2 { "Attempts" }
+                table {
+                    thead { tr { th { "Attempt" } th { "Began" } th.num { "Took" } th { "Ended" } } }
+                    tbody {
+                        @for (n, attempt) in outcome.attempts.iter().enumerate() {
+                            tr {
+                                td { (n + 1) }
+                                td { (view.present.stamp(attempt.started)) }
+                                td.num { (attempt.duration) }
+                                td { (words::ending(&attempt.ending)) }
+                            }
+                        }
+                        tr { td { (outcome.attempts.len() + 1) } td {} td {} td { (words::ending(&outcome.ending)) " " small { "(the last)" } } }
+                    }
+                }
+            }
         }
     }
 }
@@ -128,11 +185,11 @@ fn story(view: &View, run: &Run) -> Markup {
 fn lines(view: &View, run: &Run, query: &LogQuery, excerpt: &Excerpt) -> Markup {
     let here = format!("/runs/{}/{}", run.about, run.id);
     let q = query.q.as_deref().unwrap_or_default();
-    let more = |from: u64| {
+    let more = |next: Place| {
         if q.is_empty() {
-            format!("{here}?from={from}")
+            format!("{here}?from={}#log", next.offset)
         } else {
-            format!("{here}?from={from}&q={}", escape(q))
+            format!("{here}?from={}&line={}&q={}#log", next.offset, next.lines, escape(q))
         }
     };
     html! {
@@ -145,16 +202,23 @@ fn lines(view: &View, run: &Run, query: &LogQuery, excerpt: &Excerpt) -> Markup 
         }
         @if excerpt.lines.is_empty() { p.none { @if q.is_empty() { "The log is empty." } @else { "No line has that in it." } } }
         ol.log {
-            @for line in &excerpt.lines { (one(view, line)) }
+            @for (i, (line, place)) in excerpt.lines.iter().enumerate() {
+                @match place {
+                    // What was found leads to its place among the others.
+                    Some(place) => (one(view, line, None, &format!("{here}?from={}#l0", place.offset))),
+                    None => (one(view, line, Some(i), &format!("{here}?from={}#l{i}", excerpt.start))),
+                }
+            }
         }
         @if let Some(next) = excerpt.next { p.pager { a href=(more(next)) { "Further" } } }
     }
 }
 
-fn one(view: &View, line: &Line) -> Markup {
+/// One line, with an address of its own.
+fn one(view: &View, line: &Line, number: Option<usize>, address: &str) -> Markup {
     html! {
-        li.(line.source.tag()) {
-            span.at { @if let Some(at) = line.at { (view.present.clock(at)) } }
+        li.(line.source.tag()) id=[number.map(|number| format!("l{number}"))] {
+            a.at href=(address) { @match line.at { Some(at) => (view.present.clock(at)), None => "–" } }
             span.tag { @match line.source { Source::Out => "", Source::Err => "err", Source::Run => "run" } }
             span.text { (plain(&line.text)) }
         }
@@ -231,26 +295,34 @@ async fn whole(web: &Web, asker: &Asker, about: &str, run: &str) -> Result<(Stri
     }
     let run = find(web, about, run).await?;
     let name = format!("{}-{}", run.about, run.id);
-    if let Some(path) = logs::path(&web.parts.layout, &run.about, &run.id)
-        && let Ok(file) = tokio::fs::File::open(path).await
-    {
-        return Ok((name, Body::from_stream(chunks(file))));
+    if let Some(path) = logs::path(&web.parts.layout, &run.about, &run.id) {
+        let first = logs::chunk(path.clone(), 0).await;
+        if let Ok(first) = first {
+            return Ok((name, Body::from_stream(chunks(path, first))));
+        }
     }
     let tail = outcome(&run).map(|outcome| outcome.tail.clone()).unwrap_or_default();
     Ok((name, Body::from(tail)))
 }
 
-fn chunks(file: tokio::fs::File) -> impl futures_util::Stream<Item = std::io::Result<Vec<u8>>> {
-    futures_util::stream::unfold(file, |mut file| async {
-        use tokio::io::AsyncReadExt;
-        let mut chunk = vec![0; 64 * 1024];
-        match file.read(&mut chunk).await {
-            Ok(0) => None,
-            Ok(read) => {
-                chunk.truncate(read);
-                Some((Ok(chunk), file))
+/// The text from its first chunk on, compressed or not; it ends where the text ends.
+fn chunks(path: PathBuf, first: Vec<u8>) -> impl futures_util::Stream<Item = std::io::Result<Vec<u8>>> {
+    futures_util::stream::unfold((Some(first), 0), move |(ready, at)| {
+        let path = path.clone();
+        async move {
+            let read = match ready {
+                Some(first) => Ok(first),
+                None => logs::chunk(path, at).await,
+            };
+            match read {
+                Ok(chunk) if chunk.is_empty() => None,
+                Ok(chunk) => {
+                    let at = at + chunk.len() as u64;
+                    Some((Ok(chunk), (None, at)))
+                }
+                // The length of the file then shows that it is not the whole.
+                Err(error) => Some((Err(error), (Some(Vec::new()), at))),
             }
-            Err(error) => Some((Err(error), file)),
         }
     })
 }

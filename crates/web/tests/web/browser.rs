@@ -172,7 +172,7 @@ fn all_works_without_a_script() {
             matches!(&heard[0].report, Report::Pause { reason, .. } if reason == "new rack"),
             "{heard:?}"
         );
-        for path in ["/host", "/deliveries", "/e/job.bad"] {
+        for path in ["/host", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing"] {
             client.goto(&server.url(path)).await.unwrap();
             assert!(!text(&client, "main").await.is_empty(), "{path}");
         }
@@ -200,7 +200,7 @@ fn a_change_arrives_by_itself() {
 fn a_phone_needs_no_sideways_scrolling() {
     let server = Server::start();
     browse(true, 390, |client| async move {
-        for path in ["/", "/e/job.bad", "/host", "/deliveries", "/signin"] {
+        for path in ["/", "/e/job.bad", "/jobs", "/jobs/racing", "/host", "/deliveries", "/signin"] {
             client.goto(&server.url(path)).await.unwrap();
             let script = "return [document.documentElement.scrollWidth, innerWidth]";
             let sizes = client.execute(script, vec![]).await.unwrap();

@@ -36,6 +36,10 @@ fn every_page_answers_and_carries_the_headers() {
         ("/runs/job.bad/none", 404),
         ("/host", 200),
         ("/deliveries", 200),
+        ("/jobs", 200),
+        ("/jobs?all", 200),
+        ("/jobs/racing", 200),
+        ("/e/job.bad/pause", 401),
         ("/signin", 200),
         ("/nothing", 404),
         ("/api/v1/board", 200),
@@ -141,7 +145,7 @@ fn faults_of_muster_itself_are_on_every_page() {
             since: snapshot.board.at,
         });
     });
-    for path in ["/", "/e/job.bad", "/host", "/deliveries"] {
+    for path in ["/", "/e/job.bad", "/host", "/deliveries", "/jobs", "/jobs/racing"] {
         let body = server.get(path).body;
         assert!(
             body.contains("the store cannot be written") && body.contains("<code>df -h</code>"),

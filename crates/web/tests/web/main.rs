@@ -10,6 +10,7 @@
 mod auth;
 mod bounds;
 mod browser;
+mod jobs;
 mod live;
 mod looks;
 mod pings;
@@ -23,7 +24,9 @@ use muster_testkit::suite::{Part, Suite};
 fn main() -> ExitCode {
     let chromium = &[Part::Chromium];
     let mut suite = Suite::new();
-    for tests in [looks::TESTS, auth::TESTS, pings::TESTS, live::TESTS, bounds::TESTS, tls::TESTS] {
+    for tests in
+        [looks::TESTS, auth::TESTS, pings::TESTS, jobs::TESTS, live::TESTS, bounds::TESTS, tls::TESTS]
+    {
         for (name, body) in tests {
             suite = suite.test(name, &[], *body);
         }

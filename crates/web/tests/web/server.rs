@@ -15,6 +15,7 @@ use muster_core::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
 use muster_host::state::Layout;
+use muster_store::contract::Store;
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
@@ -153,6 +154,11 @@ impl Server {
     }
 
     pub(crate) fn with(settings: Settings, snapshot: Snapshot) -> Self {
+        Self::over(settings, snapshot, Arc::new(Memory::new()))
+    }
+
+    /// A server over a store of the caller's choosing.
+    pub(crate) fn over(settings: Settings, snapshot: Snapshot, store: Arc<dyn Store>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (board, seen) = watch::channel(Arc::new(snapshot));
         let ear = Arc::new(Recorder {
@@ -163,7 +169,7 @@ impl Server {
         });
         let parts = Parts {
             board: seen,
-            store: Arc::new(Memory::new()),
+            store,
             ear: Arc::clone(&ear) as Arc<dyn Ear>,
             layout: Layout::new(folder.path()),
             settings,
