@@ -3,6 +3,7 @@
 //! `MUSTER_BIN` names the folder with the built `muster` and `receiver`. `MUSTER_TESTBED_OUTAGE` (seconds) widens the
 //! outage of the receiver, 60 by default.
 
+mod clock_change;
 mod jobs;
 mod outages;
 mod server;
@@ -13,6 +14,7 @@ use muster_testkit::suite::{Part, Suite};
 
 fn main() -> ExitCode {
     const HOST: &[Part] = &[Part::Docker];
+    const CRON: &[Part] = &[Part::Cron, Part::Root];
     Suite::new()
         .fallible("each_kind_of_broken_job_is_one_page_and_one_end", HOST, jobs::broken_jobs)
         .fallible(
@@ -22,5 +24,6 @@ fn main() -> ExitCode {
         )
         .fallible("with_a_full_disk_jobs_run_and_the_page_still_arrives", HOST, outages::disk_full)
         .fallible("without_a_configuration_the_host_shows_what_it_schedules", HOST, jobs::no_configuration)
+        .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
 }

@@ -16,7 +16,8 @@ use crate::time::{Span, Timestamp};
 /// - when the day of month or the day of week *starts with* a star, both must match (so `0 0 */2 * 1` is "odd days
 ///   that are Mondays"); else one of them is enough;
 /// - a job with fixed minute and hour whose time falls into a gap (spring) runs once, right after the gap, and one
-///   whose time comes twice (autumn) runs the first time only;
+///   whose time comes twice (autumn) runs the first time only (with several times in the gap cron starts it as often,
+///   all at once: here that is one instant);
 /// - a job whose minute or hour starts with a star follows the clock on the wall, in the repeated hour too;
 /// - a shift of three hours and more is a correction, not daylight saving: the new time simply holds.
 ///
