@@ -42,6 +42,7 @@ codes! {
     NOBODY_TOLD = "M0121", "Warning: an alarm about it reaches nobody.";
     NO_EFFECT = "M0122", "Warning: the key has no effect here.";
     TOO_WIDE = "M0123", "Warning: a limit is so wide that it hides what it should show.";
+    PATTERN = "M0124", "The text is not a regular expression, or not a path with wildcards.";
 }
 
 #[cfg(test)]

@@ -93,6 +93,14 @@ pub enum Shape {
     Table(&'static [Field]),
     /// A table with keys of the writer's choice.
     Map(&'static Shape),
+    /// A regular expression.
+    Regex,
+    /// An absolute path with `*`, `?`, `[…]` and `**`.
+    Glob,
+    /// This word, or a value of that shape.
+    WordOr(&'static str, &'static Shape),
+    /// One value, or an array of them.
+    OneOrMany(&'static Shape),
 }
 
 /// No time at all, for the bounds of [`Shape::Duration`].
@@ -132,6 +140,10 @@ impl Shape {
             Self::List(of, _) => format!("an array (each item {})", of.expecting()),
             Self::Table(_) => "a table".into(),
             Self::Map(of) => format!("a table, each value {}", of.expecting()),
+            Self::Regex => "a regular expression".into(),
+            Self::Glob => "an absolute path, which may have *, ? and […] in it".into(),
+            Self::WordOr(word, of) => format!("\"{word}\" or {}", of.expecting()),
+            Self::OneOrMany(of) => format!("{} or an array of such", of.expecting()),
         }
     }
 
@@ -155,6 +167,10 @@ impl Shape {
             Self::List(of, _) => format!("array of {}", of.word()),
             Self::Table(_) => "table".into(),
             Self::Map(of) => format!("table of {}", of.word()),
+            Self::Regex => "regular expression".into(),
+            Self::Glob => "path with wildcards".into(),
+            Self::WordOr(word, of) => format!("`\"{word}\"` or {}", of.word()),
+            Self::OneOrMany(of) => format!("{} or array of such", of.word()),
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | [`nearest`] | "did you mean" |
 //! | [`field`] | the rows: key, shape, sentence, default, example |
 //! | [`shape`] | one value judged by its row |
+//! | [`pattern`], [`mod@glob`] | regular expressions, and paths with wildcards |
 //! | [`section`] | one table being read |
 //! | [`secret`] | secrets as references, and as text that never prints |
 //! | [`kind`] | the row of a kind, and the catalogue |
@@ -32,9 +33,11 @@ pub mod codes;
 pub mod compile;
 pub mod fault;
 pub mod field;
+pub mod glob;
 pub mod job_only;
 pub mod kind;
 pub mod nearest;
+pub mod pattern;
 pub mod plan;
 pub mod reference;
 pub mod render;

@@ -8,7 +8,10 @@ use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::rota::Entry;
 use muster_core::time::Span;
 
+pub mod expect;
+
 use crate::secret::{MaybeSecret, SecretRef};
+pub use expect::{Expect, ExpectedFile, NewerThan};
 
 /// A whole file, ready to be carried out. `C` is the part of a channel, of whatever kind.
 #[derive(Debug, Clone)]
@@ -111,6 +114,8 @@ pub struct JobPlan {
     pub overlap: Overlap,
     /// The lock file, for sharing a lock with flock(1); none leaves it to the state directory.
     pub lock: Option<PathBuf>,
+    /// What a good run leaves behind.
+    pub expect: Expect,
 }
 
 /// The time limits of one run.

@@ -88,16 +88,20 @@ fn shape(shape: &Shape) -> Value {
             json!({ "type": "string", "pattern": "^\\s*([0-9]+\\s*(ms|s|m|h|d)\\s*)+$" })
         }
         Shape::Size(_) => json!({ "type": "string", "pattern": "^[0-9]+\\s*(B|KiB|MiB|GiB|TiB)$" }),
-        Shape::Path => json!({ "type": "string", "pattern": "^/" }),
+        Shape::Path | Shape::Glob => json!({ "type": "string", "pattern": "^/" }),
         Shape::Url => json!({ "type": "string", "pattern": "^https?://[^\\s]+$" }),
         Shape::Mailbox => json!({ "type": "string", "pattern": "^[^\\r\\n]+@[^\\r\\n]+$" }),
         Shape::Socket => json!({ "type": "string", "pattern": ":[0-9]+$" }),
-        Shape::Zone | Shape::Cron => json!({ "type": "string", "minLength": 1 }),
+        Shape::Zone | Shape::Cron | Shape::Regex => json!({ "type": "string", "minLength": 1 }),
         Shape::Secret => json!({ "$ref": "#/$defs/secret" }),
         Shape::OrSecret(open) => json!({ "anyOf": [self::shape(open), { "$ref": "#/$defs/secret" }] }),
         Shape::List(of, least) => json!({ "type": "array", "items": self::shape(of), "minItems": least }),
         Shape::Table(fields) => object(&[fields]),
         Shape::Map(of) => json!({ "type": "object", "additionalProperties": self::shape(of) }),
+        Shape::WordOr(word, of) => json!({ "anyOf": [{ "const": word }, self::shape(of)] }),
+        Shape::OneOrMany(of) => {
+            json!({ "anyOf": [self::shape(of), { "type": "array", "items": self::shape(of), "minItems": 1 }] })
+        }
     }
 }
 

@@ -257,7 +257,8 @@ impl<'a> Section<'a> {
     /// A duration within the bounds of its row.
     pub fn duration(&self, key: &str) -> Option<Span> {
         let span: Span = self.text(key)?.parse().ok()?;
-        match self.row(key)?.shape {
+        let (Shape::WordOr(_, &shape) | shape) = self.row(key)?.shape;
+        match shape {
             Shape::Duration(least, most) if (least..=most).contains(&span.as_millis()) => Some(span),
             _ => None,
         }
@@ -304,6 +305,11 @@ impl<'a> Section<'a> {
             Some(Node { value: Value::List(items), .. }) => items.iter().filter_map(text_of).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// The texts of an array, or the only one; empty if there is none.
+    pub fn one_or_many(&self, key: &str) -> Vec<String> {
+        self.text(key).map_or_else(|| self.texts(key), |text| vec![text])
     }
 
     /// The whole numbers of an array; empty if there is none.

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 
 use muster_core::time::{Span, SpanError};
 
-use crate::codes;
+use crate::codes::{self, Code};
 use crate::field::{Duty, Field, Shape};
+use crate::glob::Glob;
 use crate::nearest::nearest;
+use crate::pattern::{self, Mistake};
 use crate::section::Reading;
-use crate::tree::{Entry, Node, Table, Value};
+use crate::tree::{self, Entry, Node, Table, Value};
 
 /// Judges the keys of a table by its rows and reports every fault. `path` is the dotted name of the table, `at` the
 /// place that a missing key is blamed on.
@@ -97,6 +99,24 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
                 bad_value(reading, node, format!("expected {}", shape.expecting()));
             }
         }
+        (Shape::WordOr(word, _), Value::Text(text)) if text == word => {}
+        (Shape::WordOr(word, _), Value::Text(text)) if !text.starts_with(|c: char| c.is_ascii_digit()) => {
+            let what = format!("expected {}", shape.expecting());
+            let mut fault = reading.error(codes::BAD_VALUE, &node.span, what);
+            if nearest(text, [*word]).is_some() {
+                fault.help(format!("did you mean \"{word}\"?"));
+            }
+        }
+        (Shape::WordOr(_, of), Value::Text(_)) => check_value(reading, node, of, path),
+        (Shape::OneOrMany(of), Value::List(items)) => {
+            if items.is_empty() {
+                bad_value(reading, node, format!("expected {}, and at least one of them", shape.expecting()));
+            }
+            for item in items {
+                check_value(reading, item, of, path);
+            }
+        }
+        (Shape::OneOrMany(of), Value::Text(_) | Value::Whole(_)) => check_value(reading, node, of, path),
         (Shape::List(of, least), Value::List(items)) => {
             if items.len() < *least {
                 bad_value(
@@ -127,7 +147,9 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             | Shape::Mailbox
             | Shape::Socket
             | Shape::Zone
-            | Shape::Cron,
+            | Shape::Cron
+            | Shape::Regex
+            | Shape::Glob,
             Value::Text(text),
         ) => check_text(reading, node, text, shape),
         (_, found) => {
@@ -179,7 +201,10 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
         },
         Shape::Size(least) => match parse_size(text) {
             None => refuse(": a whole number and one of B, KiB, MiB, GiB, TiB"),
-            Some(bytes) if bytes < *least => refuse(&format!(", and at least {} KiB", least / 1024)),
+            Some(bytes) if bytes < *least => match least / 1024 {
+                0 => refuse(&format!(", and at least {least} B")),
+                kib => refuse(&format!(", and at least {kib} KiB")),
+            },
             Some(_) => {}
         },
         Shape::Path if text.starts_with('~') => refuse(": `~` is not expanded"),
@@ -188,10 +213,24 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
         Shape::Url if !is_url(text) => refuse(""),
         Shape::Mailbox if !is_mailbox(text) => refuse(""),
         Shape::Socket if text.parse::<SocketAddr>().is_err() => refuse(""),
-        Shape::Text | Shape::Cron | Shape::Zone if text.trim().is_empty() => refuse(", found an empty one"),
+        Shape::Text | Shape::Cron | Shape::Zone | Shape::Regex if text.trim().is_empty() => {
+            refuse(", found an empty one")
+        }
         Shape::Text if text.contains('\0') => refuse(" without NUL characters"),
         Shape::Zone => reading.check_zone(node, text),
+        Shape::Regex => refuse_inside(reading, node, pattern::check(text).err(), codes::PATTERN),
+        Shape::Glob => refuse_inside(reading, node, Glob::parse(text).err(), codes::PATTERN),
         _ => {}
+    }
+}
+
+/// Blames the part of a text in which the mistake is.
+fn refuse_inside(reading: &Reading<'_>, node: &Node, error: Option<Mistake>, code: Code) {
+    let Some(mistake) = error else { return };
+    let place = tree::inside(reading.source().text, node, &mistake.span);
+    let mut fault = reading.error(code, &place, mistake.what);
+    if let Some(help) = mistake.help {
+        fault.help(help);
     }
 }
 

@@ -94,9 +94,28 @@ pub fn ending(ending: &Ending) -> String {
     }
 }
 
+/// How a run ended, and what was expected of it and not seen: `exited 0, but no file matches /srv/*.gz`.
+pub fn result(outcome: &Outcome) -> String {
+    let end = match outcome.ending {
+        Ending::Exit { code: 0 } if !outcome.unmet.is_empty() => "exited 0".to_owned(),
+        _ => ending(&outcome.ending),
+    };
+    let more = match outcome.unmet.len() {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    match outcome.unmet.first() {
+        Some(first) => format!("{end}, but {}{more}", harmless(first)),
+        None => end,
+    }
+}
+
 /// How a run ended and how long it took: `exit 2 after 1.4s`.
 pub fn outcome(outcome: &Outcome) -> String {
-    let end = ending(&outcome.ending);
+    let end = result(outcome);
+    if !outcome.unmet.is_empty() {
+        return end;
+    }
     match (&outcome.ending, outcome.duration) {
         (Ending::TimedOut { .. } | Ending::LockTimeout { .. }, _) | (_, None) => end,
         (_, Some(took)) => format!("{end} after {}", length(took)),
@@ -219,6 +238,18 @@ mod tests {
             ..Outcome::bare(Ending::Killed { signal: 9, core: false })
         };
         assert_eq!(outcome(&killed), "killed by SIGKILL after 1m 1s");
+        let empty = Outcome {
+            duration: Some(Span::seconds(2)),
+            unmet: vec![
+                "no file matches /srv/*.gz newer than the start".into(),
+                "nothing was written".into(),
+            ],
+            ..Outcome::bare(Ending::Exit { code: 0 })
+        };
+        assert_eq!(
+            outcome(&empty),
+            "exited 0, but no file matches /srv/*.gz newer than the start (and 1 more)"
+        );
         let memory = Ending::OutOfMemory { limit: Some(20 << 20) };
         assert_eq!(ending(&memory), "killed because it ran out of memory (limit 20 MiB)");
         assert_eq!(size(1536), "1.5 KiB");

@@ -7,6 +7,7 @@ use muster_core::time::Timestamp;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
+use crate::expect::lines::Lines;
 use crate::log::recent::Recent;
 use crate::log::write::LogWriter;
 use crate::log::{LINE_LIMIT, Source};
@@ -22,17 +23,24 @@ const TAIL: usize = 16 << 10;
 pub(crate) struct Sink {
     pub(crate) log: LogWriter,
     pub(crate) tail: Recent,
+    /// What is looked for in the output, if anything is.
+    pub(crate) lines: Option<Lines>,
+    /// Bytes of both outputs.
+    pub(crate) bytes: u64,
 }
 
 impl Sink {
     /// A sink with this log.
-    pub(crate) fn new(log: LogWriter) -> Self {
-        Self { log, tail: Recent::new(TAIL) }
+    pub(crate) fn new(log: LogWriter, lines: Option<Lines>) -> Self {
+        Self { log, tail: Recent::new(TAIL), lines, bytes: 0 }
     }
 
     fn line(&mut self, at: Timestamp, source: Source, whole: bool, text: &[u8]) {
         self.log.line(at, source, whole, text);
         self.tail.push(text, if whole { b"\n" } else { b"" });
+        if let Some(lines) = &mut self.lines {
+            lines.text(source, whole, text);
+        }
     }
 }
 
@@ -76,6 +84,7 @@ impl Stream {
             }
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
+                sink.bytes += bytes.len() as u64;
                 self.mirror.push(bytes);
                 self.lines(bytes, at, now, sink);
                 true
@@ -153,7 +162,8 @@ mod tests {
     fn lines_are_joined_across_reads_and_long_ones_are_split() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("r.log");
-        let mut sink = Sink::new(LogWriter::create(&path, Account::new(&Layout::new(folder.path()), None)));
+        let mut sink =
+            Sink::new(LogWriter::create(&path, Account::new(&Layout::new(folder.path()), None)), None);
         let (read, _write) = rustix::pipe::pipe().expect("a pipe");
         let mut stream = Stream::new(read, Source::Out, Mirror::stdout(true));
         let (at, now) = (Timestamp::from_seconds(0), Instant::now());

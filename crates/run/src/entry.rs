@@ -17,6 +17,7 @@ use muster_host::{clock, ids, process};
 use crate::arguments::{self, HELP, Parsed, Request};
 use crate::capture::{Sink, Stream};
 use crate::exit_code;
+use crate::expect::{idle::Worries, lines::Lines};
 use crate::ladder::Ladder;
 use crate::log::Source;
 use crate::log::account::Account;
@@ -83,6 +84,8 @@ struct Run {
     notes: Vec<String>,
     /// For a turn of the agent's: whether it is ours to begin. Held to the end.
     claimed: Option<Option<Claim>>,
+    /// What the command gives to worry about.
+    worries: Worries,
 }
 
 impl Run {
@@ -117,6 +120,7 @@ impl Run {
             ignored: own.map_or(0, |stat| stat.ignored),
             notes,
             claimed,
+            worries: Worries::default(),
         }
     }
 
@@ -149,6 +153,7 @@ impl Run {
         }
         let log =
             LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()), self.account());
+        self.worries = Worries::about(&self.settings.command);
         let started = match spawn::start(&self.settings.command, self.stdin()) {
             Ok(started) => started,
             Err(NotStarted::NoRoom(error)) => {
@@ -183,7 +188,7 @@ impl Run {
             log.line(self.began.wall, Source::Run, true, note.as_bytes());
         }
         let terminal = if self.stdin() { Lent::to(started.pid) } else { None };
-        let Settings { soft, hard, grace, leak_grace, quiet, .. } = self.settings;
+        let Settings { soft, hard, grace, leak_grace, quiet, ref expect, .. } = self.settings;
         let mut slow = None;
         let reporter = &self.reporter;
         let seen = Watch {
@@ -192,7 +197,7 @@ impl Run {
                 Stream::new(started.out, Source::Out, Mirror::stdout(quiet)),
                 Stream::new(started.err, Source::Err, Mirror::stderr(quiet)),
             ],
-            sink: Sink::new(log),
+            sink: Sink::new(log, Lines::of(&expect.output, &expect.forbid)),
             signals,
             ladder: Ladder::new(soft.map(Span::to_std), hard.map(Span::to_std), grace.to_std()),
             terminal,
@@ -208,7 +213,15 @@ impl Run {
         if let Some(lock) = lock {
             lock.release();
         }
-        let evidence = Evidence { began: self.began, hard, memory: memory.as_ref(), soft: slow };
+        let evidence = Evidence {
+            began: self.began,
+            hard,
+            memory: memory.as_ref(),
+            soft: slow,
+            expect,
+            worries: &self.worries,
+            stdin: self.stdin(),
+        };
         let told = outcome::judge(seen, std::mem::take(&mut self.notes), evidence);
         if let Some(words) = &told.words {
             say(err, &self.name, words);

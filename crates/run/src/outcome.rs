@@ -1,5 +1,6 @@
 //! From what was seen to what is told: the ending, the evidence, the notes, the exit code.
 
+use muster_config::plan::Expect;
 use muster_core::signal::{Ending, Outcome, Report};
 use muster_core::time::{Now, Span};
 use muster_host::clock;
@@ -8,6 +9,7 @@ use nix::sys::time::TimeValLike;
 use rustix::process::{Signal, WaitStatus};
 
 use crate::exit_code;
+use crate::expect::{self, idle::Worries};
 use crate::ladder::Cause;
 use crate::log::Source;
 use crate::memory::Baseline;
@@ -28,6 +30,12 @@ pub(crate) struct Evidence<'a> {
     pub(crate) memory: Option<&'a Baseline>,
     /// What was noted at the soft limit.
     pub(crate) soft: Option<String>,
+    /// What was expected of it.
+    pub(crate) expect: &'a Expect,
+    /// What its command gave to worry about.
+    pub(crate) worries: &'a Worries,
+    /// Its standard input was ours.
+    pub(crate) stdin: bool,
 }
 
 /// What is told.
@@ -44,6 +52,18 @@ pub(crate) struct Told {
 pub(crate) fn judge(seen: Seen, mut notes: Vec<String>, evidence: Evidence<'_>) -> Told {
     let ending = ending(&seen, &evidence);
     let code = exit_code::of_ending(&ending);
+    let exit = match ending {
+        Ending::Exit { code } => Some(code),
+        _ => None,
+    };
+    let mut sink = seen.sink;
+    if let Some(lines) = &mut sink.lines {
+        lines.end();
+    }
+    let mut found = expect::judge(evidence.expect, exit, sink.lines.as_ref(), evidence.began, clock::now());
+    let idle = evidence.worries.came_true(exit, evidence.stdin, sink.bytes);
+    found.unmet.extend(idle.unmet);
+    notes.extend(idle.notes);
     let asked = seen.cause == Some(Cause::Asked);
     notes.extend(evidence.soft);
     if asked {
@@ -55,9 +75,10 @@ pub(crate) fn judge(seen: Seen, mut notes: Vec<String>, evidence: Evidence<'_>) 
     notes.extend(seen.notes);
     let now = clock::now();
     let duration = now.uptime - evidence.began.uptime;
-    let words = words(&ending, code, &seen.left);
-    let mut sink = seen.sink;
-    for note in &notes {
+    found.unmet.truncate(NOTES);
+    found.unmet.iter_mut().for_each(shorten);
+    let words = words(&ending, code, &seen.left, &found.unmet);
+    for note in notes.iter().chain(&found.unmet) {
         sink.log.line(now.wall, Source::Run, true, note.as_bytes());
     }
     let end = format!("{} after {duration}", describe(&ending));
@@ -78,9 +99,12 @@ pub(crate) fn judge(seen: Seen, mut notes: Vec<String>, evidence: Evidence<'_>) 
         log: closed.path.map(|path| path.to_string_lossy().into_owned()),
         host: host(),
         notes,
+        output: Some(sink.bytes),
+        artefact: found.artefact,
+        unmet: found.unmet,
         ..Outcome::bare(ending)
     };
-    let success = matches!(outcome.ending, Ending::Exit { code: 0 });
+    let success = exit.is_some_and(|code| evidence.expect.exit.contains(&code)) && outcome.unmet.is_empty();
     let report = if success { Report::Success(outcome) } else { Report::Failure(outcome) };
     Told { report, code, words }
 }
@@ -139,8 +163,11 @@ fn describe(ending: &Ending) -> String {
     }
 }
 
-fn words(ending: &Ending, code: u8, left: &[String]) -> Option<String> {
+fn words(ending: &Ending, code: u8, left: &[String], unmet: &[String]) -> Option<String> {
     match ending {
+        Ending::Exit { .. } if !unmet.is_empty() => {
+            Some(format!("{}, but {}", describe(ending), unmet.join("; ")))
+        }
         Ending::Exit { .. } if left.is_empty() => None,
         Ending::Exit { .. } => Some(format!("left running: {}", left.join(", "))),
         other => Some(format!("{}; exit code {code}", describe(other))),

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use muster_config::job_only::{JobReading, job_only};
-use muster_config::plan::Overlap;
+use muster_config::plan::{Expect, Overlap};
 use muster_config::source::{FILE_LIMIT, Source};
 use muster_core::time::Span;
 use muster_host::state::{self, Layout};
@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) skip_exit: u8,
     /// How long the output may stay open after the end.
     pub(crate) leak_grace: Span,
+    /// What a good run leaves behind.
+    pub(crate) expect: Expect,
     /// Standard input is passed on.
     pub(crate) stdin: bool,
     /// Output is not passed on.
@@ -71,8 +73,9 @@ pub(crate) fn settle(request: Request) -> Settings {
         None if matches!(told, Overlap::Wait { .. }) => Overlap::Wait { at_most: wait },
         None => told,
     };
-    let (of_job, lock_of_job) = job
-        .map_or((Vec::new(), None), |job| (job.command.into_iter().map(OsString::from).collect(), job.lock));
+    let (of_job, lock_of_job, expect) = job.map_or_else(Default::default, |job| {
+        (job.command.into_iter().map(OsString::from).collect::<Vec<_>>(), job.lock, job.expect)
+    });
     Settings {
         command: if command.is_empty() { of_job } else { command },
         layout: state::find_state(state.as_deref(), of_file.as_deref()),
@@ -84,6 +87,7 @@ pub(crate) fn settle(request: Request) -> Settings {
         lock: lock.or(lock_of_job),
         skip_exit: skip_exit.unwrap_or(exit_code::LOCK_HELD),
         leak_grace: leak_grace.unwrap_or(Span::millis(200)),
+        expect,
         stdin,
         quiet,
         complaints,

@@ -5,6 +5,8 @@ use muster_core::ids::ExpectationId;
 use muster_core::rota::{CatchUp, Entry};
 use muster_core::time::Span;
 
+mod expect;
+
 use crate::codes;
 use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
 use crate::plan::{JobPlan, Overlap, Timeout};
@@ -97,7 +99,13 @@ pub(crate) const FIELDS: &[Field] = &[
         "\"/run/lock/export.lock\"",
     ),
     Field::new("memory", Shape::Size(1024 * 1024), "Memory limit of the whole tree.", "\"512MiB\"").not_yet(),
-    Field::new("expect", Shape::Text, "What a good run leaves behind.", "{ output = \"exported\" }").not_yet(),
+    Field::new(
+        "expect",
+        Shape::Table(expect::FIELDS),
+        "What a good run leaves behind; a run without it is a failure, whatever its exit code.",
+        "{ output = \"exported \\\\d+ rows\", file = { glob = \"/mnt/data/*.csv.gz\" } }",
+    )
+    .default("{}"),
     Field::new("severity", Shape::Table(SEVERITY), "How loud each kind of bad news is.", "{ skipped = \"warn\" }").default("{}"),
     Field::new("notify", Shape::List(&Shape::Text, 0), "Whom to tell; else `notify` of [defaults].", "[\"ops\"]"),
     Field::new("after", Shape::Whole(1, 100), "Bad runs in a row before a page.", "1").default("1"),
@@ -154,6 +162,7 @@ pub(crate) fn wrapper(section: &Section<'_>, id: &ExpectationId) -> JobPlan {
         },
         overlap,
         lock: section.path_to("lock"),
+        expect: expect::read(section),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use muster_config::compile::compile;
-use muster_config::plan::{Overlap, Plan};
+use muster_config::plan::{Expect, NewerThan, Overlap, Plan};
 use muster_config::secret::{MaybeSecret, SecretRef};
 use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
 use muster_core::time::Span;
@@ -98,6 +98,11 @@ fn the_full_file_arrives_in_every_room() {
     assert_eq!(job.command, ["/opt/data_export/code/run.sh", "--all"]);
     assert_eq!((job.timeout.soft, job.timeout.grace), (Some(Span::minutes(45)), Span::seconds(10)));
     assert_eq!(job.lock, Some(PathBuf::from("/opt/data_export/locks/export.lock")));
+    assert_eq!(job.expect.output, [r"exported \d+ rows"]);
+    let file = job.expect.file.as_ref().expect("a file");
+    assert_eq!((file.glob.to_string().as_str(), file.min_size), ("/mnt/data/*.csv.gz", Some(1 << 20)));
+    assert_eq!((file.newer_than, file.min_count), (NewerThan::Start, 1));
+    assert_eq!(plan.jobs[1].expect, Expect::default());
     assert_eq!(plan.jobs[1].overlap, Overlap::Wait { at_most: Span::minutes(2) });
 }
 

@@ -64,8 +64,19 @@ impl Reading {
         reading
     }
 
+    /// Takes program and arguments apart.
+    pub(super) fn of_words(words: &[String]) -> Self {
+        let mut reading = Self::default();
+        reading.add_words(vec![words.to_vec()], DEPTH);
+        reading
+    }
+
     fn add(&mut self, line: &str, depth: usize) {
-        for words in split(line) {
+        self.add_words(split(line), depth);
+    }
+
+    fn add_words(&mut self, commands: Vec<Vec<String>>, depth: usize) {
+        for words in commands {
             let mut words = &words[..];
             while let Some(first) = words.first() {
                 let program = basename(first);
@@ -112,6 +123,20 @@ impl Reading {
     /// The folder that `run-parts` runs, if that is what the line does.
     pub(super) fn run_parts(&self) -> Option<&str> {
         self.commands.iter().find(|words| basename(&words[0]) == "run-parts")?.last().map(String::as_str)
+    }
+
+    /// Interpreters that have nothing to read but their standard input.
+    pub(super) fn without_script(&self) -> impl Iterator<Item = &str> {
+        self.commands.iter().filter(|words| lacks_script(words)).map(|words| basename(&words[0]))
+    }
+
+    /// Programs with an empty argument, and which one it is, from 1.
+    pub(super) fn empty_arguments(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.commands.iter().filter_map(|words| {
+            let program = basename(&words[0]);
+            let place = words.iter().skip(1).position(String::is_empty)? + 1;
+            (!PREPARATION.contains(&program)).then_some((program, place))
+        })
     }
 
     /// Whether it begins by testing that something is there.
@@ -180,9 +205,7 @@ impl Reading {
 
 /// The argument that an interpreter reads: `x.py` of `python3 -u x.py`, `pkg.mod` of `python -m pkg.mod`.
 fn script_argument(words: &[String]) -> Option<&str> {
-    let program = basename(&words[0]);
-    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if !INTERPRETERS.contains(&bare) && !SHELLS.contains(&program) {
+    if !is_interpreter(basename(&words[0])) {
         return None;
     }
     let mut rest = words[1..].iter().map(String::as_str);
@@ -196,6 +219,32 @@ fn script_argument(words: &[String]) -> Option<&str> {
         }
     }
     None
+}
+
+/// True for programs that start others or read scripts.
+pub(super) fn starts_others(program: &str) -> bool {
+    let program = basename(program);
+    WRAPPERS.iter().any(|(name, ..)| *name == program) || is_interpreter(program) || program == "su"
+}
+
+fn is_interpreter(program: &str) -> bool {
+    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    INTERPRETERS.contains(&bare) || SHELLS.contains(&program)
+}
+
+/// True for an interpreter with options only. What takes its program from an option does not lack a script.
+fn lacks_script(words: &[String]) -> bool {
+    let program = basename(&words[0]);
+    let is_shell = SHELLS.contains(&program);
+    let is_program = |word: &String| match is_shell {
+        true => word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'),
+        false => ["-c", "-e", "-m", "-r", "-p", "--eval", "--print", "--run"]
+            .iter()
+            .any(|start| word.starts_with(start)),
+    };
+    is_interpreter(program)
+        && script_argument(words).is_none_or(str::is_empty)
+        && !words.iter().skip(1).any(is_program)
 }
 
 /// What `-c` hands to a shell.

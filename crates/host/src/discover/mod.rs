@@ -15,6 +15,7 @@
 //! | `calendar` | systemd's calendar times as cron fields |
 //! | `disks` | mounted file systems, memory |
 //! | `command` | what a command line runs: its name, its script, whether `muster run` covers it |
+//! | `idle` | commands that end well and do nothing |
 //! | `blot` | commands without their secrets |
 //! | `ask` | another program's answer within a deadline |
 
@@ -25,10 +26,12 @@ mod command;
 mod cron;
 pub mod crontab;
 mod disks;
+mod idle;
 mod run_parts;
 mod survey;
 mod systemd;
 #[cfg(test)]
 mod tests;
 
+pub use idle::{Idle, idle};
 pub use survey::{Reach, discover};

@@ -227,7 +227,7 @@ fn result(run: &Run) -> String {
     match &run.state {
         RunState::Running => "running".to_owned(),
         RunState::Ok(_) => "ok".to_owned(),
-        RunState::Failed(outcome) => words::ending(&outcome.ending),
+        RunState::Failed(outcome) => words::result(outcome),
         RunState::Skipped { why, .. } => format!("skipped: {}", harmless(why)),
     }
 }

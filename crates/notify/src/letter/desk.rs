@@ -213,6 +213,9 @@ impl Desk {
 
     fn evidence(&self, body: &mut String, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
+        for unmet in outcome.unmet.iter().take(NOTES) {
+            line(body, &format!("Not as expected: {}", clip(&words::harmless(unmet), LONG)));
+        }
         for note in outcome.notes.iter().take(NOTES) {
             line(body, &format!("Note: {}", clip(&words::harmless(note), LONG)));
         }

@@ -9,6 +9,8 @@ mod bad_days;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
+mod expect;
+#[cfg(test)]
 mod overlap;
 #[cfg(test)]
 mod survivors;
@@ -112,6 +114,43 @@ fn main() -> ExitCode {
             "a_wrong_option_and_a_wrong_name_run_the_job_loudly",
             &[],
             endings::a_wrong_option_and_a_wrong_name_run_the_job_loudly,
+        )
+        .test(
+            "expected_exit_codes_decide_and_pass_through",
+            &[],
+            expect::expected_exit_codes_decide_and_pass_through,
+        )
+        .test("output_must_match_and_must_not", &[], expect::output_must_match_and_must_not)
+        .test(
+            "a_job_that_exits_0_without_its_file_has_failed",
+            &[],
+            expect::a_job_that_exits_0_without_its_file_has_failed,
+        )
+        .test(
+            "a_file_with_an_older_time_is_told_from_one_that_was_not_written",
+            &[],
+            expect::a_file_with_an_older_time_is_told_from_one_that_was_not_written,
+        )
+        .test("what_cannot_be_looked_at_is_never_well", &[], expect::what_cannot_be_looked_at_is_never_well)
+        .test(
+            "a_folder_of_others_is_unseen_and_not_empty",
+            &[Part::Root],
+            expect::a_folder_of_others_is_unseen_and_not_empty,
+        )
+        .test(
+            "a_command_that_can_do_nothing_has_failed",
+            &[],
+            expect::a_command_that_can_do_nothing_has_failed,
+        )
+        .test(
+            "an_interpreter_that_is_fed_or_speaks_is_well",
+            &[],
+            expect::an_interpreter_that_is_fed_or_speaks_is_well,
+        )
+        .test(
+            "a_broken_expectation_is_told_and_the_others_hold",
+            &[],
+            expect::a_broken_expectation_is_told_and_the_others_hold,
         )
         .test("skip_gives_way_and_says_to_whom", &[], overlap::skip_gives_way_and_says_to_whom)
         .test("wait_waits_for_one_run_at_a_time", &[], overlap::wait_waits_for_one_run_at_a_time)

@@ -196,7 +196,7 @@ pub fn outcome(run: &Run) -> Option<&Outcome> {
 pub fn said(run: &Run) -> String {
     match &run.state {
         RunState::Running => String::new(),
-        RunState::Ok(outcome) | RunState::Failed(outcome) => words::ending(&outcome.ending),
+        RunState::Ok(outcome) | RunState::Failed(outcome) => muster_core::words::result(outcome),
         RunState::Skipped { why, .. } => why.clone(),
     }
 }
