@@ -102,33 +102,20 @@ pub async fn serve_tcp(
     listener: TcpListener,
     web: Web,
     tls: Option<Tls>,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
 ) -> Result<(), Listening> {
     let address = listener.local_addr()?;
     refuse_open_door(address, web.lock.has_password(), tls.is_some())?;
     let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
     let app = router(web);
-    let seats = Seats::default();
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = told(&mut shutdown) => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, from)) = accepted else {
-            // Out of file descriptors: accepting again at once would spin.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let Some(seat) = seats.take(from.ip()) else { continue };
-        let (app, acceptor, shutdown) = (app.clone(), acceptor.clone(), shutdown.clone());
-        connections.spawn(async move {
-            let _seat = seat;
+    let accept = async || listener.accept().await.map(|(stream, from)| ((stream, from.ip()), from.ip()));
+    let leaving = shutdown.clone();
+    let answer = move |(stream, from): (TcpStream, IpAddr)| {
+        let (app, acceptor, shutdown) = (app.clone(), acceptor.clone(), leaving.clone());
+        async move {
             impatient(&stream);
             let to = stream.local_addr().map_or(address.ip(), |local| local.ip());
-            let peer = Peer::Tcp { from: from.ip(), to, tls: acceptor.is_some() };
+            let peer = Peer::Tcp { from, to, tls: acceptor.is_some() };
             match acceptor {
                 None => converse(stream, app, peer, shutdown).await,
                 Some(acceptor) => {
@@ -138,9 +125,9 @@ pub async fn serve_tcp(
                     }
                 }
             }
-        });
-    }
-    leave(connections).await;
+        }
+    };
+    attend(accept, answer, shutdown).await;
     Ok(())
 }
 
@@ -151,10 +138,31 @@ pub async fn serve_tcp(
 pub async fn serve_unix(
     listener: UnixListener,
     web: Web,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
 ) -> Result<(), Listening> {
     let own = rustix::process::geteuid().as_raw();
     let app = router(web);
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let accept = async || listener.accept().await.map(|(stream, _)| (stream, here));
+    let leaving = shutdown.clone();
+    let answer = move |stream: UnixStream| {
+        let (app, shutdown) = (app.clone(), leaving.clone());
+        let peer = Peer::Unix { operator: is_operator(&stream, own) };
+        converse(stream, app, peer, shutdown)
+    };
+    attend(accept, answer, shutdown).await;
+    Ok(())
+}
+
+/// Gives each connection a seat and an answer until `shutdown` turns true, then waits for those that are under way.
+/// `accept` gives a connection and the address that its seat counts for.
+async fn attend<S, A>(
+    accept: impl AsyncFn() -> io::Result<(S, IpAddr)>,
+    answer: impl Fn(S) -> A,
+    mut shutdown: watch::Receiver<bool>,
+) where
+    A: Future<Output = ()> + Send + 'static,
+{
     let seats = Seats::default();
     let mut connections = JoinSet::new();
     loop {
@@ -162,22 +170,21 @@ pub async fn serve_unix(
             biased;
             () = told(&mut shutdown) => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
+            // Out of file descriptors: accepting again at once would spin.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Some(seat) = seats.take(IpAddr::from([127, 0, 0, 1])) else { continue };
-        let (app, shutdown) = (app.clone(), shutdown.clone());
+        let Some(seat) = seats.take(from) else { continue };
+        let answered = answer(stream);
         connections.spawn(async move {
             let _seat = seat;
-            let peer = Peer::Unix { operator: is_operator(&stream, own) };
-            converse(stream, app, peer, shutdown).await;
+            answered.await;
         });
     }
     leave(connections).await;
-    Ok(())
 }
 
 fn is_operator(stream: &UnixStream, own: u32) -> bool {
