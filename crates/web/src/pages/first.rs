@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Extension, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
 use maud::{Markup, html};
 use muster_core::board::Line;
 use muster_core::effect::{Condition, Reason};
 use muster_core::ids::ExpectationId;
 use muster_store::contract::StoreError;
 use muster_store::history::Run;
+use serde::Deserialize;
 
 use crate::guard::who::{Asker, Scope};
 use crate::pages::expectation::{outcome, said};
@@ -24,9 +26,24 @@ use crate::router::Web;
 /// Strips by expectation.
 type Found = HashMap<ExpectationId, Arc<[Mark]>>;
 
+/// Expectations that are as they should be, on the page unless all are asked for.
+pub const ROWS: usize = 150;
+
+/// Which rows are wanted.
+#[derive(Debug, Default, Deserialize)]
+pub struct FirstQuery {
+    all: Option<String>,
+}
+
 /// `GET /`.
-pub async fn get(State(web): State<Web>, Extension(asker): Extension<Asker>) -> Markup {
+pub async fn get(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    query: Result<Query<FirstQuery>, QueryRejection>,
+) -> Markup {
     let view = View::new(&web, &asker);
+    let all = query.is_ok_and(|Query(query)| query.all.is_some());
+    let rows = if all { usize::MAX } else { ROWS };
     let found = Strips::of(&web, &view.snapshot.board.lines).await;
     let (found, broken) = split(found);
     let latest = latest(&view).await;
@@ -35,12 +52,14 @@ pub async fn get(State(web): State<Web>, Extension(asker): Extension<Asker>) -> 
         (sentence(&view))
         (trouble(&view, &latest))
         (doubt(&view, &found))
-        (rest(&view, &found))
+        (rest(&view, &found, rows))
         (host::uncovered(&view))
         (host::unseen(&view))
         (host::vitals(&view))
     };
-    page(&view, &words::headline(&view.snapshot.board).sentence, "/", Some("/api/v1/events"), &body)
+    // The stream knows the folded page only.
+    let events = (!all).then_some("/api/v1/events");
+    page(&view, &words::headline(&view.snapshot.board).sentence, "/", events, &body)
 }
 
 fn split(found: Result<Found, StoreError>) -> (Found, Option<StoreError>) {
@@ -76,7 +95,7 @@ pub async fn changed(view: &View, before: &[Line]) -> Vec<Fragment> {
         parts.extend(rows.map(|line| Fragment::new(row_id(line), row(view, &found, line))));
     } else {
         parts.push(Fragment::new("doubt", doubt(view, &found)));
-        parts.push(Fragment::new("rest", rest(view, &found)));
+        parts.push(Fragment::new("rest", rest(view, &found, ROWS)));
     }
     parts
 }
@@ -185,12 +204,20 @@ fn doubt(view: &View, found: &Found) -> Markup {
     html! { section #doubt { @if !lines.is_empty() { h2 { "In doubt" } (table(view, found, &lines)) } } }
 }
 
-fn rest(view: &View, found: &Found) -> Markup {
+fn rest(view: &View, found: &Found, rows: usize) -> Markup {
     let all = view.snapshot.board.lines.iter().filter(|line| is_rest(line));
     let (own, lines): (Vec<_>, Vec<_>) = all.partition(|line| matches!(line.id.table(), "duty" | "channel"));
+    // What was never heard is always there.
+    let (fine, new): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.condition == Condition::Ok);
+    let folded = fine.len().saturating_sub(rows);
+    let mut lines: Vec<_> = fine.into_iter().take(rows).chain(new).collect();
+    lines.sort_by(|a, b| a.id.cmp(&b.id));
     html! {
         section #rest {
             @if !lines.is_empty() { h2 { "Everything else" } (table(view, found, &lines)) }
+            @if folded > 0 {
+                p.pager { a href="/?all" { "Show all: " (folded) " more, each as it should be" } }
+            }
             @if !own.is_empty() {
                 details.own {
                     summary { "muster’s own " (words::count(own.len(), "duty", "duties")) ", on the same roll" }

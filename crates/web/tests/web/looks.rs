@@ -184,14 +184,20 @@ fn the_api_says_what_the_pages_show() {
 }
 
 fn a_thousand_rows_are_served_in_time() {
-    let lines =
+    let mut lines: Vec<_> =
         (0..1000).map(|n| line(&format!("check.c{n:04}"), muster_core::effect::Condition::Ok)).collect();
+    lines[777] = crate::server::firing("check.c0777");
     let board = Board { at: muster_host::clock::now().wall, lines };
     let server = Server::with(settings(), Snapshot { board, ..Snapshot::default() });
     let start = std::time::Instant::now();
     let reply = server.get("/");
     let took = start.elapsed();
     assert_eq!(reply.status, 200);
+    assert!(reply.body.contains("href=\"/e/check.c0777\""), "what is late is always there");
+    assert!(reply.body.contains("849 more"), "{}", reply.body);
+    assert!(reply.body.len() < 200_000, "{} bytes", reply.body.len());
+    let all = server.get("/?all").body;
+    assert_eq!(all.matches("role=\"row\" id=\"row-").count(), 999);
     println!("1,000 rows: {} bytes in {took:?}", reply.body.len());
     // Generous: an unoptimised build on a busy machine.
     assert!(took < std::time::Duration::from_secs(3), "{took:?}");
