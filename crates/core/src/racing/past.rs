@@ -15,6 +15,8 @@ use crate::time::{Span, Timestamp};
 
 /// Fewest runs with company, and fewest without, from which a cost is told.
 pub const ENOUGH: usize = 4;
+/// From this factor on a job is slower with company.
+pub const SLOWER: f64 = 1.15;
 /// Most meetings of two runs that are looked at.
 pub const MEETINGS_LIMIT: usize = 400_000;
 /// Most pairs of jobs that are told.
@@ -67,8 +69,16 @@ impl Cost {
         self.with.as_seconds() / self.alone.as_seconds().max(0.001)
     }
 
+    /// True if it took longer by more than what medians differ by anyway.
+    pub fn is_slower(&self) -> bool {
+        self.factor() >= SLOWER
+    }
+
     /// Time lost in all; zero if it was not slower.
     pub fn lost(&self) -> Span {
+        if !self.is_slower() {
+            return Span::ZERO;
+        }
         (self.with - self.alone).times(self.runs_with as u64)
     }
 }

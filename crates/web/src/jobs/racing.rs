@@ -10,8 +10,6 @@ use crate::times::Present;
 
 /// Meetings shorter than this are told only in the whole list.
 pub const WORTH: Span = Span::minutes(1);
-/// From this factor on a job is said to be slower.
-const SLOWER: f64 = 1.15;
 
 /// True for a pair that people should look at.
 pub fn is_notable(pair: &Pair) -> bool {
@@ -20,7 +18,7 @@ pub fn is_notable(pair: &Pair) -> bool {
 
 fn slower(pair: &Pair) -> Vec<(&Side, Cost)> {
     let sides = pair.sides.iter().take(if pair.is_own() { 1 } else { 2 });
-    sides.filter_map(|side| Some((side, side.cost?))).filter(|(_, cost)| cost.factor() >= SLOWER).collect()
+    sides.filter_map(|side| Some((side, side.cost?))).filter(|(_, cost)| cost.is_slower()).collect()
 }
 
 /// What is known of a pair: who, how often, how long, at what cost. Names stand in `backticks`.

@@ -25,6 +25,7 @@ pub fn acts(line: &Line, asker: &Asker, back: &str) -> Markup {
                         (lengths("for", &[("1h", "for 1 hour"), ("4h", "for 4 hours"), ("1d", "for a day")]))
                     }
                 }
+                @if line.id.table() == "job" { a href=(format!("/e/{}/run", line.id)) { "Run now…" } }
                 @if line.pause.is_some() {
                     form method="post" action=(format!("/e/{}/resume", line.id)) {
                         (hidden(asker, back)) button { "Resume" }
@@ -62,6 +63,20 @@ pub fn asked(line: &Line, act: &str, view: &View) -> Option<(String, Markup)> {
                         ("1h", "1 hour"), ("8h", "8 hours"), ("1d", "a day"), ("7d", "a week"), ("30d", "30 days"),
                     ])) }
                     button { "Pause pages" }
+                }
+            },
+        ),
+        "run" if line.id.table() == "job" => (
+            format!("Run {name} now"),
+            html! {
+                p.lead {
+                    "It is started at once, in addition to its schedule and with its own lock and limits."
+                    @if !line.running.is_empty() { " " b { "A run of it goes on already." } }
+                    @if let Some(due) = line.due { " It is next due " (view.present.moment_and_distance(due)) "." }
+                }
+                form.ask method="post" action=(format!("/e/{}/run", line.id)) {
+                    (hidden(&view.asker, "/jobs"))
+                    button { "Run it now" }
                 }
             },
         ),

@@ -189,7 +189,7 @@ fn expired_credentials_open_nothing() {
     let cookie = format!("muster={}", server.issue(CredentialKind::Session, "", ended));
     assert!(!server.ask("GET", "/", &[("cookie", &cookie)], "").body.contains("Sign out"));
     let token = format!("Bearer {}", server.issue(CredentialKind::Token, "act", ended));
-    let reply = server.ask("POST", ACTS[3].0, &[JSON, ("authorization", &token)], ACTS[3].2);
+    let reply = server.ask("POST", ACTS[4].0, &[JSON, ("authorization", &token)], ACTS[4].2);
     assert_eq!(reply.status, 401);
     let link = server.issue(CredentialKind::Link, "", ended);
     assert_eq!(server.get(&format!("/signin?link={link}")).status, 403);
@@ -200,7 +200,7 @@ fn tokens_are_made_listed_and_revoked() {
     let made =
         server.ask_control("POST", "/api/v1/tokens", &[JSON], r#"{"name":"ci","scopes":["act"],"for":"1d"}"#);
     let token = format!("Bearer {}", made.json()["token"].as_str().unwrap());
-    let act = || server.ask("POST", ACTS[3].0, &[JSON, ("authorization", &token)], ACTS[3].2).status;
+    let act = || server.ask("POST", ACTS[4].0, &[JSON, ("authorization", &token)], ACTS[4].2).status;
     assert_eq!(act(), 200);
     let list = server.ask_control("GET", "/api/v1/tokens", &[], "").json();
     assert_eq!(

@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
-use muster_core::signal::Report;
+use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::Span;
+use muster_store::contract::Commit;
 use muster_store::credential::CredentialKind;
 use serde_json::json;
 
@@ -18,6 +19,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("browser_a_click_acknowledges", a_click_acknowledges),
     ("browser_all_works_without_a_script", all_works_without_a_script),
     ("browser_a_change_arrives_by_itself", a_change_arrives_by_itself),
+    ("browser_the_jobs_screen_draws_and_starts", the_jobs_screen_draws_and_starts),
     ("browser_a_phone_needs_no_sideways_scrolling", a_phone_needs_no_sideways_scrolling),
 ];
 
@@ -194,6 +196,47 @@ fn a_change_arrives_by_itself() {
         until(&client, "#live", "live").await;
         server.change(|snapshot| snapshot.board.lines[0] = firing("check.nas"));
         until(&client, "#state", "firing").await;
+    });
+}
+
+/// Two days are drawn, a bar leads to its run, a wish is asked for and heard, and nothing is refused by the policy.
+fn the_jobs_screen_draws_and_starts() {
+    let server = Server::start();
+    let link = server.issue(CredentialKind::Link, "", Some(Span::minutes(10)));
+    let at = muster_host::clock::now().wall - Span::hours(6);
+    let failed = Report::Failure(Outcome {
+        duration: Some(Span::minutes(20)),
+        ..Outcome::bare(Ending::Exit { code: 1 })
+    });
+    let signal = Signal {
+        id: "s1".parse().unwrap(),
+        about: "job.good".parse().unwrap(),
+        at,
+        run: Some("r1".parse().unwrap()),
+        report: failed,
+    };
+    server.web.parts.store.commit(Commit { signals: vec![signal], ..Commit::default() }).unwrap();
+    browse(true, 1280, |client| async move {
+        client.goto(&server.url(&format!("/signin?link={link}"))).await.unwrap();
+        until(&client, ".who", "anna").await;
+        client.goto(&server.url("/jobs")).await.unwrap();
+        until(&client, "#live", "live").await;
+        // The style sheet has drawn it: a failure is as tall as the row, in its own place.
+        let script = "const path = document.querySelector('[id=\"job-good\"] svg.track path.failed');
+            const box = path.getBoundingClientRect(), row = path.closest('svg').getBoundingClientRect();
+            return [getComputedStyle(path).strokeWidth, (box.left - row.left) / row.width];";
+        let drawn = client.execute(script, vec![]).await.unwrap();
+        let place = drawn[1].as_f64().unwrap();
+        assert_eq!(drawn[0], "26px");
+        assert!((0.35..0.4).contains(&place), "{place}");
+        assert!(client.find(Locator::Css("svg.track a[href='/runs/job.good/r1']")).await.is_ok());
+        server.change(|snapshot| snapshot.board.lines[2] = firing("job.good"));
+        until(&client, "[id='job-good']", "firing").await;
+        client.find(Locator::Css("a[href='/e/job.good/run']")).await.unwrap().click().await.unwrap();
+        until(&client, "h1", "Run good now?").await;
+        client.find(Locator::Css("form.ask button")).await.unwrap().click().await.unwrap();
+        until(&client, "h1", "jobs need you.").await;
+        assert_eq!(server.ear.wishes.lock().unwrap().len(), 1);
     });
 }
 

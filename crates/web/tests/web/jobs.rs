@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         a_run_tells_its_attempts_limits_and_what_it_lacked,
     ),
     ("a_found_line_leads_to_its_place", a_found_line_leads_to_its_place),
+    ("a_start_is_asked_for_and_wished", a_start_is_asked_for_and_wished),
     ("a_pause_is_asked_for_with_a_reason_and_an_end", a_pause_is_asked_for_with_a_reason_and_an_end),
 ];
 
@@ -209,7 +210,7 @@ fn a_run_tells_its_attempts_limits_and_what_it_lacked() {
         "kept by a control group (v1)",
         "2 files, 4 KiB",
         "<td>1</td>",
-        "code 75",
+        "exit 75",
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }
@@ -242,6 +243,26 @@ fn a_found_line_leads_to_its_place() {
         serde_json::from_str(&get(&format!("/api/v1/runs/job.good/{id}/log?q=line+501"))).unwrap();
     assert_eq!((answer["lines"][0]["number"].as_u64(), answer["next"].as_u64()), (Some(502), None));
     assert_eq!(get(&format!("/runs/job.good/{id}/log")), lines);
+}
+
+fn a_start_is_asked_for_and_wished() {
+    let server = Server::start();
+    let (cookie, _) = server.sign_in();
+    assert_eq!(server.get("/e/job.good/run").status, 401);
+    let get = |path: &str| server.ask("GET", path, &[("cookie", &cookie)], "");
+    assert!(get("/jobs").body.contains("href=\"/e/job.good/run\""));
+    assert_eq!(get("/e/check.nas/run").status, 404, "only jobs are started");
+    let page = get("/e/job.good/run").body;
+    assert!(page.contains("Run good now?"), "{page}");
+    assert!(server.ear.wishes.lock().unwrap().is_empty(), "to ask is not to wish");
+    let csrf = page.split("name=\"csrf\" value=\"").nth(2).unwrap().split('"').next().unwrap();
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let post = |form: &str| server.ask("POST", "/e/job.good/run", &[("cookie", &cookie), kind], form);
+    assert_eq!(post("back=/jobs").status, 403, "without the form token");
+    let reply = post(&format!("csrf={csrf}&back=/jobs"));
+    assert_eq!((reply.status, reply.header("location")), (303, Some("/jobs")), "{}", reply.body);
+    let wishes = server.ear.wishes.lock().unwrap().clone();
+    assert_eq!(wishes, [(ExpectationId::new("job.good").unwrap(), "anna".to_owned())]);
 }
 
 fn a_pause_is_asked_for_with_a_reason_and_an_end() {
