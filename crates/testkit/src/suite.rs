@@ -24,6 +24,8 @@ pub enum Part {
     Cron,
     /// A memory control group of version 1 in which we may make another.
     MemoryCgroup,
+    /// A free loop device and mkfs.ext4(8).
+    Loop,
 }
 
 impl Part {
@@ -36,6 +38,7 @@ impl Part {
             Self::Smtpd => "smtpd",
             Self::Cron => "cron",
             Self::MemoryCgroup => "memory-cgroup",
+            Self::Loop => "loop",
         }
     }
 
@@ -49,6 +52,7 @@ impl Part {
             }
             Self::Smtpd => Path::new("/usr/sbin/smtpd").exists() && answers("unshare", &["--mount", "true"]),
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
+            Self::Loop => answers("losetup", &["-f"]) && answers("mkfs.ext4", &["-V"]),
             Self::MemoryCgroup => {
                 let probe = format!("/sys/fs/cgroup/memory/muster-probe-{}", std::process::id());
                 let limited = std::fs::create_dir(&probe).is_ok()

@@ -7,6 +7,8 @@ use muster_testkit::suite::{Part, Suite};
 #[cfg(test)]
 mod bad_days;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod endings;
 #[cfg(test)]
 mod expect;
@@ -57,6 +59,11 @@ fn main() -> ExitCode {
             "fifty_megabytes_of_output_take_little_memory_and_a_bounded_log",
             &[],
             bad_days::fifty_megabytes_of_output_take_little_memory_and_a_bounded_log,
+        )
+        .test(
+            "ten_jobs_at_full_speed_keep_the_cap_and_leave_room_on_the_disk",
+            &[Part::Root, Part::Loop],
+            crowd::ten_jobs_at_full_speed_keep_the_cap_and_leave_room_on_the_disk,
         )
         .test("exit_codes_pass_through", &[], endings::exit_codes_pass_through)
         .test("death_by_signal_is_128_and_the_signal", &[], endings::death_by_signal_is_128_and_the_signal)

@@ -19,13 +19,14 @@ type Bench = fn() -> Result<(), String>;
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, Bench); 6] = [
+    const ALL: [(&str, Bench); 7] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
         ("idle", agent::idle),
         ("sim", rules::simulation),
         ("cron", rules::cron),
+        ("logs", rules::logs),
     ];
     if let Some(odd) = names.iter().find(|name| !ALL.iter().any(|(known, _)| known == *name)) {
         return Err(format!("no benchmark {odd:?}; there are: {}", ALL.map(|(name, _)| name).join(", ")));

@@ -13,6 +13,15 @@ pub(super) fn cron() -> Result<(), String> {
     timed(&["test", "-p", "muster-core", "--test", "suite"], "schedule", &[("PROPTEST_CASES", "100000")])
 }
 
+/// Ten jobs that write at full speed into a file system of 1 GiB: how far their logs exceed the cap. Needs root.
+pub(super) fn logs() -> Result<(), String> {
+    let name = "ten_jobs_at_full_speed_keep_the_cap_and_leave_room_on_the_disk";
+    crate::shell::cargo(&["build", "--quiet", "-p", "muster-run", "--examples"], &[])?;
+    let words =
+        ["test", "--quiet", "-p", "muster-run", "--test", "wrapper", "--", "--exact", "--nocapture", name];
+    crate::shell::cargo(&words, &[])
+}
+
 /// Builds first, so that only the run is timed.
 fn timed(words: &[&str], filter: &str, environment: &[(&str, &str)]) -> Result<(), String> {
     let build: Vec<&str> = words.iter().copied().chain(["--no-run", "--quiet"]).collect();
