@@ -234,9 +234,9 @@ fn marks(view: &View, card: &Card<'_>) -> Markup {
         @if let Some(limits) = last.and_then(|run| run.limits.as_ref()) { span.mark { (limit_words(limits)) } }
         @if let Some(found) = card.starter { span.mark title=(found.source) { "by " (starter_word(found)) } }
         @if view.asker.may(Scope::Act) {
-            a.act href=(format!("/e/{}/run", line.id)) { "Run now" }
-            @if line.pause.is_none() { a.act href=(format!("/e/{}/pause", line.id)) { "Pause" } }
-            @else { a.act href=(format!("/e/{}", line.id)) { "Resume" } }
+            a href=(format!("/e/{}/run", line.id)) { "Run now" }
+            @if line.pause.is_none() { a href=(format!("/e/{}/pause", line.id)) { "Pause" } }
+            @else { a href=(format!("/e/{}", line.id)) { "Resume" } }
         }
     }
 }

@@ -141,7 +141,7 @@ pub fn recent(runs: &[Brief], usual: Option<&Usual>) -> Markup {
     let again = runs.iter().enumerate().filter(|(_, run)| run.retries > 0);
     let again: String = again.map(|(i, _)| format!("M{} 43h0", place(i))).collect();
     html! {
-        svg.recent role="img" aria-label=(in_short(runs)) viewBox=(format!("0 0 {width} 46")) width=(width) height="46" {
+        svg.recent role="img" aria-label=(in_short(runs)) viewBox=(format!("0 0 {width} 46")) {
             @if let Some((low, high)) = band {
                 rect.band x="0" y=(format!("{:.0}", y(high))) width=(width)
                     height=(format!("{:.0}", (y(low) - y(high)).max(2.0))) {}
