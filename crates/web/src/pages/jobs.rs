@@ -180,6 +180,9 @@ fn row(view: &View, card: &Card<'_>) -> Markup {
                 h3 { a href=(format!("/e/{}", line.id)) { (line.id.name()) } " " (shapes::of_line(line)) }
                 p.last { (last(view, card)) }
                 @if matches!(word, "firing" | "pending" | "unknown") { p.why { (words::why(line, &view.present)) } }
+                @if let Some(pause) = &line.pause {
+                    p.last { "Paused by " (pause.by) " until " (view.present.moment(pause.until)) ": " (pause.reason) }
+                }
                 p.marks { (marks(view, card)) }
             }
             (track(&line.id, &card.bars))

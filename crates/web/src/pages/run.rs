@@ -201,6 +201,9 @@ fn lines(view: &View, run: &Run, query: &LogQuery, excerpt: &Excerpt) -> Markup 
             @if query.from.is_some() || !q.is_empty() { a href=(here) { "To the end" } }
         }
         @if excerpt.lines.is_empty() { p.none { @if q.is_empty() { "The log is empty." } @else { "No line has that in it." } } }
+        @if excerpt.lines.iter().any(|(_, place)| place.is_some()) {
+            p.facts { (words::count(excerpt.lines.len(), "line", "lines")) " found here; its time leads to the place of each." }
+        }
         ol.log {
             @for (i, (line, place)) in excerpt.lines.iter().enumerate() {
                 @match place {

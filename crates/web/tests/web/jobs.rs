@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use muster_core::board::{Board, Snapshot};
+use muster_core::board::{Board, Pause, Snapshot};
 use muster_core::effect::{Condition, SlotClosed, Verdict};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
 use muster_core::signal::{Artefact, Attempt, Ending, Enforcement, Limits, Outcome, Report, Signal};
@@ -283,6 +283,13 @@ fn a_pause_is_asked_for_with_a_reason_and_an_end() {
     let csrf = page.split("name=\"csrf\" value=\"").nth(2).unwrap().split('"').next().unwrap();
     let form = format!("csrf={csrf}&back=/jobs&for=8h&reason=new+rack");
     let kind = ("content-type", "application/x-www-form-urlencoded");
+    server.change(|snapshot| {
+        snapshot.board.lines[0].id = ExpectationId::new("job.nas").unwrap();
+        snapshot.board.lines[0].pause =
+            Some(Pause { by: "bob".into(), reason: "<b>moving</b>".into(), until: now() + Span::days(1) });
+    });
+    let shown = server.get("/jobs").body;
+    assert!(shown.contains("Paused by bob until") && shown.contains("&lt;b&gt;moving"), "{shown}");
     let reply = server.ask("POST", "/e/job.good/pause", &[("cookie", &cookie), kind], &form);
     assert_eq!((reply.status, reply.header("location")), (303, Some("/jobs")), "{}", reply.body);
     assert!(matches!(&server.heard()[0].report, Report::Pause { reason, .. } if reason == "new rack"));
