@@ -64,6 +64,10 @@ impl Layout {
     pub fn socket(&self) -> PathBuf {
         self.root.join("agent.sock")
     }
+    /// What was adopted, and the files that were replaced for it.
+    pub fn adopted(&self) -> PathBuf {
+        self.root.join("adopted")
+    }
     /// Blocks that are already ours when the disk is full.
     pub fn reserve(&self) -> PathBuf {
         self.root.join("reserve")

@@ -45,6 +45,11 @@ impl Configuration {
         Ok(Self { path: path.to_owned(), text, zone: zone.to_owned(), host: host.to_owned() })
     }
 
+    /// A text that is not on disk yet, as if it were this file.
+    pub(crate) fn with(self, path: &Path, text: String) -> Self {
+        Self { path: path.to_owned(), text, ..self }
+    }
+
     /// What is in force where there is no file: every default.
     pub(crate) fn empty(zone: &str, host: &str) -> Self {
         Self { path: PathBuf::new(), text: String::new(), zone: zone.to_owned(), host: host.to_owned() }

@@ -47,7 +47,8 @@ pub(crate) fn draft(host: &HostRoll, zone: &str) -> String {
     text
 }
 
-fn head(host: &HostRoll, zone: &str) -> String {
+/// What stands before the jobs.
+pub(crate) fn head(host: &HostRoll, zone: &str) -> String {
     let name = if host.name.is_empty() { "this-host" } else { &host.name };
     format!(
         "\
@@ -114,13 +115,13 @@ fn table(name: &str, scheduled: &Scheduled, mark: &str) -> String {
 }
 
 /// A bare key where TOML allows one.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if bare { name.to_owned() } else { quoted(name) }
 }
 
 /// A TOML basic string.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in harmless(text).chars() {
         if matches!(c, '"' | '\\') {

@@ -4,6 +4,7 @@
 //! a file of [`cli`]; [`world`] chooses the real parts, [`catalogue`] names every kind.
 
 mod address;
+mod adoption;
 mod catalogue;
 mod cli;
 mod client;

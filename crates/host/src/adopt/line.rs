@@ -49,6 +49,8 @@ pub struct Line {
     pub input: Input,
     /// The shell that it is given to: `SHELL=` as far as the lines above say, else `/bin/sh`.
     pub shell: Vec<u8>,
+    /// `CRON_TZ=` as far as the lines above say.
+    pub zone: Option<Vec<u8>>,
 }
 
 /// Whether a bare `%` follows the command.
@@ -66,6 +68,7 @@ pub enum Input {
 pub fn lines(bytes: &[u8], form: Form) -> Vec<Line> {
     let mut found = Vec::new();
     let mut shell = b"/bin/sh".to_vec();
+    let mut zone = None;
     let mut start = 0;
     for (number, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         let at = start;
@@ -76,8 +79,10 @@ pub fn lines(bytes: &[u8], form: Form) -> Vec<Line> {
             continue;
         }
         if let Some((name, value)) = setting(inner) {
-            if name == b"SHELL" {
-                shell = value.to_vec();
+            match name {
+                b"SHELL" => shell = value.to_vec(),
+                b"CRON_TZ" => zone = Some(value.to_vec()),
+                _ => {}
             }
             continue;
         }
@@ -86,7 +91,7 @@ pub fn lines(bytes: &[u8], form: Form) -> Vec<Line> {
         let (length, input) = end(&bytes[rest.clone()], form);
         if length > 0 {
             let command = rest.start..rest.start + length;
-            found.push(Line { number, command, rest, input, shell: shell.clone() });
+            found.push(Line { number, command, rest, input, shell: shell.clone(), zone: zone.clone() });
         }
     }
     found

@@ -6,7 +6,7 @@ const DEPTH: usize = 4;
 
 /// A command line, taken apart.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// Simple commands in order, without assignments, redirections and wrappers.
     commands: Vec<Vec<String>>,
 }
@@ -44,6 +44,9 @@ const WRAPPERS: [(&str, &[&str], usize); 19] = [
 ];
 pub(super) const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 const INTERPRETERS: [&str; 9] = ["python", "node", "php", "perl", "ruby", "Rscript", "deno", "bun", "lua"];
+/// Wrappers that report to somebody else's watchman.
+const WATCHERS: [&str; 6] =
+    ["runitor", "cronitor", "sentry-cli", "healthchecks", "deadmanssnitch", "cronhub"];
 /// Words that begin a compound command.
 const KEYWORDS: [&str; 11] = ["{", "}", "!", "if", "then", "else", "elif", "fi", "do", "while", "until"];
 /// Commands that prepare or test and are never the work itself.
@@ -58,7 +61,7 @@ const FOLDERS: [&str; 8] = ["bin", "sbin", "code", "src", "scripts", "script", "
 
 impl Reading {
     /// Takes a command line apart.
-    pub(super) fn of(line: &str) -> Self {
+    pub(crate) fn of(line: &str) -> Self {
         let mut reading = Self::default();
         reading.add(line, DEPTH);
         reading
@@ -121,7 +124,7 @@ impl Reading {
     }
 
     /// The folder that `run-parts` runs, if that is what the line does.
-    pub(super) fn run_parts(&self) -> Option<&str> {
+    pub(crate) fn run_parts(&self) -> Option<&str> {
         self.commands.iter().find(|words| basename(&words[0]) == "run-parts")?.last().map(String::as_str)
     }
 
@@ -137,6 +140,13 @@ impl Reading {
             let place = words.iter().skip(1).position(String::is_empty)? + 1;
             (!PREPARATION.contains(&program)).then_some((program, place))
         })
+    }
+
+    /// The program of another watchman that the command reports to.
+    pub(crate) fn watcher(&self) -> Option<&str> {
+        let name =
+            |words: &'_ Vec<String>| WATCHERS.iter().find(|name| **name == basename(&words[0])).copied();
+        self.commands.iter().find_map(name)
     }
 
     /// Whether it begins by testing that something is there.
@@ -180,7 +190,7 @@ impl Reading {
     }
 
     /// A name made from the program or script, of letters, digits, `-` and `_` only.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let Some(words) = self.work() else { return "job".to_owned() };
         if let Some(folder) = self.run_parts() {
             return tidy(basename(folder));

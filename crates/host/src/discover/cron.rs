@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use muster_core::host_roll::Starter;
+use muster_core::ids::ExpectationId;
 
 use super::ask::ask;
 use super::command::Reading;
 use super::crontab::{Crontab, Daemon, Dialect, Entry, parse};
 use super::run_parts::FOLDERS;
-use super::survey::{Found, Reach, Runner, Survey, five_fields};
+use super::survey::{CrontabText, Found, Reach, Runner, RunnerLine, Survey, five_fields};
+use crate::adopt::line::Form;
+use crate::adopt::rewrite;
 
 /// Where users' crontabs are.
 pub(super) fn spool(daemon: Daemon) -> &'static str {
@@ -59,7 +62,15 @@ fn own(survey: &mut Survey) {
     let Ok(user) = ask("id", &["-un"], Duration::from_secs(2)) else { return };
     let dialect = Dialect { daemon: survey.daemon, user_column: false };
     let crontab = parse(answer.as_bytes(), dialect);
-    entries(survey, &format!("crontab of {}", user.trim()), &crontab, Some(user.trim()), &Verdict::default());
+    let place = format!("crontab of {}", user.trim());
+    let runners = entries(survey, &place, &crontab, Some(user.trim()), &Verdict::default());
+    survey.texts.push(CrontabText {
+        place,
+        by_crontab: true,
+        form: Form::Crontab(dialect),
+        bytes: answer.into_bytes(),
+        runners,
+    });
 }
 
 /// What holds for a whole file.
@@ -104,29 +115,58 @@ fn file(survey: &mut Survey, path: &str, owner: Option<&str>, ignored: Option<St
     for fault in &crontab.faults {
         survey.unseen(format!("{path}:{}", fault.line), format!("this line cannot be read: {}", fault.what));
     }
-    entries(survey, path, &crontab, owner, &verdict);
+    let runners = entries(survey, path, &crontab, owner, &verdict);
+    let (place, form) = (path.to_owned(), Form::Crontab(dialect));
+    survey.texts.push(CrontabText { place, by_crontab: false, form, bytes: text.bytes, runners });
 }
 
-fn entries(survey: &mut Survey, path: &str, crontab: &Crontab, owner: Option<&str>, verdict: &Verdict) {
+/// Puts the entries on the roll; the lines that run a folder are given back.
+fn entries(
+    survey: &mut Survey,
+    path: &str,
+    crontab: &Crontab,
+    owner: Option<&str>,
+    verdict: &Verdict,
+) -> Vec<RunnerLine> {
+    let mut runners = Vec::new();
     for entry in &crontab.entries {
         let reading = Reading::of(&entry.shell);
         let (cron, fault) = five_fields(&entry.schedule);
         let runs = verdict.ignored.is_empty();
         let user = entry.user.as_deref().or(owner).unwrap_or("root");
+        // Behind our own wrapper it may run a folder as well.
+        let own = rewrite::own(entry.shell.as_bytes());
+        let inner = own.as_ref().map(|own| Reading::of(&String::from_utf8_lossy(&own.command)));
+        let folder =
+            inner.as_ref().unwrap_or(&reading).run_parts().map(|folder| folder.trim_end_matches('/'));
         if runs
-            && let Some(folder) = reading.run_parts()
-            && FOLDERS.contains(&folder.trim_end_matches('/'))
+            && let Some(folder) = folder
+            && FOLDERS.contains(&folder)
         {
             // Its scripts are listed one by one instead.
+            let yields_to_anacron = entry.shell.contains("anacron");
+            let covered = own.and_then(|own| ExpectationId::of("job", &own.name).ok());
             let runner = Runner {
                 by: Starter::RunParts,
                 schedule: entry.schedule.clone(),
-                cron,
+                cron: cron.clone(),
                 user: user.to_owned(),
-                yields_to_anacron: entry.shell.contains("anacron"),
+                yields_to_anacron,
+                covered: covered.clone(),
             };
-            survey.folders.insert(folder.trim_end_matches('/').to_owned(), runner);
-            continue;
+            survey.folders.insert(folder.to_owned(), runner);
+            runners.push(RunnerLine {
+                line: entry.line,
+                folder: folder.to_owned(),
+                schedule: entry.schedule.clone(),
+                cron: cron.clone(),
+                user: user.to_owned(),
+                idle: (yields_to_anacron && survey.has_anacron())
+                    .then(|| "anacron runs the folder on this host".to_owned()),
+            });
+            if covered.is_none() {
+                continue;
+            }
         }
         let gives_way = survey.gives_way(&entry.shell);
         let runs = runs && gives_way.is_none();
@@ -145,8 +185,10 @@ fn entries(survey: &mut Survey, path: &str, crontab: &Crontab, owner: Option<&st
             reading,
             name: None,
             odd,
+            within: None,
         });
     }
+    runners
 }
 
 fn of_entry(survey: &Survey, entry: &Entry, owner: Option<&str>) -> Vec<String> {

@@ -19,19 +19,19 @@
 //! | `blot` | commands without their secrets |
 //! | `ask` | another program's answer within a deadline |
 
-mod ask;
-mod blot;
+pub(crate) mod ask;
+pub(crate) mod blot;
 mod calendar;
-mod command;
+pub(crate) mod command;
 mod cron;
 pub mod crontab;
 mod disks;
 mod idle;
-mod run_parts;
+pub(crate) mod run_parts;
 mod survey;
 mod systemd;
 #[cfg(test)]
 mod tests;
 
 pub use idle::{Idle, idle};
-pub use survey::{Reach, discover};
+pub use survey::{CrontabText, Look, Reach, RunnerLine, discover, look};

@@ -4,18 +4,21 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use muster_core::host_roll::Starter;
+use muster_core::ids::ExpectationId;
 
 use super::command::Reading;
 use super::crontab::{Daemon, parse_anacron};
-use super::survey::{Found, Runner, Survey};
+use super::survey::{CrontabText, Found, Runner, RunnerLine, Survey};
+use crate::adopt::line::Form;
+use crate::adopt::rewrite::own;
 
 /// The folders that a system crontab runs.
-pub(super) const FOLDERS: [&str; 5] =
+pub(crate) const FOLDERS: [&str; 5] =
     ["/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/cron.yearly"];
 
 /// Lists the scripts of the folders, and what anacron runs besides.
 pub(super) fn look(survey: &mut Survey) {
-    if survey.exists("/usr/sbin/anacron") || survey.exists("/usr/bin/anacron") {
+    if survey.has_anacron() {
         survey.folders.retain(|_, runner| !runner.yields_to_anacron);
         anacron(survey);
     }
@@ -36,25 +39,42 @@ fn anacron(survey: &mut Survey) {
     for fault in faults {
         survey.unseen(format!("{path}:{}", fault.line), format!("this line cannot be read: {}", fault.what));
     }
+    let mut runners = Vec::new();
     for entry in entries {
         let reading = Reading::of(&entry.command);
+        let own = own(entry.command.as_bytes());
+        let inner = own.as_ref().map(|own| Reading::of(&String::from_utf8_lossy(&own.command)));
         let schedule = match entry.period.as_str() {
             "1" => "every day, by anacron".to_owned(),
             days if days.bytes().all(|b| b.is_ascii_digit()) => format!("every {days} days, by anacron"),
             word => format!("{word}, by anacron"),
         };
-        if let Some(folder) = reading.run_parts()
-            && FOLDERS.contains(&folder.trim_end_matches('/'))
+        let folder =
+            inner.as_ref().unwrap_or(&reading).run_parts().map(|folder| folder.trim_end_matches('/'));
+        if let Some(folder) = folder
+            && FOLDERS.contains(&folder)
         {
+            let covered = own.and_then(|own| ExpectationId::of("job", &own.name).ok());
             let runner = Runner {
                 by: Starter::Anacron,
-                schedule,
+                schedule: schedule.clone(),
                 cron: None,
                 user: "root".to_owned(),
                 yields_to_anacron: false,
+                covered: covered.clone(),
             };
-            survey.folders.insert(folder.trim_end_matches('/').to_owned(), runner);
-            continue;
+            survey.folders.insert(folder.to_owned(), runner);
+            runners.push(RunnerLine {
+                line: entry.line,
+                folder: folder.to_owned(),
+                schedule: schedule.clone(),
+                cron: None,
+                user: "root".to_owned(),
+                idle: None,
+            });
+            if covered.is_none() {
+                continue;
+            }
         }
         survey.add(Found {
             by: Starter::Anacron,
@@ -66,8 +86,16 @@ fn anacron(survey: &mut Survey) {
             reading,
             name: Some(entry.id),
             odd: Vec::new(),
+            within: None,
         });
     }
+    survey.texts.push(CrontabText {
+        place: path.to_owned(),
+        by_crontab: false,
+        form: Form::Anacrontab,
+        bytes: text.bytes,
+        runners,
+    });
 }
 
 fn script(survey: &mut Survey, folder: &str, name: &str) {
@@ -97,6 +125,7 @@ fn script(survey: &mut Survey, folder: &str, name: &str) {
         cron: None,
         user: "root".to_owned(),
         yields_to_anacron: false,
+        covered: None,
     });
     let text = survey.read(&path).map(|text| shell_text(&text.bytes)).unwrap_or_default();
     ignored.extend(survey.gives_way(&text));
@@ -111,6 +140,7 @@ fn script(survey: &mut Survey, folder: &str, name: &str) {
         command: path,
         name: Some(name.to_owned()),
         odd: ignored,
+        within: runner.covered,
     });
 }
 

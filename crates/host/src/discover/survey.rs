@@ -15,6 +15,7 @@ use super::blot::blot;
 use super::command::{Reading, Script, tidy};
 use super::crontab::Daemon;
 use super::{cron, disks, run_parts, systemd};
+use crate::adopt::line::Form;
 
 /// Longest file that is read, in bytes.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -35,6 +36,52 @@ pub enum Reach {
 /// Reads what the host whose files are under `root` starts by itself. Changes nothing; takes ten seconds at most, 1 MiB
 /// of a file at most, and 5,000 entries at most. Whatever is left out for that is listed as unseen.
 pub fn discover(root: &Path, reach: Reach) -> HostRoll {
+    look(root, reach).roll
+}
+
+/// What [`discover`] gives, and the texts that it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// What the host starts by itself.
+    pub roll: HostRoll,
+    /// Every crontab that was read, and the anacrontab.
+    pub texts: Vec<CrontabText>,
+}
+
+/// A crontab as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrontabText {
+    /// Its path on the host, or `crontab of USER` where only crontab(1) could read it.
+    pub place: String,
+    /// Only crontab(1) reads and writes it.
+    pub by_crontab: bool,
+    /// How it is read.
+    pub form: Form,
+    /// Every byte of it.
+    pub bytes: Vec<u8>,
+    /// Its lines that run a folder of scripts, which are not on the roll themselves unless they report.
+    pub runners: Vec<RunnerLine>,
+}
+
+/// A line that runs a folder of scripts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerLine {
+    /// Line number, from 1.
+    pub line: usize,
+    /// The folder.
+    pub folder: String,
+    /// The schedule as written.
+    pub schedule: String,
+    /// The same as five cron fields; none where it does not run.
+    pub cron: Option<String>,
+    /// Whose rights it has.
+    pub user: String,
+    /// Why it does not run.
+    pub idle: Option<String>,
+}
+
+/// As [`discover`], with the texts.
+pub fn look(root: &Path, reach: Reach) -> Look {
     let mut survey = Survey::of(root, reach);
     survey.roll.name = survey.host_name();
     cron::look(&mut survey);
@@ -44,7 +91,7 @@ pub fn discover(root: &Path, reach: Reach) -> HostRoll {
         let left = survey.left();
         disks::look(&mut survey.roll, left);
     }
-    survey.roll
+    Look { roll: survey.roll, texts: survey.texts }
 }
 
 /// The look over one host.
@@ -56,6 +103,7 @@ pub(super) struct Survey {
     pub(super) daemon: Daemon,
     /// Lines that run a whole folder of scripts, by folder.
     pub(super) folders: BTreeMap<String, Runner>,
+    pub(super) texts: Vec<CrontabText>,
     users: Option<BTreeSet<String>>,
     /// Names given, and how often.
     names: BTreeMap<String, u32>,
@@ -70,6 +118,8 @@ pub(super) struct Runner {
     pub(super) schedule: String,
     pub(super) cron: Option<String>,
     pub(super) user: String,
+    /// The job that the line reports as.
+    pub(super) covered: Option<ExpectationId>,
     /// It gives way to anacron where that is installed.
     pub(super) yields_to_anacron: bool,
 }
@@ -88,6 +138,8 @@ pub(super) struct Found {
     /// A better name than the command gives, where the source knows one.
     pub(super) name: Option<String>,
     pub(super) odd: Vec<String>,
+    /// The job that covers it from outside: that of the line that runs its folder, that of its drop-in.
+    pub(super) within: Option<ExpectationId>,
 }
 
 /// A file that was read.
@@ -105,6 +157,7 @@ impl Survey {
             roll: HostRoll::default(),
             daemon: Daemon::Debian,
             folders: BTreeMap::new(),
+            texts: Vec::new(),
             users: None,
             names: BTreeMap::new(),
             until: Instant::now() + WITHIN,
@@ -155,6 +208,11 @@ impl Survey {
 
     pub(super) fn exists(&self, path: &str) -> bool {
         self.path(path).exists()
+    }
+
+    /// anacron is installed.
+    pub(super) fn has_anacron(&self) -> bool {
+        self.exists("/usr/sbin/anacron") || self.exists("/usr/bin/anacron")
     }
 
     /// Whether the host has this user; none when its list of users could not be read.
@@ -228,6 +286,7 @@ impl Survey {
             return;
         }
         let covered = found.reading.covered().and_then(|name| ExpectationId::of("job", name).ok());
+        let within = found.within.filter(|_| covered.is_none());
         if covered.is_none() && !found.reading.is_guarded() {
             found.odd.extend(self.script_fault(&found.reading));
         }
@@ -245,7 +304,7 @@ impl Survey {
             cron: found.cron,
             user: found.user,
             command: blot(&found.command),
-            covered,
+            covered: covered.or(within),
             odd: found.odd,
         });
     }

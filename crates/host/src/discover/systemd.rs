@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use muster_core::host_roll::{FailedUnit, Starter};
+use muster_core::ids::ExpectationId;
 
 use super::ask::ask;
 use super::calendar::cron_of;
@@ -52,7 +53,7 @@ fn timers(survey: &mut Survey, until: Instant) -> Result<(), String> {
         timers.iter().map(|timer| text(timer, "Unit").to_owned()).filter(|name| !name.is_empty()).collect();
     let services = match services.is_empty() {
         true => Vec::new(),
-        false => units(&show(until, &services, "--property=Id,ExecStart,User,LoadState")?),
+        false => units(&show(until, &services, "--property=Id,ExecStart,ExecStopPost,User,LoadState")?),
     };
     let empty = Unit::new();
     for timer in &timers {
@@ -109,6 +110,17 @@ fn of_timer(timer: &Unit, service: &Unit) -> Option<Found> {
         command,
         name: Some(id.trim_end_matches(".timer").to_owned()),
         odd,
+        within: of_drop_in(service),
+    })
+}
+
+/// The job that the drop-in of [`crate::adopt::drop_in`] reports as.
+fn of_drop_in(service: &Unit) -> Option<ExpectationId> {
+    settings(service, "ExecStopPost", "argv[]").iter().find_map(|command| {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "ping")?;
+        let ours = basename(words[0]) == "muster" && words.last() == Some(&"service");
+        words.get(at + 1).filter(|_| ours).and_then(|id| ExpectationId::new(id).ok())
     })
 }
 

@@ -79,7 +79,7 @@ fn systemd(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     Ok(ExitCode::Fine)
 }
 
-fn usual_place(world: &World) -> PathBuf {
+pub(crate) fn usual_place(world: &World) -> PathBuf {
     match world.named_config() {
         Some(named) => named,
         None if rustix::process::geteuid().is_root() => PathBuf::from("/etc/muster/muster.toml"),

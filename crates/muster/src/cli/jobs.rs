@@ -11,6 +11,7 @@ use muster_run::log::{self as logs, search};
 use muster_store::history::{PAGE_LIMIT, Run};
 use serde::Serialize;
 
+use crate::cli::adopt;
 use crate::exit_code::ExitCode;
 use crate::name::Name;
 use crate::records;
@@ -74,6 +75,9 @@ pub(crate) enum Verb {
         #[arg(long, conflicts_with = "follow")]
         json: bool,
     },
+    Import(adopt::Import),
+    Adopt(adopt::Adopt),
+    Release(adopt::Release),
 }
 
 pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
@@ -87,6 +91,9 @@ pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
         Verb::Log { name, run, grep: None, tail, follow, json } => {
             log(world, &name, run.as_deref(), &Reading { tail, follow, json })
         }
+        Verb::Import(args) => adopt::import(world, &args),
+        Verb::Adopt(args) => adopt::adopt(world, &args),
+        Verb::Release(args) => adopt::release(world, &args),
     }
 }
 

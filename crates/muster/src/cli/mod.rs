@@ -9,6 +9,7 @@
 //! | [`ping`] | reports by hand |
 //! | [`status`] | is anything silent? |
 //! | [`jobs`] | list, history, log |
+//! | [`adopt`] | import, adopt, release |
 //! | [`ack`], [`pause`], [`resume`] | what people say about an incident |
 //! | [`notify`] | tries a channel |
 //! | [`open`] | a link to the web page |
@@ -17,6 +18,7 @@
 //! | [`completions`], [`schema`] | for shells and editors |
 
 pub(crate) mod ack;
+pub(crate) mod adopt;
 pub(crate) mod command;
 pub(crate) mod completions;
 pub(crate) mod config;

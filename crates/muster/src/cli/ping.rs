@@ -24,8 +24,9 @@ use crate::world::World;
 pub(crate) struct Args {
     /// Who reports: a name of [job] or [check], with or without its table ("check.nas-sync")
     name: Name,
-    /// What happened: success, start, fail, log, or an exit code from 0 to 255
-    #[arg(default_value = "success", value_name = "success|start|fail|log|CODE")]
+    /// What happened: success, start, fail, log, an exit code from 0 to 255, or "service": as systemd says in
+    /// $SERVICE_RESULT, for ExecStopPost=
+    #[arg(default_value = "success", value_name = "success|start|fail|log|CODE|service")]
     what: What,
     /// Which run, to tell runs apart that go on at the same time
     #[arg(long, value_name = "ID")]
@@ -45,6 +46,7 @@ enum What {
     Fail,
     Log,
     Code(u8),
+    Service,
 }
 
 impl FromStr for What {
@@ -56,10 +58,11 @@ impl FromStr for What {
             "start" => Ok(Self::Start),
             "fail" | "failure" => Ok(Self::Fail),
             "log" => Ok(Self::Log),
+            "service" => Ok(Self::Service),
             code => code
                 .parse()
                 .map(Self::Code)
-                .map_err(|_| "expected success, start, fail, log, or an exit code from 0 to 255"),
+                .map_err(|_| "expected success, start, fail, log, service, or an exit code from 0 to 255"),
         }
     }
 }
@@ -124,8 +127,76 @@ impl What {
             Self::Fail => Report::Failure(outcome(reported(&words), words)),
             Self::Code(0) => Report::Success(outcome(Ending::Exit { code: 0 }, words)),
             Self::Code(code) => Report::Failure(outcome(Ending::Exit { code }, words)),
+            Self::Service => {
+                let variable = |name: &str| std::env::var(name).unwrap_or_default();
+                let ended = Service {
+                    result: variable("SERVICE_RESULT"),
+                    code: variable("EXIT_CODE"),
+                    status: variable("EXIT_STATUS"),
+                };
+                match ended.result.as_str() {
+                    "success" => Report::Success(outcome(ended.ending(), words)),
+                    _ => Report::Failure(outcome(ended.ending(), words)),
+                }
+            }
         }
     }
+}
+
+/// How a service ended, in systemd's words (systemd.exec(5), "Environment Variables Set or Propagated").
+struct Service {
+    /// `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, …
+    result: String,
+    /// `exited`, `killed` or `dumped`; empty if no process was started.
+    code: String,
+    /// The exit code or the name of the signal.
+    status: String,
+}
+
+impl Service {
+    fn ending(&self) -> Ending {
+        let number = self.status.parse::<u8>();
+        let signal = number.clone().ok().or_else(|| signal_number(&self.status));
+        match (self.result.as_str(), self.code.as_str(), number, signal) {
+            ("oom-kill", ..) => Ending::OutOfMemory { limit: None },
+            ("success" | "exit-code", "exited", Ok(code), _) => Ending::Exit { code },
+            ("signal" | "core-dump", code, _, Some(signal)) => {
+                Ending::Killed { signal, core: code == "dumped" }
+            }
+            ("timeout", ..) => {
+                Ending::Reported { words: "systemd ended it because it ran past its time".to_owned() }
+            }
+            ("", ..) => {
+                Ending::Reported { words: "systemd did not say how it ended ($SERVICE_RESULT)".to_owned() }
+            }
+            (result, ..) => Ending::Reported { words: format!("{result} {}", self.status).trim().to_owned() },
+        }
+    }
+}
+
+/// The signals that end a process, by their names without SIG.
+fn signal_number(name: &str) -> Option<u8> {
+    let named = [
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("ILL", 4),
+        ("TRAP", 5),
+        ("ABRT", 6),
+        ("BUS", 7),
+        ("FPE", 8),
+        ("KILL", 9),
+        ("USR1", 10),
+        ("SEGV", 11),
+        ("USR2", 12),
+        ("PIPE", 13),
+        ("ALRM", 14),
+        ("TERM", 15),
+        ("XCPU", 24),
+        ("XFSZ", 25),
+        ("SYS", 31),
+    ];
+    named.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
 }
 
 /// The last line with something in it: what a failing program says last is usually why.
@@ -181,6 +252,22 @@ mod tests {
         for bad in ["256", "-1", "sucess", ""] {
             assert!(bad.parse::<What>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn systemd_says_how_a_service_ended() {
+        let ending = |result: &str, code: &str, status: &str| {
+            Service { result: result.into(), code: code.into(), status: status.into() }.ending()
+        };
+        assert_eq!(ending("success", "exited", "0"), Ending::Exit { code: 0 });
+        assert_eq!(ending("exit-code", "exited", "3"), Ending::Exit { code: 3 });
+        assert_eq!(ending("signal", "killed", "TERM"), Ending::Killed { signal: 15, core: false });
+        assert_eq!(ending("core-dump", "dumped", "SEGV"), Ending::Killed { signal: 11, core: true });
+        assert_eq!(ending("oom-kill", "killed", "KILL"), Ending::OutOfMemory { limit: None });
+        assert!(
+            matches!(ending("timeout", "killed", "TERM"), Ending::Reported { words } if words.contains("past its time"))
+        );
+        assert!(matches!(ending("resources", "", ""), Ending::Reported { words } if words == "resources"));
     }
 
     #[test]

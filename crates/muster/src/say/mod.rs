@@ -6,7 +6,9 @@
 //! | [`paper`] | what is written on: its width, and whether it can show bold |
 //! | [`table`] | aligned columns |
 //! | [`reason`] | why something stands as it does |
+//! | [`adoption`] | what would be adopted, and what is left |
 //! | [`count`] | numbers of things |
+//! | [`diff`] | how two texts differ |
 //! | [`status`] | `muster status` |
 //! | [`jobs`] | `muster jobs` |
 //! | [`refused`] | why a verb did not do what it was asked |
@@ -14,8 +16,10 @@
 //! | [`reference`] | the command line as a page |
 //! | [`json`] | the same for programs |
 
+pub(crate) mod adoption;
 pub(crate) mod clock;
 pub(crate) mod count;
+pub(crate) mod diff;
 pub(crate) mod jobs;
 pub(crate) mod json;
 pub(crate) mod log;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod adoption;
 mod arguments;
 mod configuration;
 mod first_steps;
