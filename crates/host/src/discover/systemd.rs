@@ -118,9 +118,12 @@ fn of_timer(timer: &Unit, service: &Unit) -> Option<Found> {
 fn of_drop_in(service: &Unit) -> Option<ExpectationId> {
     settings(service, "ExecStopPost", "argv[]").iter().find_map(|command| {
         let words: Vec<&str> = command.split_whitespace().collect();
-        let at = words.iter().position(|word| *word == "ping")?;
-        let ours = basename(words[0]) == "muster" && words.last() == Some(&"service");
-        words.get(at + 1).filter(|_| ours).and_then(|id| ExpectationId::new(id).ok())
+        match words[..] {
+            [program, .., id, "service"] if basename(program) == "muster" && words.contains(&"ping") => {
+                ExpectationId::new(id).ok()
+            }
+            _ => None,
+        }
     })
 }
 
@@ -263,6 +266,16 @@ LoadState=not-found
         let old = of_timer(&timers[2], &services[1]).expect("loaded");
         assert!(old.odd[0].contains("inactive") && old.odd[1].contains("old.service does not exist"));
         assert_eq!(old.cron, None);
+    }
+
+    #[test]
+    fn a_timer_with_our_drop_in_reports() {
+        let service = &units(
+            "Id=x.service\nExecStart={ path=/opt/x ; argv[]=/opt/x -v ; pid=0 }\nExecStopPost={ path=/usr/local/bin/muster ; \
+             argv[]=/usr/local/bin/muster ping --run $INVOCATION_ID job.x service ; ignore_errors=yes ; pid=0 }\n",
+        )[0];
+        assert_eq!(of_drop_in(service).as_ref().map(ExpectationId::as_str), Some("job.x"));
+        assert_eq!(of_drop_in(&Unit::new()), None);
     }
 
     #[test]
