@@ -2,10 +2,12 @@
 //! the rest.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -108,7 +110,9 @@ pub async fn serve_tcp(
     refuse_open_door(address, web.lock.has_password(), tls.is_some())?;
     let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
     let app = router(web);
-    let accept = async || listener.accept().await.map(|(stream, from)| ((stream, from.ip()), from.ip()));
+    let accept = |cx: &mut Context<'_>| {
+        listener.poll_accept(cx).map_ok(|(stream, from)| ((stream, from.ip()), from.ip()))
+    };
     let leaving = shutdown.clone();
     let answer = move |(stream, from): (TcpStream, IpAddr)| {
         let (app, acceptor, shutdown) = (app.clone(), acceptor.clone(), leaving.clone());
@@ -143,7 +147,7 @@ pub async fn serve_unix(
     let own = rustix::process::geteuid().as_raw();
     let app = router(web);
     let here = IpAddr::from([127, 0, 0, 1]);
-    let accept = async || listener.accept().await.map(|(stream, _)| (stream, here));
+    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| (stream, here));
     let leaving = shutdown.clone();
     let answer = move |stream: UnixStream| {
         let (app, shutdown) = (app.clone(), leaving.clone());
@@ -157,7 +161,7 @@ pub async fn serve_unix(
 /// Gives each connection a seat and an answer until `shutdown` turns true, then waits for those that are under way.
 /// `accept` gives a connection and the address that its seat counts for.
 async fn attend<S, A>(
-    accept: impl AsyncFn() -> io::Result<(S, IpAddr)>,
+    accept: impl Fn(&mut Context<'_>) -> Poll<io::Result<(S, IpAddr)>>,
     answer: impl Fn(S) -> A,
     mut shutdown: watch::Receiver<bool>,
 ) where
@@ -170,7 +174,7 @@ async fn attend<S, A>(
             biased;
             () = told(&mut shutdown) => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept() => accepted,
+            accepted = poll_fn(|cx| accept(cx)) => accepted,
         };
         let Ok((stream, from)) = accepted else {
             // Out of file descriptors: accepting again at once would spin.
