@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use muster_core::roll_call::OpenRun;
 use muster_core::signal::{Ending, Outcome, Report, Signal};
+use muster_host::lock::Holder;
+use muster_host::state::Layout;
 use muster_host::{clock, process};
 
 use super::spool::{Intake, blocking};
@@ -27,11 +29,17 @@ pub(super) struct Runs {
     handle: Handle,
     clock: Arc<dyn Clock>,
     intake: Arc<Intake>,
+    layout: Layout,
 }
 
 impl Runs {
     pub(super) fn new(context: &Context, intake: Arc<Intake>) -> Self {
-        Self { handle: context.handle.clone(), clock: Arc::clone(&context.clock), intake }
+        Self {
+            handle: context.handle.clone(),
+            clock: Arc::clone(&context.clock),
+            intake,
+            layout: context.layout.clone(),
+        }
     }
 
     async fn dead(&self) -> Result<Vec<(OpenRun, String)>, String> {
@@ -40,27 +48,39 @@ impl Runs {
         if open.is_empty() {
             return Ok(Vec::new());
         }
+        let layout = self.layout.clone();
         blocking(move || {
             let boot = clock::boot_id().unwrap_or_default();
-            open.into_iter().filter_map(|run| autopsy(&run, &boot).map(|why| (run, why))).collect()
+            open.into_iter().filter_map(|run| autopsy(&run, &boot, &layout).map(|why| (run, why))).collect()
         })
         .await
     }
 }
 
 /// Why the watcher of a run is gone; none while it lives.
-fn autopsy(run: &OpenRun, boot: &str) -> Option<String> {
+fn autopsy(run: &OpenRun, boot: &str, layout: &Layout) -> Option<String> {
     if process::is_alive(&run.process) {
         return None;
     }
-    Some(if run.process.boot == boot {
-        format!(
-            "its watcher (process {}) is gone without a word: killed, or the machine ran out of memory",
-            run.process.pid
-        )
-    } else {
-        "the machine was restarted while it ran".to_owned()
+    if run.process.boot != boot {
+        return Some("the machine was restarted while it ran".to_owned());
+    }
+    let gone = format!(
+        "its watcher (process {}) is gone without a word: killed, or the machine ran out of memory",
+        run.process.pid
+    );
+    Some(match survivor(run, layout) {
+        Some(pid) => format!("{gone}; its command (process {pid}) goes on, and nobody will tell how it ends"),
+        None => gone,
     })
+}
+
+/// The job's own process, if it outlived its watcher: the lock still names it.
+fn survivor(run: &OpenRun, layout: &Layout) -> Option<u32> {
+    let text = std::fs::read(layout.lock(run.about.name())).ok()?;
+    let holder: Holder = serde_json::from_slice(&text).ok()?;
+    let job = holder.job.filter(process::is_alive)?;
+    (Some(&holder.run) == run.run.as_ref()).then_some(job.pid)
 }
 
 impl Duty for Runs {

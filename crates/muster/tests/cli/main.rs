@@ -5,6 +5,7 @@
 mod adoption;
 mod arguments;
 mod configuration;
+mod crash;
 mod first_steps;
 mod lifecycle;
 mod receiver;
