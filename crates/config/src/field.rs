@@ -65,6 +65,8 @@ pub enum Shape {
     Choice(&'static [&'static str]),
     /// A whole number from the first to the second.
     Whole(i64, i64),
+    /// A number, maybe with a fraction, from the first to the second, in thousandths.
+    Factor(u32, u32),
     /// `true` or `false`.
     Flag,
     /// A length of time such as `"90s"`, from the first to the second, in milliseconds.
@@ -126,6 +128,9 @@ impl Shape {
             }
             Self::Whole(least, i64::MAX) => format!("a whole number of at least {least}"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Factor(least, most) => {
+                format!("a number from {} to {}", f64::from(*least) / 1000.0, f64::from(*most) / 1000.0)
+            }
             Self::Flag => "true or false".into(),
             Self::Duration(..) => "a duration such as \"90s\" or \"1h30m\"".into(),
             Self::Size(_) => "a size such as \"512MiB\"".into(),
@@ -153,6 +158,7 @@ impl Shape {
             Self::Text => "text".into(),
             Self::Choice(_) => "choice".into(),
             Self::Whole(..) => "whole number".into(),
+            Self::Factor(..) => "number".into(),
             Self::Flag => "true or false".into(),
             Self::Duration(..) => "duration".into(),
             Self::Size(_) => "size".into(),

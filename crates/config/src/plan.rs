@@ -9,9 +9,11 @@ use muster_core::rota::Entry;
 use muster_core::time::Span;
 
 pub mod expect;
+pub mod retries;
 
 use crate::secret::{MaybeSecret, SecretRef};
 pub use expect::{Expect, ExpectedFile, NewerThan};
+pub use retries::Retries;
 
 /// A whole file, ready to be carried out. `C` is the part of a channel, of whatever kind.
 #[derive(Debug, Clone)]
@@ -116,6 +118,8 @@ pub struct JobPlan {
     pub lock: Option<PathBuf>,
     /// What a good run leaves behind.
     pub expect: Expect,
+    /// How often a failed run is tried again.
+    pub retries: Retries,
 }
 
 /// The time limits of one run.

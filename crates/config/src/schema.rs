@@ -83,6 +83,9 @@ fn shape(shape: &Shape) -> Value {
         Shape::Text => json!({ "type": "string", "minLength": 1 }),
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Shape::Factor(least, most) => {
+            json!({ "type": "number", "minimum": f64::from(*least) / 1000.0, "maximum": f64::from(*most) / 1000.0 })
+        }
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Duration(..) => {
             json!({ "type": "string", "pattern": "^\\s*([0-9]+\\s*(ms|s|m|h|d)\\s*)+$" })

@@ -246,6 +246,12 @@ impl<'a> Section<'a> {
         self.whole(key).and_then(|number| u32::try_from(number).ok())
     }
 
+    /// A number in thousandths, within the bounds of its row.
+    pub fn factor(&self, key: &str) -> Option<u32> {
+        let Shape::Factor(least, most) = self.row(key)?.shape else { return None };
+        shape::thousandths(&self.node(key)?.value).filter(|number| (least..=most).contains(number))
+    }
+
     /// True or false.
     pub fn flag(&self, key: &str) -> Option<bool> {
         match self.node(key)?.value {

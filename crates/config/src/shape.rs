@@ -117,6 +117,11 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             }
         }
         (Shape::OneOrMany(of), Value::Text(_) | Value::Whole(_)) => check_value(reading, node, of, path),
+        (Shape::Factor(least, most), value @ (Value::Whole(_) | Value::Float(_))) => {
+            if !thousandths(value).is_some_and(|number| (*least..=*most).contains(&number)) {
+                bad_value(reading, node, format!("expected {}", shape.expecting()));
+            }
+        }
         (Shape::List(of, least), Value::List(items)) => {
             if items.len() < *least {
                 bad_value(
@@ -222,6 +227,17 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
         Shape::Glob => refuse_inside(reading, node, Glob::parse(text).err(), codes::PATTERN),
         _ => {}
     }
+}
+
+/// A number in thousandths, if it can be one.
+pub(crate) fn thousandths(value: &Value) -> Option<u32> {
+    let number = match value {
+        Value::Whole(number) => *number as f64,
+        Value::Float(text) => text.replace('_', "").parse::<f64>().ok()?,
+        _ => return None,
+    };
+    let scaled = (number * 1000.0).round();
+    (0.0..=f64::from(u32::MAX)).contains(&scaled).then_some(scaled as u32)
 }
 
 /// Blames the part of a text in which the mistake is.

@@ -110,6 +110,17 @@ pub fn result(outcome: &Outcome) -> String {
     }
 }
 
+/// How a run went that was tried more than once: `2 attempts: exit 1, then ok`.
+pub fn attempts(outcome: &Outcome) -> Option<String> {
+    if outcome.attempts.is_empty() {
+        return None;
+    }
+    let is_good = matches!(outcome.ending, Ending::Exit { code: 0 }) && outcome.unmet.is_empty();
+    let last = if is_good { "ok".to_owned() } else { ending(&outcome.ending) };
+    let before: Vec<String> = outcome.attempts.iter().map(|attempt| ending(&attempt.ending)).collect();
+    Some(format!("{} attempts: {}, then {last}", outcome.attempts.len() + 1, before.join(", ")))
+}
+
 /// How a run ended and how long it took: `exit 2 after 1.4s`.
 pub fn outcome(outcome: &Outcome) -> String {
     let end = result(outcome);

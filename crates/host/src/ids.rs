@@ -34,6 +34,13 @@ pub fn signal_id(at: Timestamp) -> SignalId {
     must(SignalId::new(format!("{}-{count:04x}-{random:016x}", stamp(Timestamp::from_millis(at)))))
 }
 
+/// A random number, for spreading things in time.
+pub fn chance() -> u32 {
+    let mut random = [0; 4];
+    fill(&mut random);
+    u32::from_ne_bytes(random)
+}
+
 /// RFC 3339 in its basic form with milliseconds: `20261121T074200.123Z`.
 fn stamp(at: Timestamp) -> String {
     let seconds = at.to_string();

@@ -5,10 +5,10 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use muster_core::ids::ExpectationId;
-use muster_core::signal::{Ending, Outcome, ProcessMark, Report};
+use muster_core::signal::{Attempt, Ending, Outcome, ProcessMark, Report};
 use muster_core::time::{Now, Span, Timestamp};
 use muster_host::claim::Claim;
 use muster_host::lock::{Holder, Lock};
@@ -24,8 +24,8 @@ use crate::log::account::Account;
 use crate::log::write::LogWriter;
 use crate::memory::Baseline;
 use crate::mirror::Mirror;
-use crate::outcome::{self, Evidence};
-use crate::overlap::{Door, Entrance};
+use crate::outcome::{self, Evidence, Verdict};
+use crate::overlap::{self, Door, Entrance};
 use crate::report::Reporter;
 use crate::rescue::Rescue;
 use crate::settings::{self, Settings};
@@ -34,7 +34,7 @@ use crate::spawn::{self, NotStarted, Started};
 use crate::terminal::Lent;
 use crate::tree::{self, Tree};
 use crate::turn;
-use crate::watch::Watch;
+use crate::watch::{Seen, Watch};
 
 /// Runs a job as the arguments after `run` say, and returns the exit code (see [`exit_code`](crate::exit_code)). Help
 /// goes to `out`, complaints go to `err`; the job's own output goes to file descriptors 1 and 2.
@@ -70,6 +70,19 @@ fn say(err: &mut dyn Write, name: &str, what: &str) {
 enum NotStartedBecause {
     Arguments(String),
     NoCommand,
+}
+
+/// How long the remains of an attempt may take to disappear.
+const AFTER_KILL: Duration = Duration::from_secs(2);
+
+/// An attempt that has just been started.
+struct Running {
+    started: Started,
+    /// Children that were there before.
+    strangers: Vec<u32>,
+    began: Now,
+    sink: Sink,
+    signals: Option<Signals>,
 }
 
 /// One run.
@@ -146,7 +159,6 @@ impl Run {
             Err(code) => return code,
         };
         self.sign(lock.as_ref(), None);
-        let strangers = tree::prepare();
         let start = Report::Start { process: self.mark.clone() };
         if let Some(note) = self.reporter.send(self.began.wall, start) {
             self.note(err, note);
@@ -154,6 +166,7 @@ impl Run {
         let log =
             LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()), self.account());
         self.worries = Worries::about(&self.settings.command);
+        let strangers = tree::prepare();
         let started = match spawn::start(&self.settings.command, self.stdin()) {
             Ok(started) => started,
             Err(NotStarted::NoRoom(error)) => {
@@ -168,36 +181,119 @@ impl Run {
             Err(NotStarted::Exec(error)) => return self.not_executed(&error, log, lock, err),
         };
         rescue.watches(started.pid);
-        self.stay_beside(started, strangers, signals, lock, log, err)
+        let mut sink = Sink::new(log, None);
+        for note in &self.notes {
+            sink.log.line(self.began.wall, Source::Run, true, note.as_bytes());
+        }
+        let first = Running { started, strangers, began: self.began, sink, signals };
+        self.see_through(first, lock, rescue, err)
     }
 
-    /// Watches the job, and tells how it went.
-    fn stay_beside(
-        mut self,
-        started: Started,
-        strangers: Vec<u32>,
-        signals: Option<Signals>,
-        lock: Option<Lock>,
-        mut log: LogWriter,
-        err: &mut dyn Write,
-    ) -> u8 {
-        let began = Instant::now();
-        self.sign(lock.as_ref(), Some(started.pid.as_raw_pid().unsigned_abs()));
-        let memory = Baseline::read();
-        for note in &self.notes {
-            log.line(self.began.wall, Source::Run, true, note.as_bytes());
+    /// Stays beside the job, through all its attempts, and tells how it went.
+    fn see_through(mut self, first: Running, lock: Option<Lock>, rescue: &Rescue, err: &mut dyn Write) -> u8 {
+        let mut before: Vec<Attempt> = Vec::new();
+        let mut running = first;
+        let (verdict, sink) = loop {
+            self.sign(lock.as_ref(), Some(running.started.pid.as_raw_pid().unsigned_abs()));
+            let began = running.began;
+            let (verdict, mut seen) = self.stay_beside(running);
+            let attempts = u32::try_from(before.len() + 1).unwrap_or(u32::MAX);
+            if !self.is_worth_another(&verdict, attempts) {
+                break (verdict, seen.sink);
+            }
+            match self.again(&verdict, &mut seen, attempts, err) {
+                Ok((started, strangers)) => {
+                    rescue.watches(started.pid);
+                    let duration = clock::now().uptime - began.uptime;
+                    before.push(Attempt { started: began.wall, duration, ending: verdict.ending.clone() });
+                    let Seen { sink, signals, .. } = seen;
+                    running = Running { started, strangers, began: clock::now(), sink, signals };
+                }
+                Err(why) => {
+                    self.note(err, why);
+                    break (verdict, seen.sink);
+                }
+            }
+        };
+        if let Some(lock) = lock {
+            lock.release();
         }
+        let code = verdict.code;
+        let told = verdict.tell(sink, self.began, std::mem::take(&mut self.notes), before);
+        if let Some(words) = &told.words {
+            say(err, &self.name, words);
+        }
+        if let Some(note) = self.reporter.send(clock::now().wall, told.report) {
+            say(err, &self.name, &note);
+        }
+        // A listing costs more than a run of `true`, and a few logs more or less are no harm.
+        if self.reporter.run().as_str().ends_with('0') {
+            self.account().tidy_if_old();
+        }
+        code
+    }
+
+    /// True if an attempt that went so is followed by another.
+    fn is_worth_another(&self, verdict: &Verdict, attempts: u32) -> bool {
+        let retries = &self.settings.retries;
+        !verdict.is_good && !verdict.was_asked && attempts <= retries.count && retries.is_for(verdict.code)
+    }
+
+    /// Ends what an attempt has left, waits, and starts the job again. In words why not, if it does not come to that.
+    fn again(
+        &self,
+        verdict: &Verdict,
+        seen: &mut Seen,
+        attempts: u32,
+        err: &mut dyn Write,
+    ) -> Result<(Started, Vec<u32>), String> {
+        let Settings { retries, command, .. } = &self.settings;
+        let all = retries.count + 1;
+        let wait = retries.wait(attempts, ids::chance());
+        let text = format!("attempt {attempts} of {all}: {}; the next in {wait}", verdict.line());
+        say(err, &self.name, &text);
+        seen.sink.log.line(clock::now().wall, Source::Run, true, text.as_bytes());
+        seen.sink.log.flush();
+        // Two copies of a job must not run at once.
+        seen.tree.end(AFTER_KILL);
+        let next = attempts + 1;
+        let until = Instant::now() + wait.to_std();
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if overlap::pause(seen.signals.as_mut(), left).is_some() {
+                return Err(format!(
+                    "muster was asked to end it while it waited for attempt {next} of {all}"
+                ));
+            }
+        }
+        let text = format!("attempt {next} of {all} begins");
+        seen.sink.log.line(clock::now().wall, Source::Run, true, text.as_bytes());
+        seen.sink.bytes = 0;
+        let strangers = tree::prepare();
+        match spawn::start(command, self.stdin()) {
+            Ok(started) => Ok((started, strangers)),
+            Err(NotStarted::NoRoom(error) | NotStarted::Exec(error)) => {
+                Err(format!("attempt {next} of {all} could not be started: {error}"))
+            }
+        }
+    }
+
+    /// Watches one attempt.
+    fn stay_beside(&self, running: Running) -> (Verdict, Seen) {
+        let Running { started, strangers, began: began_at, mut sink, signals } = running;
+        let began = Instant::now();
+        let memory = Baseline::read();
         let terminal = if self.stdin() { Lent::to(started.pid) } else { None };
         let Settings { soft, hard, grace, leak_grace, quiet, ref expect, .. } = self.settings;
+        sink.lines = Lines::of(&expect.output, &expect.forbid);
         let mut slow = None;
         let reporter = &self.reporter;
-        let seen = Watch {
+        let mut seen = Watch {
             tree: Tree::new(started.pid, strangers),
             streams: [
                 Stream::new(started.out, Source::Out, Mirror::stdout(quiet)),
                 Stream::new(started.err, Source::Err, Mirror::stderr(quiet)),
             ],
-            sink: Sink::new(log, Lines::of(&expect.output, &expect.forbid)),
+            sink,
             signals,
             ladder: Ladder::new(soft.map(Span::to_std), hard.map(Span::to_std), grace.to_std()),
             terminal,
@@ -210,11 +306,8 @@ impl Run {
             },
         }
         .until_the_end();
-        if let Some(lock) = lock {
-            lock.release();
-        }
         let evidence = Evidence {
-            began: self.began,
+            began: began_at,
             hard,
             memory: memory.as_ref(),
             soft: slow,
@@ -222,19 +315,7 @@ impl Run {
             worries: &self.worries,
             stdin: self.stdin(),
         };
-        let told = outcome::judge(seen, std::mem::take(&mut self.notes), evidence);
-        if let Some(words) = &told.words {
-            say(err, &self.name, words);
-        }
-        let code = told.code;
-        if let Some(note) = self.reporter.send(clock::now().wall, told.report) {
-            say(err, &self.name, &note);
-        }
-        // A listing costs more than a run of `true`, and a few logs more or less are no harm.
-        if self.reporter.run().as_str().ends_with('0') {
-            self.account().tidy_if_old();
-        }
-        code
+        (outcome::judge(&mut seen, evidence), seen)
     }
 
     /// Takes the lock, or tells that it was not to be had: the exit code then.

@@ -1,15 +1,16 @@
 //! From what was seen to what is told: the ending, the evidence, the notes, the exit code.
 
 use muster_config::plan::Expect;
-use muster_core::signal::{Ending, Outcome, Report};
+use muster_core::signal::{Attempt, Ending, Outcome, Report};
 use muster_core::time::{Now, Span};
 use muster_host::clock;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::process::{Signal, WaitStatus};
 
+use crate::capture::Sink;
 use crate::exit_code;
-use crate::expect::{self, idle::Worries};
+use crate::expect::{self, Found, idle::Worries};
 use crate::ladder::Cause;
 use crate::log::Source;
 use crate::memory::Baseline;
@@ -38,75 +39,112 @@ pub(crate) struct Evidence<'a> {
     pub(crate) stdin: bool,
 }
 
+/// How one attempt went.
+pub(crate) struct Verdict {
+    pub(crate) ending: Ending,
+    /// To the caller.
+    pub(crate) code: u8,
+    /// It counts as a success.
+    pub(crate) is_good: bool,
+    /// Somebody asked muster to end it.
+    pub(crate) was_asked: bool,
+    found: Found,
+    notes: Vec<String>,
+    left: Vec<String>,
+}
+
 /// What is told.
 pub(crate) struct Told {
     /// To the agent.
     pub(crate) report: Report,
-    /// To the caller.
-    pub(crate) code: u8,
     /// To people on standard error, where the job's own output does not say it.
     pub(crate) words: Option<String>,
 }
 
-/// Judges a run that took place, and closes its log.
-pub(crate) fn judge(seen: Seen, mut notes: Vec<String>, evidence: Evidence<'_>) -> Told {
-    let ending = ending(&seen, &evidence);
+/// Judges an attempt that took place.
+pub(crate) fn judge(seen: &mut Seen, evidence: Evidence<'_>) -> Verdict {
+    let ending = ending(seen, &evidence);
     let code = exit_code::of_ending(&ending);
     let exit = match ending {
         Ending::Exit { code } => Some(code),
         _ => None,
     };
-    let mut sink = seen.sink;
-    if let Some(lines) = &mut sink.lines {
+    if let Some(lines) = &mut seen.sink.lines {
         lines.end();
     }
-    let mut found = expect::judge(evidence.expect, exit, sink.lines.as_ref(), evidence.began, clock::now());
-    let idle = evidence.worries.came_true(exit, evidence.stdin, sink.bytes);
+    let (expect, lines) = (evidence.expect, seen.sink.lines.as_ref());
+    let mut found = expect::judge(expect, exit, lines, evidence.began, clock::now());
+    let idle = evidence.worries.came_true(exit, evidence.stdin, seen.sink.bytes);
     found.unmet.extend(idle.unmet);
-    notes.extend(idle.notes);
-    let asked = seen.cause == Some(Cause::Asked);
+    found.unmet.truncate(NOTES);
+    found.unmet.iter_mut().for_each(shorten);
+    let mut notes = idle.notes;
     notes.extend(evidence.soft);
-    if asked {
+    let was_asked = seen.cause == Some(Cause::Asked);
+    if was_asked {
         notes.push("muster was asked to end it".to_owned());
     }
     if !seen.left.is_empty() {
         notes.push(format!("left running: {}", seen.left.join(", ")));
     }
-    notes.extend(seen.notes);
-    let now = clock::now();
-    let duration = now.uptime - evidence.began.uptime;
-    found.unmet.truncate(NOTES);
-    found.unmet.iter_mut().for_each(shorten);
-    let words = words(&ending, code, &seen.left, &found.unmet);
-    for note in notes.iter().chain(&found.unmet) {
-        sink.log.line(now.wall, Source::Run, true, note.as_bytes());
+    notes.append(&mut seen.notes);
+    let is_good = exit.is_some_and(|code| expect.exit.contains(&code)) && found.unmet.is_empty();
+    Verdict { ending, code, is_good, was_asked, found, notes, left: std::mem::take(&mut seen.left) }
+}
+
+impl Verdict {
+    /// One line about it for the log.
+    pub(crate) fn line(&self) -> String {
+        match self.found.unmet.as_slice() {
+            [] => describe(&self.ending),
+            unmet => format!("{}, but {}", describe(&self.ending), unmet.join("; ")),
+        }
     }
-    let end = format!("{} after {duration}", describe(&ending));
-    sink.log.line(now.wall, Source::Run, true, end.as_bytes());
-    let closed = sink.log.close(now.wall);
-    notes.extend(closed.note);
-    notes.truncate(NOTES);
-    notes.iter_mut().for_each(shorten);
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
-    let outcome = Outcome {
-        duration: Some(duration),
-        cpu: usage.map(|usage| {
-            let millis = (usage.user_time() + usage.system_time()).num_milliseconds();
-            Span::millis(millis.unsigned_abs())
-        }),
-        peak_memory: usage.map(|usage| u64::try_from(usage.max_rss()).unwrap_or(0).saturating_mul(1024)),
-        tail: tail::clean(&sink.tail.parts().concat()),
-        log: closed.path.map(|path| path.to_string_lossy().into_owned()),
-        host: host(),
-        notes,
-        output: Some(sink.bytes),
-        artefact: found.artefact,
-        unmet: found.unmet,
-        ..Outcome::bare(ending)
-    };
-    let success = exit.is_some_and(|code| evidence.expect.exit.contains(&code)) && outcome.unmet.is_empty();
-    let report = if success { Report::Success(outcome) } else { Report::Failure(outcome) };
-    Told { report, code, words }
+
+    /// Closes the log, and says how the run went that ended with this attempt. It began then, and notes were taken
+    /// before.
+    pub(crate) fn tell(
+        self,
+        mut sink: Sink,
+        began: Now,
+        mut notes: Vec<String>,
+        attempts: Vec<Attempt>,
+    ) -> Told {
+        let Self { ending, code, is_good, found, left, .. } = self;
+        notes.extend(self.notes);
+        let now = clock::now();
+        let duration = now.uptime - began.uptime;
+        let words = words(&ending, code, &left, &found.unmet);
+        for note in notes.iter().chain(&found.unmet) {
+            sink.log.line(now.wall, Source::Run, true, note.as_bytes());
+        }
+        let end = format!("{} after {duration}", describe(&ending));
+        sink.log.line(now.wall, Source::Run, true, end.as_bytes());
+        let closed = sink.log.close(now.wall);
+        notes.extend(closed.note);
+        notes.truncate(NOTES);
+        notes.iter_mut().for_each(shorten);
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
+        let outcome = Outcome {
+            duration: Some(duration),
+            cpu: usage.map(|usage| {
+                let millis = (usage.user_time() + usage.system_time()).num_milliseconds();
+                Span::millis(millis.unsigned_abs())
+            }),
+            peak_memory: usage.map(|usage| u64::try_from(usage.max_rss()).unwrap_or(0).saturating_mul(1024)),
+            tail: tail::clean(&sink.tail.parts().concat()),
+            log: closed.path.map(|path| path.to_string_lossy().into_owned()),
+            host: host(),
+            notes,
+            output: Some(sink.bytes),
+            artefact: found.artefact,
+            unmet: found.unmet,
+            attempts,
+            ..Outcome::bare(ending)
+        };
+        let report = if is_good { Report::Success(outcome) } else { Report::Failure(outcome) };
+        Told { report, words }
+    }
 }
 
 /// The name of this host.

@@ -125,7 +125,7 @@ impl Door<'_> {
 }
 
 /// Waits for a signal; INT and TERM are returned.
-fn pause(signals: Option<&mut Signals>, time: Duration) -> Option<Signal> {
+pub(crate) fn pause(signals: Option<&mut Signals>, time: Duration) -> Option<Signal> {
     let Some(signals) = signals else {
         std::thread::sleep(time);
         return None;

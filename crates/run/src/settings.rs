@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use muster_config::job_only::{JobReading, job_only};
-use muster_config::plan::{Expect, Overlap};
+use muster_config::plan::{Expect, Overlap, Retries};
 use muster_config::source::{FILE_LIMIT, Source};
 use muster_core::time::Span;
 use muster_host::state::{self, Layout};
@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) leak_grace: Span,
     /// What a good run leaves behind.
     pub(crate) expect: Expect,
+    /// How often a failed run is tried again.
+    pub(crate) retries: Retries,
     /// Standard input is passed on.
     pub(crate) stdin: bool,
     /// Output is not passed on.
@@ -73,8 +75,8 @@ pub(crate) fn settle(request: Request) -> Settings {
         None if matches!(told, Overlap::Wait { .. }) => Overlap::Wait { at_most: wait },
         None => told,
     };
-    let (of_job, lock_of_job, expect) = job.map_or_else(Default::default, |job| {
-        (job.command.into_iter().map(OsString::from).collect::<Vec<_>>(), job.lock, job.expect)
+    let (of_job, lock_of_job, expect, retries) = job.map_or_else(Default::default, |job| {
+        (job.command.into_iter().map(OsString::from).collect::<Vec<_>>(), job.lock, job.expect, job.retries)
     });
     Settings {
         command: if command.is_empty() { of_job } else { command },
@@ -88,6 +90,7 @@ pub(crate) fn settle(request: Request) -> Settings {
         skip_exit: skip_exit.unwrap_or(exit_code::LOCK_HELD),
         leak_grace: leak_grace.unwrap_or(Span::millis(200)),
         expect,
+        retries,
         stdin,
         quiet,
         complaints,

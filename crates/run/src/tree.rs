@@ -1,6 +1,8 @@
 //! All processes of a run: the group, and whatever left it. Orphans come back to us (we are their subreaper), so every
 //! descendant of ours that was not there before belongs to the run.
 
+use std::time::{Duration, Instant};
+
 use muster_host::process;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus};
 
@@ -73,6 +75,16 @@ impl Tree {
             .filter(|pid| !self.strangers.contains(pid))
             .filter(|&pid| process::stat(pid).is_ok_and(|stat| !stat.is_dead()))
             .collect()
+    }
+
+    /// Kills whatever is left, and waits for its end for a while; a process may hang in the kernel for longer.
+    pub(crate) fn end(&mut self, at_most: Duration) {
+        let began = Instant::now();
+        while !self.living().is_empty() && began.elapsed() < at_most {
+            self.signal_all(Signal::KILL);
+            std::thread::sleep(Duration::from_millis(5));
+            self.reap();
+        }
     }
 
     /// Sends a signal to the group.

@@ -50,6 +50,10 @@ pub(crate) struct Seen {
     pub(crate) notes: Vec<String>,
     /// The log and the tail.
     pub(crate) sink: Sink,
+    /// For the next attempt.
+    pub(crate) signals: Option<Signals>,
+    /// The processes, as far as they are left.
+    pub(crate) tree: Tree,
 }
 
 /// Where the loop stands.
@@ -238,6 +242,8 @@ impl Watch<'_> {
             left: left.into_iter().map(|pid| format!("pid {pid} ({})", process::command(pid))).collect(),
             notes,
             sink: self.sink,
+            signals: self.signals,
+            tree: self.tree,
         }
     }
 }

@@ -6,6 +6,7 @@ use muster_core::rota::{CatchUp, Entry};
 use muster_core::time::Span;
 
 mod expect;
+mod retries;
 
 use crate::codes;
 use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
@@ -81,7 +82,12 @@ pub(crate) const FIELDS: &[Field] = &[
         "{ soft = \"45m\", hard = \"1h\", grace = \"10s\" }",
     )
     .default("{}"),
-    Field::new("retries", Shape::Text, "How often a failed run is tried again.", "{ count = 2, delay = \"30s\" }").not_yet(),
+    Field::new(
+        "retries",
+        Shape::Table(retries::FIELDS),
+        "How often a failed run is tried again; `timeout` holds for each attempt.",
+        "{ count = 2, delay = \"30s\", backoff = 2.0 }",
+    ),
     Field::new(
         "overlap",
         Shape::Choice(&["skip", "wait", "replace", "allow"]),
@@ -163,6 +169,7 @@ pub(crate) fn wrapper(section: &Section<'_>, id: &ExpectationId) -> JobPlan {
         overlap,
         lock: section.path_to("lock"),
         expect: expect::read(section),
+        retries: retries::read(section),
     }
 }
 

@@ -226,8 +226,14 @@ fn summary(id: &ExpectationId, runs: &[Run]) -> String {
 fn result(run: &Run) -> String {
     match &run.state {
         RunState::Running => "running".to_owned(),
-        RunState::Ok(_) => "ok".to_owned(),
-        RunState::Failed(outcome) => words::result(outcome),
+        RunState::Ok(outcome) => match outcome.attempts.len() {
+            0 => "ok".to_owned(),
+            before => format!("ok at attempt {} (flaky)", before + 1),
+        },
+        RunState::Failed(outcome) => match outcome.attempts.len() {
+            0 => words::result(outcome),
+            before => format!("{}, at attempt {}", words::result(outcome), before + 1),
+        },
         RunState::Skipped { why, .. } => format!("skipped: {}", harmless(why)),
     }
 }

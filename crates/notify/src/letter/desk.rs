@@ -213,6 +213,9 @@ impl Desk {
 
     fn evidence(&self, body: &mut String, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
+        if let Some(attempts) = words::attempts(outcome) {
+            line(body, &format!("Tried again: {}", clip(&attempts, LONG)));
+        }
         for unmet in outcome.unmet.iter().take(NOTES) {
             line(body, &format!("Not as expected: {}", clip(&words::harmless(unmet), LONG)));
         }

@@ -200,7 +200,7 @@ impl Look {
         self.matching += 1;
         let modified = stamp(found.mtime(), found.mtime_nsec());
         if !self.is_fresh(path, modified, found.mtime_nsec()) {
-            if stamp(found.ctime(), found.ctime_nsec()) > self.since {
+            if stamp(found.ctime(), found.ctime_nsec()) > self.since - TICK {
                 self.touched.get_or_insert_with(|| path.to_owned());
             }
             if self.newest.as_ref().is_none_or(|(newest, _)| modified > *newest) {

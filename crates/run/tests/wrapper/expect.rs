@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use muster_core::signal::{Artefact, Ending, Outcome, Report};
 
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, eventually};
 
 /// Runs a script that is expected to do as `expect` says.
 fn expecting(world: &World, expect: &str, script: &str) -> (Ran, Report) {
@@ -28,7 +28,12 @@ fn good(report: &Report) -> bool {
 
 fn age(world: &World, name: &str, by: Duration) {
     let file = fs::OpenOptions::new().append(true).open(world.path(name)).expect("there");
-    file.set_times(FileTimes::new().set_modified(SystemTime::now() - by)).expect("set");
+    let set = SystemTime::now();
+    file.set_times(FileTimes::new().set_modified(set - by)).expect("set");
+    // Setting it is a change, too; a run that begins in the same tick could not be told from it.
+    eventually("another tick", || {
+        set.elapsed().is_ok_and(|time| time > Duration::from_millis(30)).then_some(())
+    });
 }
 
 pub(crate) fn expected_exit_codes_decide_and_pass_through() {

@@ -15,6 +15,8 @@ mod expect;
 #[cfg(test)]
 mod overlap;
 #[cfg(test)]
+mod retries;
+#[cfg(test)]
 mod survivors;
 #[cfg(test)]
 mod users;
@@ -158,6 +160,37 @@ fn main() -> ExitCode {
             "a_broken_expectation_is_told_and_the_others_hold",
             &[],
             expect::a_broken_expectation_is_told_and_the_others_hold,
+        )
+        .test(
+            "a_run_that_goes_well_at_last_is_one_run_and_visibly_flaky",
+            &[],
+            retries::a_run_that_goes_well_at_last_is_one_run_and_visibly_flaky,
+        )
+        .test(
+            "the_last_attempt_decides_and_its_code_passes_through",
+            &[],
+            retries::the_last_attempt_decides_and_its_code_passes_through,
+        )
+        .test(
+            "only_the_codes_that_are_worth_it_are_tried_again",
+            &[],
+            retries::only_the_codes_that_are_worth_it_are_tried_again,
+        )
+        .test("a_request_to_end_ends_the_waiting_too", &[], retries::a_request_to_end_ends_the_waiting_too)
+        .test(
+            "a_request_to_end_is_not_answered_by_another_attempt",
+            &[],
+            retries::a_request_to_end_is_not_answered_by_another_attempt,
+        )
+        .test(
+            "what_an_attempt_left_running_is_gone_before_the_next",
+            &[],
+            retries::what_an_attempt_left_running_is_gone_before_the_next,
+        )
+        .test(
+            "skipped_runs_and_commands_that_are_not_there_are_not_tried_again",
+            &[],
+            retries::skipped_runs_and_commands_that_are_not_there_are_not_tried_again,
         )
         .test("skip_gives_way_and_says_to_whom", &[], overlap::skip_gives_way_and_says_to_whom)
         .test("wait_waits_for_one_run_at_a_time", &[], overlap::wait_waits_for_one_run_at_a_time)
