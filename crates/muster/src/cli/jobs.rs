@@ -176,7 +176,7 @@ fn run_now(world: &World, name: &Name, json: bool) -> Result<ExitCode, Refusal> 
         run: RunId,
         durable: bool,
     }
-    let id = job(name)?;
+    let id = world.expectation(name)?;
     let answer = world.tell_agent(&format!("expectations/{id}/run"), &serde_json::json!({}))?;
     let Answer { run, durable } = serde_json::from_value(answer)
         .map_err(|error| Refusal::system("the agent's answer could not be read", &error))?;

@@ -11,4 +11,5 @@ mod lifecycle;
 mod receiver;
 mod reports;
 mod rig;
+mod starts;
 mod without_agent;
