@@ -319,6 +319,14 @@ mod tests {
         assert!(refuse_open_door(world, true, true).is_ok());
     }
 
+    /// Whoever starts the listeners puts them on other threads; a change that forbids it does not compile here.
+    #[expect(dead_code, reason = "it is only compiled")]
+    fn listeners_can_be_spawned(tcp: TcpListener, unix: UnixListener, web: Web, stop: watch::Receiver<bool>) {
+        fn spawn<F: Future + Send + 'static>(_: F) {}
+        spawn(serve_tcp(tcp, web.clone(), None, stop.clone()));
+        spawn(serve_unix(unix, web, stop));
+    }
+
     #[test]
     fn one_address_does_not_take_every_seat() {
         let seats = Seats::default();
