@@ -16,6 +16,7 @@
 //! | `resident` | the task that owns the state |
 //! | `ledger` | the store, or memory while that is gone |
 //! | `couriers` | deliveries under way |
+//! | `drift` | where the host and the configuration no longer say the same |
 //! | `adopted` | expectations that nobody wrote down: found on the host, or heard of |
 //! | `faults` | what is wrong with muster itself |
 
@@ -23,6 +24,7 @@ mod adopted;
 pub mod agent;
 pub mod clock;
 mod couriers;
+mod drift;
 pub mod driver;
 mod duties;
 mod faults;

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_host::adopt::record::Record;
+use muster_host::state::Layout;
+
 use super::spool::blocking;
 use super::table::{Context, Terms};
 use crate::driver::{Duty, Performing, Why};
@@ -22,11 +25,16 @@ pub(super) const TERMS: Terms = Terms {
 pub(super) struct Discover {
     handle: Handle,
     survey: Survey,
+    layout: Layout,
 }
 
 impl Discover {
     pub(super) fn new(context: &Context) -> Self {
-        Self { handle: context.handle.clone(), survey: Arc::clone(&context.survey) }
+        Self {
+            handle: context.handle.clone(),
+            survey: Arc::clone(&context.survey),
+            layout: context.layout.clone(),
+        }
     }
 }
 
@@ -34,9 +42,12 @@ impl Duty for Discover {
     fn perform(&mut self, _why: Why) -> Performing<'_> {
         Box::pin(async move {
             let survey = Arc::clone(&self.survey);
-            let host = blocking(move || survey()).await?;
+            let layout = self.layout.clone();
+            // Read before the host is: a line that is adopted meanwhile is then no newcomer.
+            let (record, host) = blocking(move || (Record::read(&layout), survey())).await?;
+            let record = record.map_err(|error| format!("the record of adoptions: {error}"))?.map(Box::new);
             let words = format!("{} scheduled, {} not to be seen", host.scheduled.len(), host.unseen.len());
-            let sent = self.handle.inbox.send(Message::Host(Box::new(host))).await;
+            let sent = self.handle.inbox.send(Message::Host { roll: Box::new(host), record }).await;
             sent.map(|()| words).map_err(|_| "the agent has stopped".to_owned())
         })
     }

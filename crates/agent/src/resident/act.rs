@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::message::{Message, SelfReport};
 use super::task::{Resident, Settings};
+use crate::drift;
 use crate::faults;
 use crate::ledger::Found;
 use crate::parts::{AgentPlan, BadConfig};
@@ -33,13 +34,14 @@ impl Resident {
         match message {
             Message::Hear { .. } | Message::Drained { .. } => {}
             Message::Performed(done) => self.hear_performance(&done),
-            Message::Host(host) => {
+            Message::Host { roll: host, record } => {
                 let now = self.clock.now();
                 if self.adopted.find(&host, now.wall) {
                     self.note_adopted();
                     self.expect_all(now);
                 }
                 self.host = *host;
+                self.mind_drift(record.as_deref(), now);
                 self.news.soon();
             }
             Message::Reload { outcome, reply } => {
@@ -86,6 +88,7 @@ impl Resident {
         let AgentPlan { expectations, notify, channels, zone, .. } = &self.plan;
         let mut all = self.adopted.expectations(expectations, zone, notify);
         all.extend(expectations.iter().cloned());
+        all.extend(self.drift.iter().map(|id| drift::expectation(id.clone(), notify)));
         all.extend(self.duties.iter().cloned().map(|duty| Expectation { notify: notify.clone(), ..duty }));
         for telling in channels {
             let Ok(about) = ExpectationId::of("channel", telling.name.as_str()) else { continue };

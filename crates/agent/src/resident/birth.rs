@@ -16,6 +16,7 @@ use muster_store::sqlite::Opened;
 use tokio::sync::{Notify, watch};
 
 use super::act::ADOPTED;
+use super::drift::DRIFT;
 use super::publish::News;
 use super::start::ROTA;
 use super::task::{Resident, Settings, Unwritten, Vitals};
@@ -90,6 +91,14 @@ impl Resident {
             }
             None => Adopted::default(),
         };
+        let drift = match notes.get(DRIFT).map(|text| serde_json::from_str(text)) {
+            Some(Ok(drift)) => drift,
+            Some(Err(error)) => {
+                unreadable.push(format!("which schedules drifted: {error}"));
+                BTreeSet::new()
+            }
+            None => BTreeSet::new(),
+        };
         let rota = match notes.get(ROTA).map(|text| serde_json::from_str(text)) {
             Some(Ok(rota)) => Some(rota),
             Some(Err(error)) => {
@@ -114,6 +123,7 @@ impl Resident {
             ledger,
             couriers,
             adopted,
+            drift,
             faults: Faults::default(),
             host: HostRoll {
                 // Until the first look is over, nothing found means nothing.

@@ -7,6 +7,7 @@ use muster_core::roll_call::OpenRun;
 use muster_core::rota::Turn;
 use muster_core::signal::Signal;
 use muster_core::time::{Now, Span, Timestamp};
+use muster_host::adopt::record::Record;
 use muster_store::contract::StoreError;
 use tokio::sync::oneshot;
 
@@ -33,7 +34,7 @@ pub(crate) enum Message {
     /// A duty was performed.
     Performed(Performance),
     /// The host was looked at.
-    Host(Box<HostRoll>),
+    Host { roll: Box<HostRoll>, record: Option<Box<Record>> },
     /// The configuration was read again.
     Reload { outcome: Result<Box<AgentPlan>, BadConfig>, reply: oneshot::Sender<()> },
     /// A test page is wanted.

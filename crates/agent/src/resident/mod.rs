@@ -13,6 +13,7 @@
 
 mod act;
 mod birth;
+mod drift;
 mod hear;
 pub(crate) mod message;
 mod publish;

@@ -112,6 +112,8 @@ pub(crate) struct Resident {
     pub(super) ledger: Ledger,
     pub(super) couriers: Couriers,
     pub(super) adopted: Adopted,
+    /// Schedules that are not, or were not lately, what the configuration says.
+    pub(super) drift: BTreeSet<ExpectationId>,
     pub(super) faults: Faults,
     pub(super) host: HostRoll,
     /// The last words of each duty and channel: only a change of them is worth a line of history.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_core::expectation::Rhythm;
 use muster_core::host_roll::{HostRoll, Scheduled, Starter};
 use muster_core::outbox::Delivery;
+use muster_core::schedule::Schedule;
 use muster_core::signal::Report;
 use muster_core::time::Span;
 use muster_store::contract::Store;
@@ -128,6 +129,25 @@ pub(crate) fn discovered() {
         until_board(&agent.handle(), "the duties run", |it| word(it, "duty.discover") == "ok").await;
         house.clock.forward(Span::minutes(66));
         until("it is missed", || house.receiver.about("job.hourly") == ["opened"]).await;
+        agent.stop().await.unwrap();
+    });
+}
+
+pub(crate) fn drift() {
+    on_one_thread(async {
+        let nightly = Rhythm::Cron(Schedule::parse("0 2 * * *", "UTC").unwrap());
+        let house = House::new(vec![expects("job.hourly", nightly)]);
+        *house.host.lock().unwrap() = crontab(&["hourly"]);
+        let agent = house.start().await;
+        until("it pages", || house.receiver.about("schedule.hourly") == ["opened"]).await;
+        agent.stop().await.unwrap();
+        let agent = house.start().await;
+        until_board(&agent.handle(), "the duties run", |it| word(it, "duty.discover") == "ok").await;
+        agent.stop().await.unwrap();
+        assert_eq!(house.receiver.about("schedule.hourly"), ["opened"], "a restart tells nothing twice");
+        house.host.lock().unwrap().scheduled[0].cron = Some("00 02 * * *".into());
+        let agent = house.start().await;
+        until("its end is told", || house.receiver.about("schedule.hourly") == ["opened", "resolved"]).await;
         agent.stop().await.unwrap();
     });
 }

@@ -1,0 +1,46 @@
+//! Drift of schedules: each one an expectation of its own for as long as it lasts, and until its end has been told.
+
+use std::collections::BTreeSet;
+
+use muster_core::ids::ExpectationId;
+use muster_core::time::Now;
+use muster_host::adopt::record::Record;
+
+use super::task::Resident;
+use crate::drift::drifts;
+
+/// Where the schedules that drifted are noted: a restart in between is no end of it.
+pub(super) const DRIFT: &str = "drift";
+
+impl Resident {
+    /// Compares what was found on the host with what is written down.
+    pub(super) fn mind_drift(&mut self, record: Option<&Record>, now: Now) {
+        let found = drifts(&self.plan.expectations, &self.host, record);
+        // Those that are well again stay until the next look, so that their end is heard.
+        let ended: Vec<ExpectationId> =
+            self.drift.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
+        let mut expected: BTreeSet<ExpectationId> = found.keys().cloned().collect();
+        expected.extend(ended.iter().filter(|id| !self.has_ended(id)).cloned());
+        if expected != self.drift {
+            self.drift = expected;
+            match serde_json::to_string(&self.drift) {
+                Ok(text) => self.unwritten.notes.push((DRIFT.to_owned(), text)),
+                Err(error) => tracing::error!(%error, "the schedules that drifted cannot be noted"),
+            }
+            self.expect_all(now);
+        }
+        for id in ended.into_iter().filter(|id| self.drift.contains(id)) {
+            let signal = self.say(id, Ok("the schedule is what muster.toml says".to_owned()));
+            self.own.push(signal);
+        }
+        for (id, words) in found {
+            let signal = self.say(id, Err(words));
+            self.own.push(signal);
+        }
+    }
+
+    /// Its end was heard already.
+    fn has_ended(&self, id: &ExpectationId) -> bool {
+        self.last_words.get(id).is_some_and(String::is_empty)
+    }
+}
