@@ -2,6 +2,7 @@
 //!
 //! A peer that is not installed is named as missing, not left out.
 
+mod adopt;
 mod agent;
 mod measure;
 mod peers;
@@ -19,13 +20,14 @@ type Bench = fn() -> Result<(), String>;
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, Bench); 7] = [
+    const ALL: [(&str, Bench); 8] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
         ("idle", agent::idle),
         ("sim", rules::simulation),
         ("cron", rules::cron),
+        ("adopt", adopt::run),
         ("logs", rules::logs),
     ];
     if let Some(odd) = names.iter().find(|name| !ALL.iter().any(|(known, _)| known == *name)) {
