@@ -8,10 +8,12 @@ use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::rota::Entry;
 use muster_core::time::Span;
 
+pub mod allowance;
 pub mod expect;
 pub mod retries;
 
 use crate::secret::{MaybeSecret, SecretRef};
+pub use allowance::Allowance;
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use retries::Retries;
 
@@ -118,6 +120,8 @@ pub struct JobPlan {
     pub lock: Option<PathBuf>,
     /// What a good run leaves behind.
     pub expect: Expect,
+    /// What the whole tree of a run may use.
+    pub allowance: Allowance,
     /// How often a failed run is tried again.
     pub retries: Retries,
 }

@@ -18,6 +18,7 @@ use crate::arguments::{self, HELP, Parsed, Request};
 use crate::capture::{Sink, Stream};
 use crate::exit_code;
 use crate::expect::{idle::Worries, lines::Lines};
+use crate::fence::Fence;
 use crate::ladder::Ladder;
 use crate::log::Source;
 use crate::log::account::Account;
@@ -99,6 +100,8 @@ struct Run {
     claimed: Option<Option<Claim>>,
     /// What the command gives to worry about.
     worries: Worries,
+    /// What it may use.
+    fence: Option<Fence>,
 }
 
 impl Run {
@@ -134,6 +137,7 @@ impl Run {
             notes,
             claimed,
             worries: Worries::default(),
+            fence: None,
         }
     }
 
@@ -167,7 +171,13 @@ impl Run {
             LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()), self.account());
         self.worries = Worries::about(&self.settings.command);
         let strangers = tree::prepare();
-        let started = match spawn::start(&self.settings.command, self.stdin()) {
+        let mut notes = Vec::new();
+        self.fence = Fence::raise(&self.settings.allowance, self.reporter.run(), &mut notes);
+        let result = self.start(&mut notes);
+        for note in notes {
+            self.note(err, note);
+        }
+        let started = match result {
             Ok(started) => started,
             Err(NotStarted::NoRoom(error)) => {
                 // Without a child there is nothing to watch, but the job can still be done in our place.
@@ -219,7 +229,7 @@ impl Run {
             lock.release();
         }
         let code = verdict.code;
-        let told = verdict.tell(sink, self.began, std::mem::take(&mut self.notes), before);
+        let told = verdict.tell(sink, self.began, std::mem::take(&mut self.notes), before, self.fence.take());
         if let Some(words) = &told.words {
             say(err, &self.name, words);
         }
@@ -247,7 +257,7 @@ impl Run {
         attempts: u32,
         err: &mut dyn Write,
     ) -> Result<(Started, Vec<u32>), String> {
-        let Settings { retries, command, .. } = &self.settings;
+        let Settings { retries, .. } = &self.settings;
         let all = retries.count + 1;
         let wait = retries.wait(attempts, ids::chance());
         let text = format!("attempt {attempts} of {all}: {}; the next in {wait}", verdict.line());
@@ -269,7 +279,7 @@ impl Run {
         seen.sink.log.line(clock::now().wall, Source::Run, true, text.as_bytes());
         seen.sink.bytes = 0;
         let strangers = tree::prepare();
-        match spawn::start(command, self.stdin()) {
+        match self.start(&mut Vec::new()) {
             Ok(started) => Ok((started, strangers)),
             Err(NotStarted::NoRoom(error) | NotStarted::Exec(error)) => {
                 Err(format!("attempt {next} of {all} could not be started: {error}"))
@@ -277,8 +287,20 @@ impl Run {
         }
     }
 
+    /// Starts the job, inside of its limits.
+    fn start(&self, notes: &mut Vec<String>) -> Result<Started, NotStarted> {
+        let Some(fence) = &self.fence else { return spawn::start(&self.settings.command, self.stdin()) };
+        fence.enter(notes);
+        let result = spawn::start(&self.settings.command, self.stdin());
+        fence.leave();
+        if let Ok(started) = &result {
+            fence.bind(started.pid);
+        }
+        result
+    }
+
     /// Watches one attempt.
-    fn stay_beside(&self, running: Running) -> (Verdict, Seen) {
+    fn stay_beside(&mut self, running: Running) -> (Verdict, Seen) {
         let Running { started, strangers, began: began_at, mut sink, signals } = running;
         let began = Instant::now();
         let memory = Baseline::read();
@@ -286,6 +308,7 @@ impl Run {
         let Settings { soft, hard, grace, leak_grace, quiet, ref expect, .. } = self.settings;
         sink.lines = Lines::of(&expect.output, &expect.forbid);
         let mut slow = None;
+        let stdin = self.stdin();
         let reporter = &self.reporter;
         let mut seen = Watch {
             tree: Tree::new(started.pid, strangers),
@@ -313,7 +336,8 @@ impl Run {
             soft: slow,
             expect,
             worries: &self.worries,
-            stdin: self.stdin(),
+            fence: self.fence.as_mut(),
+            stdin,
         };
         (outcome::judge(&mut seen, evidence), seen)
     }

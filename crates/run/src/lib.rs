@@ -10,6 +10,7 @@
 //! | `watch`, `ladder` | the loop beside the job, and its limits |
 //! | `capture`, `mirror`, `tail` | the job's output |
 //! | [`log`] | the log of a run, written and read |
+//! | `fence` | the limits of the whole tree |
 //! | `expect` | what a good run leaves behind |
 //! | `memory`, `outcome`, `report` | how it went, and the telling |
 //! | `rescue` | what is left when muster itself fails |
@@ -20,6 +21,7 @@ pub mod entry;
 mod excerpt;
 pub mod exit_code;
 mod expect;
+mod fence;
 mod ladder;
 pub mod log;
 mod memory;

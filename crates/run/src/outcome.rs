@@ -3,6 +3,7 @@
 use muster_config::plan::Expect;
 use muster_core::signal::{Attempt, Ending, Outcome, Report};
 use muster_core::time::{Now, Span};
+use muster_core::words::size;
 use muster_host::clock;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -11,6 +12,7 @@ use rustix::process::{Signal, WaitStatus};
 use crate::capture::Sink;
 use crate::exit_code;
 use crate::expect::{self, Found, idle::Worries};
+use crate::fence::Fence;
 use crate::ladder::Cause;
 use crate::log::Source;
 use crate::memory::Baseline;
@@ -35,6 +37,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) expect: &'a Expect,
     /// What its command gave to worry about.
     pub(crate) worries: &'a Worries,
+    /// What it may use.
+    pub(crate) fence: Option<&'a mut Fence>,
     /// Its standard input was ours.
     pub(crate) stdin: bool,
 }
@@ -62,9 +66,28 @@ pub(crate) struct Told {
 }
 
 /// Judges an attempt that took place.
-pub(crate) fn judge(seen: &mut Seen, evidence: Evidence<'_>) -> Verdict {
-    let ending = ending(seen, &evidence);
+pub(crate) fn judge(seen: &mut Seen, mut evidence: Evidence<'_>) -> Verdict {
+    let mut ending = ending(seen, &evidence);
     let code = exit_code::of_ending(&ending);
+    let mut killed = None;
+    if let Some(fence) = evidence.fence.as_mut()
+        && fence.has_killed()
+    {
+        let limit = fence.limits().memory;
+        let peak = fence.peak().map(|peak| format!(", {} in use at most", size(peak))).unwrap_or_default();
+        let limited = limit.map(|limit| format!(" at its limit of {}", size(limit))).unwrap_or_default();
+        match ending {
+            // Whoever goes on without a part of itself has not done its work.
+            Ending::Exit { code: 0 } => {
+                killed = Some(format!("the kernel killed a process of it for memory{limited}{peak}"));
+            }
+            Ending::Exit { .. } | Ending::Killed { .. } | Ending::OutOfMemory { .. } => {
+                seen.notes.push(format!("{}; killed for memory{limited}{peak}", describe(&ending)));
+                ending = Ending::OutOfMemory { limit };
+            }
+            _ => {}
+        }
+    }
     let exit = match ending {
         Ending::Exit { code } => Some(code),
         _ => None,
@@ -76,6 +99,7 @@ pub(crate) fn judge(seen: &mut Seen, evidence: Evidence<'_>) -> Verdict {
     let mut found = expect::judge(expect, exit, lines, evidence.began, clock::now());
     let idle = evidence.worries.came_true(exit, evidence.stdin, seen.sink.bytes);
     found.unmet.extend(idle.unmet);
+    found.unmet.extend(killed);
     found.unmet.truncate(NOTES);
     found.unmet.iter_mut().for_each(shorten);
     let mut notes = idle.notes;
@@ -109,6 +133,7 @@ impl Verdict {
         began: Now,
         mut notes: Vec<String>,
         attempts: Vec<Attempt>,
+        fence: Option<Fence>,
     ) -> Told {
         let Self { ending, code, is_good, found, left, .. } = self;
         notes.extend(self.notes);
@@ -131,7 +156,10 @@ impl Verdict {
                 let millis = (usage.user_time() + usage.system_time()).num_milliseconds();
                 Span::millis(millis.unsigned_abs())
             }),
-            peak_memory: usage.map(|usage| u64::try_from(usage.max_rss()).unwrap_or(0).saturating_mul(1024)),
+            peak_memory: fence
+                .as_ref()
+                .and_then(Fence::peak)
+                .or(usage.map(|usage| u64::try_from(usage.max_rss()).unwrap_or(0).saturating_mul(1024))),
             tail: tail::clean(&sink.tail.parts().concat()),
             log: closed.path.map(|path| path.to_string_lossy().into_owned()),
             host: host(),
@@ -140,6 +168,7 @@ impl Verdict {
             artefact: found.artefact,
             unmet: found.unmet,
             attempts,
+            limits: fence.as_ref().map(|fence| fence.limits().clone()),
             ..Outcome::bare(ending)
         };
         let report = if is_good { Report::Success(outcome) } else { Report::Failure(outcome) };

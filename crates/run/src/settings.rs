@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use muster_config::job_only::{JobReading, job_only};
-use muster_config::plan::{Expect, Overlap, Retries};
+use muster_config::plan::{Allowance, Expect, Overlap, Retries};
 use muster_config::source::{FILE_LIMIT, Source};
 use muster_core::time::Span;
 use muster_host::state::{self, Layout};
@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) leak_grace: Span,
     /// What a good run leaves behind.
     pub(crate) expect: Expect,
+    /// What the whole tree may use.
+    pub(crate) allowance: Allowance,
     /// How often a failed run is tried again.
     pub(crate) retries: Retries,
     /// Standard input is passed on.
@@ -75,8 +77,14 @@ pub(crate) fn settle(request: Request) -> Settings {
         None if matches!(told, Overlap::Wait { .. }) => Overlap::Wait { at_most: wait },
         None => told,
     };
-    let (of_job, lock_of_job, expect, retries) = job.map_or_else(Default::default, |job| {
-        (job.command.into_iter().map(OsString::from).collect::<Vec<_>>(), job.lock, job.expect, job.retries)
+    let (of_job, lock_of_job, expect, retries, allowance) = job.map_or_else(Default::default, |job| {
+        (
+            job.command.into_iter().map(OsString::from).collect::<Vec<_>>(),
+            job.lock,
+            job.expect,
+            job.retries,
+            job.allowance,
+        )
     });
     Settings {
         command: if command.is_empty() { of_job } else { command },
@@ -90,6 +98,7 @@ pub(crate) fn settle(request: Request) -> Settings {
         skip_exit: skip_exit.unwrap_or(exit_code::LOCK_HELD),
         leak_grace: leak_grace.unwrap_or(Span::millis(200)),
         expect,
+        allowance,
         retries,
         stdin,
         quiet,

@@ -10,7 +10,7 @@ mod retries;
 
 use crate::codes;
 use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
-use crate::plan::{JobPlan, Overlap, Timeout};
+use crate::plan::{Allowance, JobPlan, Overlap, Timeout};
 use crate::section::Section;
 use crate::tables::rhythm::{self, SEVERITY};
 use crate::tables::{Form, TableRow};
@@ -104,7 +104,9 @@ pub(crate) const FIELDS: &[Field] = &[
         "The lock file, to share a lock with flock(1); else one in the state directory.",
         "\"/run/lock/export.lock\"",
     ),
-    Field::new("memory", Shape::Size(1024 * 1024), "Memory limit of the whole tree.", "\"512MiB\"").not_yet(),
+    Field::new("memory", Shape::Size(1024 * 1024), "Memory of the whole tree of processes.", "\"512MiB\""),
+    Field::new("cpu", Shape::Factor(10, 1_000_000), "Processors that the whole tree may use, on average.", "0.5"),
+    Field::new("pids", Shape::Whole(1, 4_000_000), "Processes and threads of the whole tree at once.", "200"),
     Field::new(
         "expect",
         Shape::Table(expect::FIELDS),
@@ -169,6 +171,11 @@ pub(crate) fn wrapper(section: &Section<'_>, id: &ExpectationId) -> JobPlan {
         overlap,
         lock: section.path_to("lock"),
         expect: expect::read(section),
+        allowance: Allowance {
+            memory: section.size("memory"),
+            cpu: section.factor("cpu"),
+            pids: section.count("pids"),
+        },
         retries: retries::read(section),
     }
 }

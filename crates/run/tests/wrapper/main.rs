@@ -13,6 +13,8 @@ mod endings;
 #[cfg(test)]
 mod expect;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod overlap;
 #[cfg(test)]
 mod retries;
@@ -191,6 +193,21 @@ fn main() -> ExitCode {
             "skipped_runs_and_commands_that_are_not_there_are_not_tried_again",
             &[],
             retries::skipped_runs_and_commands_that_are_not_there_are_not_tried_again,
+        )
+        .test(
+            "a_process_that_was_killed_for_memory_is_named_even_if_the_shell_goes_on",
+            &[Part::Root, Part::MemoryCgroup],
+            limits::a_process_that_was_killed_for_memory_is_named_even_if_the_shell_goes_on,
+        )
+        .test(
+            "processes_and_processor_time_are_limited_and_the_group_is_gone_afterwards",
+            &[Part::Root, Part::MemoryCgroup],
+            limits::processes_and_processor_time_are_limited_and_the_group_is_gone_afterwards,
+        )
+        .test(
+            "a_group_that_a_killed_watcher_left_is_removed_by_the_next_run",
+            &[Part::Root, Part::MemoryCgroup],
+            limits::a_group_that_a_killed_watcher_left_is_removed_by_the_next_run,
         )
         .test("skip_gives_way_and_says_to_whom", &[], overlap::skip_gives_way_and_says_to_whom)
         .test("wait_waits_for_one_run_at_a_time", &[], overlap::wait_waits_for_one_run_at_a_time)
