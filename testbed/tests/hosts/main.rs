@@ -3,6 +3,7 @@
 //! `MUSTER_BIN` names the folder with the built `muster` and `receiver`. `MUSTER_TESTBED_OUTAGE` (seconds) widens the
 //! outage of the receiver, 60 by default.
 
+mod adoption;
 mod clock_change;
 mod jobs;
 mod outages;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         )
         .fallible("with_a_full_disk_jobs_run_and_the_page_still_arrives", HOST, outages::disk_full)
         .fallible("without_a_configuration_the_host_shows_what_it_schedules", HOST, jobs::no_configuration)
+        .fallible("a_host_is_adopted_with_one_command_and_released_to_the_byte", HOST, adoption::one_command)
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
 }
