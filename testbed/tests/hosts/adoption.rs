@@ -20,7 +20,7 @@ const FILES: [(&str, &str, &str); 8] = [
          30 4 1 * * root MONTH=1 /opt/shop/month.sh\n\
          @reboot root /opt/shop/boot.sh\n\
          0 6 * * 1-5 shop cat > /tmp/letter%Dear all,%it is six.\n\
-         0 7 * * * root sh $SCRIPT\n\
+         0 7 * * * root bash -e\n\
          5 7 * * * root /opt/shop/sync.sh \"\"\n\
          10 7 * * * root /opt/shop/no-such.sh\n",
     ),
@@ -82,6 +82,14 @@ pub(crate) fn one_command() -> Result<(), String> {
     ] {
         contains(&shown, line)?;
     }
+    let odd = host.must("muster jobs list")?;
+    for words in [
+        "/etc/cron.d/shop:13: bash has no script",
+        "/etc/cron.d/shop:14: argument 1 of sync.sh is empty",
+        "/etc/cron.d/shop:15: /opt/shop/no-such.sh does not exist",
+    ] {
+        contains(&odd, words)?;
+    }
     if fingerprints(&host)? != before {
         return Err("a dry run changed the host".to_owned());
     }
@@ -103,7 +111,7 @@ pub(crate) fn one_command() -> Result<(), String> {
         let ok = |name: &str| {
             host.run(&format!("muster jobs history {name} --json")).map(|done| done.out.contains("\"ok\""))
         };
-        Ok(ok("shop-tick")? && ok("export")?)
+        Ok(ok("tick")? && ok("export")?)
     })?;
     host.must("systemctl stop muster")?;
     host.must("muster jobs release --all --yes")?;

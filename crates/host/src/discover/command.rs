@@ -123,6 +123,14 @@ impl Reading {
         })
     }
 
+    /// What `muster run NAME --` is given, if the line is wrapped.
+    pub(super) fn wrapped(&self) -> Option<Self> {
+        self.covered()?;
+        let words = self.commands.iter().find(|words| basename(&words[0]) == "muster")?;
+        let at = words.iter().position(|word| word == "--")?;
+        Some(Self::of_words(&words[at + 1..]))
+    }
+
     /// The folder that `run-parts` runs, if that is what the line does.
     pub(crate) fn run_parts(&self) -> Option<&str> {
         self.commands.iter().find(|words| basename(&words[0]) == "run-parts")?.last().map(String::as_str)

@@ -287,9 +287,13 @@ impl Survey {
         }
         let covered = found.reading.covered().and_then(|name| ExpectationId::of("job", name).ok());
         let within = found.within.filter(|_| covered.is_none());
-        if covered.is_none() && !found.reading.is_guarded() {
-            found.odd.extend(self.script_fault(&found.reading));
+        let wrapped = found.reading.wrapped();
+        let reading = wrapped.as_ref().unwrap_or(&found.reading);
+        let mut odd = does_nothing(reading, &found.command);
+        if !reading.is_guarded() {
+            odd.extend(self.script_fault(reading));
         }
+        found.odd.extend(odd);
         let name = match (&covered, found.name) {
             (Some(id), _) => id.name().to_owned(),
             (None, Some(name)) => tidy(&name),
@@ -338,6 +342,23 @@ impl Survey {
             _ => None,
         }
     }
+}
+
+/// Why a command may end well and do nothing, as far as its words tell.
+fn does_nothing(reading: &Reading, command: &str) -> Vec<String> {
+    let empty = |(program, place): (&str, usize)| {
+        format!("argument {place} of {program} is empty; is a variable not set?")
+    };
+    let mut odd: Vec<String> = reading.empty_arguments().map(empty).collect();
+    // A pipe, a redirection or cron's `%` gives it something to read.
+    if !command.contains(['|', '<', '%']) {
+        odd.extend(
+            reading
+                .without_script()
+                .map(|program| format!("{program} has no script: it reads an empty input and exits 0")),
+        );
+    }
+    odd
 }
 
 /// Five cron fields for a schedule as written, and what is wrong with it where there are none.

@@ -76,7 +76,7 @@ fn wrapped_and_unwrapped_lines_are_told_apart() {
     let nightly = by_source(&roll, "/etc/cron.d/shop:3");
     assert_eq!(nightly.covered.as_ref().map(|id| id.as_str()), Some("job.nightly"));
     assert_eq!((nightly.schedule.as_str(), nightly.cron.as_deref()), ("@daily", Some("0 0 * * *")));
-    assert!(nightly.odd.is_empty(), "a wrapped script is judged when it runs: {:?}", nightly.odd);
+    assert!(odd(nightly, "/opt/x.sh does not exist"), "known before the night: {:?}", nightly.odd);
     assert_eq!(by_source(&roll, "/etc/cron.d/shop:4").name, "shop-run-2");
 }
 
@@ -128,6 +128,11 @@ fn odd_lines_are_named() {
             "0 0 30 2 * root true\n",
             "@reboot root true\n",
             "0 5 * * * root [ -x /opt/gone.sh ] && /opt/gone.sh\n",
+            "0 6 * * * root python3 -u\n",
+            "0 7 * * * root /bin/cp \"\" /srv\n",
+            "0 8 * * * root muster run a -- /bin/sh -c 'cd /opt && ./gone.sh --all'\n",
+            "0 9 * * * root muster run b -- bash -e\n",
+            "0 9 * * * root muster run c --stdin -- bash%echo one\n",
         ),
     );
     let roll = tree.roll();
@@ -138,6 +143,10 @@ fn odd_lines_are_named() {
         (5, "bare %"),
         (6, "never comes"),
         (2, "CRON_TZ"),
+        (9, "python3 has no script"),
+        (10, "argument 1 of cp is empty"),
+        (11, "/opt/gone.sh does not exist"),
+        (12, "bash has no script"),
     ] {
         let found = by_source(&roll, &format!("/etc/cron.d/odd:{line}"));
         assert!(odd(found, words), "{line}: {:?}", found.odd);
@@ -145,6 +154,7 @@ fn odd_lines_are_named() {
     assert_eq!(by_source(&roll, "/etc/cron.d/odd:6").cron, None);
     assert!(!odd(by_source(&roll, "/etc/cron.d/odd:7"), "schedule"));
     assert!(!odd(by_source(&roll, "/etc/cron.d/odd:8"), "exist"));
+    assert!(!odd(by_source(&roll, "/etc/cron.d/odd:13"), "no script"), "cron gives it an input");
 }
 
 #[test]
