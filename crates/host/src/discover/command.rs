@@ -103,6 +103,7 @@ impl Reading {
             if (SHELLS.contains(&program) || program == "su")
                 && depth > 0
                 && let Some(inner) = inner_line(words)
+                && !inner.trim().is_empty()
             {
                 self.add(inner, depth - 1);
             } else {
@@ -254,6 +255,10 @@ fn is_interpreter(program: &str) -> bool {
 fn lacks_script(words: &[String]) -> bool {
     let program = basename(&words[0]);
     let is_shell = SHELLS.contains(&program);
+    // `sh -c "$COMMAND"` with nothing in the variable.
+    if is_shell && inner_line(words).is_some_and(|line| line.trim().is_empty()) {
+        return true;
+    }
     let is_program = |word: &String| match is_shell {
         true => word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'),
         false => ["-c", "-e", "-m", "-r", "-p", "--eval", "--print", "--run"]

@@ -71,6 +71,8 @@ mod tests {
             &["bash", "-e", "-x"],
             &["sh", "-c", "cd / && nice -n 5 python3 -u"],
             &["php", "-q"],
+            &["sh", "-c", ""],
+            &["sh", "-c", "cd / && bash -c ''"],
         ] {
             let found = judged(words);
             assert!(found.iter().any(|idle| matches!(idle, Idle::NoScript { .. })), "{words:?}: {found:?}");
