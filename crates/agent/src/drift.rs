@@ -7,7 +7,7 @@ use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
 use muster_core::host_roll::{HostRoll, Scheduled, Starter};
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::schedule::Schedule;
-use muster_core::time::Span;
+use muster_core::time::{Span, Timestamp};
 use muster_host::adopt::record::{Record, newcomers};
 
 /// What to try, for each of them.
@@ -16,11 +16,16 @@ const TRY: &str = "`muster jobs adopt --dry-run` shows what would bring them tog
 /// Most of them; a crontab that was replaced as a whole needs no page for each line.
 const LIMIT: usize = 50;
 
-/// Every drift by its expectation `schedule.NAME`, and what it is.
+/// The name under which a zone that differs is told, once for all jobs.
+const ZONE: &str = "timezone";
+
+/// Every drift by its expectation `schedule.NAME`, and what it is. `zone` is that of `[muster]`.
 pub(crate) fn drifts(
     written: &[Expectation],
+    zone: &str,
     host: &HostRoll,
     record: Option<&Record>,
+    now: Timestamp,
 ) -> BTreeMap<ExpectationId, String> {
     let mut found = BTreeMap::new();
     let mut note = |name: &str, words: String| {
@@ -42,6 +47,9 @@ pub(crate) fn drifts(
         } else if let Some(words) = other_schedule(expected, &lines) {
             note(name, words);
         }
+    }
+    if let Some(words) = other_zone(written, zone, host, now) {
+        note(ZONE, words);
     }
     for one in record.into_iter().flat_map(|record| newcomers(record, host)) {
         note(
@@ -82,6 +90,35 @@ fn other_schedule(expected: &Expectation, lines: &[&Scheduled]) -> Option<String
         first.source,
         first.schedule,
         schedule.text()
+    ))
+}
+
+/// cron goes by the host's clock: jobs that it starts at other moments than those that follow from `[muster].timezone`.
+/// A job with a zone of its own was given it on purpose.
+fn other_zone(written: &[Expectation], zone: &str, host: &HostRoll, now: Timestamp) -> Option<String> {
+    let of_host = host.zone.as_deref()?;
+    let is_moved = |schedule: &Schedule| {
+        let Ok(there) = Schedule::parse(schedule.text(), of_host) else { return false };
+        // Summer and winter: two zones may agree in one and not in the other.
+        (0..4).map(|quarter| now + Span::days(91 * quarter)).any(|at| {
+            matches!((schedule.next_after(at), there.next_after(at)), (Ok(ours), Ok(theirs)) if ours != theirs)
+        })
+    };
+    let names: Vec<&str> = written
+        .iter()
+        .filter(|expected| {
+            matches!(&expected.rhythm, Rhythm::Cron(schedule) if schedule.zone() == zone && is_moved(schedule))
+        })
+        .filter(|expected| {
+            host.scheduled.iter().any(|one| one.by == Starter::Cron && one.covered.as_ref() == Some(&expected.id))
+        })
+        .map(|expected| expected.id.name())
+        .collect();
+    let (first, others) = names.split_first()?;
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    Some(format!(
+        "cron goes by {of_host}, the zone of this host, and muster.toml says {zone}: {first}{more} start at other times \
+         than are expected; write `timezone = \"{of_host}\"` in [muster], or set the host's zone back and restart cron"
     ))
 }
 
@@ -126,6 +163,31 @@ mod tests {
         HostRoll { scheduled, ..HostRoll::default() }
     }
 
+    fn drifts_of(
+        written: &[Expectation],
+        host: &HostRoll,
+        record: Option<&Record>,
+    ) -> BTreeMap<ExpectationId, String> {
+        drifts(written, "Europe/Berlin", host, record, Timestamp::from_seconds(1_795_000_000))
+    }
+
+    #[test]
+    fn a_host_whose_zone_is_another_is_named_once_for_all_jobs() {
+        let plan = [written("a", "0 2 * * *"), written("b", "0 3 * * *"), written("c", "*/5 * * * *")];
+        let lines =
+            vec![line("a", "0 2 * * *", true), line("b", "0 3 * * *", true), line("c", "*/5 * * * *", true)];
+        let moved = |zone: &str| HostRoll { zone: Some(zone.into()), ..host(lines.clone()) };
+        let found = drifts_of(&plan, &moved("Asia/Tokyo"), None);
+        let (id, words) = one(&found);
+        assert_eq!(id, "schedule.timezone");
+        assert!(words.contains("Asia/Tokyo") && words.contains("Europe/Berlin"), "{words}");
+        assert!(words.contains("a and 1 more start"), "every five minutes is the same everywhere: {words}");
+        for same in ["Europe/Berlin", "Europe/Vienna", "No/Such"] {
+            assert!(drifts_of(&plan, &moved(same), None).is_empty(), "{same}");
+        }
+        assert_eq!(drifts_of(&plan, &moved("Africa/Lagos"), None).len(), 1, "the same in winter only");
+    }
+
     fn written(name: &str, cron: &str) -> Expectation {
         let schedule = Schedule::parse(cron, "Europe/Berlin").unwrap();
         Expectation::new(ExpectationId::of("job", name).unwrap(), Rhythm::Cron(schedule), Span::minutes(5))
@@ -144,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_schedule_that_differs_is_named_with_both() {
-        let found = drifts(&[written("a", "0 2 * * *")], &host(vec![line("a", "0 3 * * *", true)]), None);
+        let found = drifts_of(&[written("a", "0 2 * * *")], &host(vec![line("a", "0 3 * * *", true)]), None);
         let (id, words) = one(&found);
         assert_eq!(id, "schedule.a");
         assert!(
@@ -153,21 +215,21 @@ mod tests {
         );
         for same in ["0 2 * * *", "00 02 * * *"] {
             let host = host(vec![line("a", same, true)]);
-            assert!(drifts(&[written("a", "0 2 * * *")], &host, Some(&adopted("a"))).is_empty(), "{same}");
+            assert!(drifts_of(&[written("a", "0 2 * * *")], &host, Some(&adopted("a"))).is_empty(), "{same}");
         }
     }
 
     #[test]
     fn a_line_that_vanished_or_lost_its_wrapper_is_named_once_it_was_adopted() {
         let plan = [written("a", "0 2 * * *")];
-        assert!(drifts(&plan, &host(vec![]), None).is_empty(), "nobody adopted it");
-        let gone = drifts(&plan, &host(vec![]), Some(&adopted("a")));
+        assert!(drifts_of(&plan, &host(vec![]), None).is_empty(), "nobody adopted it");
+        let gone = drifts_of(&plan, &host(vec![]), Some(&adopted("a")));
         assert!(one(&gone).1.contains("nothing in /etc/cron.d/shop runs as job a any more"));
-        let bare = drifts(&plan, &host(vec![line("a", "0 2 * * *", false)]), Some(&adopted("a")));
+        let bare = drifts_of(&plan, &host(vec![line("a", "0 2 * * *", false)]), Some(&adopted("a")));
         assert_eq!(one(&bare).0, "schedule.a");
         let unseen = Unseen { what: "/etc/cron.d/shop".into(), why: "permission denied".into() };
         let blind = HostRoll { unseen: vec![unseen], ..HostRoll::default() };
-        assert!(drifts(&plan, &blind, Some(&adopted("a"))).is_empty(), "what is not seen is no drift");
+        assert!(drifts_of(&plan, &blind, Some(&adopted("a"))).is_empty(), "what is not seen is no drift");
     }
 
     #[test]
@@ -175,10 +237,10 @@ mod tests {
         let mut record = adopted("a");
         let host = host(vec![line("a", "0 2 * * *", true), line("b", "0 4 * * *", false)]);
         let plan = [written("a", "0 2 * * *")];
-        assert!(drifts(&plan, &host, None).is_empty(), "a host that nobody adopted has no newcomers");
-        let found = drifts(&plan, &host, Some(&record));
+        assert!(drifts_of(&plan, &host, None).is_empty(), "a host that nobody adopted has no newcomers");
+        let found = drifts_of(&plan, &host, Some(&record));
         assert!(one(&found).1.contains("reports to nobody"));
         record.left.insert(muster_host::adopt::record::mark("/etc/cron.d/shop", "deploy", "/opt/b"));
-        assert!(drifts(&plan, &host, Some(&record)).is_empty());
+        assert!(drifts_of(&plan, &host, Some(&record)).is_empty());
     }
 }

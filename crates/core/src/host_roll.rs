@@ -10,6 +10,9 @@ use crate::ids::ExpectationId;
 pub struct HostRoll {
     /// Host name.
     pub name: String,
+    /// IANA name of the host's time zone, where it could be read.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// Everything that is scheduled, wrapped or not.
     pub scheduled: Vec<Scheduled>,
     /// systemd units that have failed or keep restarting.

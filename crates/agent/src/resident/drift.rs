@@ -15,7 +15,7 @@ pub(super) const DRIFT: &str = "drift";
 impl Resident {
     /// Compares what was found on the host with what is written down.
     pub(super) fn mind_drift(&mut self, record: Option<&Record>, now: Now) {
-        let found = drifts(&self.plan.expectations, &self.host, record);
+        let found = drifts(&self.plan.expectations, &self.plan.zone, &self.host, record, now.wall);
         // Those that are well again stay until the next look, so that their end is heard.
         let ended: Vec<ExpectationId> =
             self.drift.iter().filter(|id| !found.contains_key(*id)).cloned().collect();

@@ -84,6 +84,7 @@ pub struct RunnerLine {
 pub fn look(root: &Path, reach: Reach) -> Look {
     let mut survey = Survey::of(root, reach);
     survey.roll.name = survey.host_name();
+    survey.roll.zone = survey.host_zone();
     cron::look(&mut survey);
     run_parts::look(&mut survey);
     if reach == Reach::Machine {
@@ -189,6 +190,17 @@ impl Survey {
             return Daemon::Cronie;
         }
         Daemon::Debian
+    }
+
+    /// The zone that `/etc/localtime` points to (localtime(5)), else what `/etc/timezone` says.
+    fn host_zone(&mut self) -> Option<String> {
+        let target = fs::read_link(self.path("/etc/localtime")).ok();
+        let named = target.as_ref().and_then(|target| target.to_str()?.split_once("zoneinfo/"));
+        if let Some((_, name)) = named {
+            return Some(name.to_owned());
+        }
+        let text = self.read("/etc/timezone")?;
+        Some(String::from_utf8_lossy(&text.bytes).trim().to_owned()).filter(|name| !name.is_empty())
     }
 
     fn host_name(&mut self) -> String {
