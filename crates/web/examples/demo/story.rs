@@ -299,6 +299,7 @@ fn host() -> HostRoll {
     );
     archive.odd.push("/opt/archive/run.sh is not there, so it has been failing since it was moved.".into());
     HostRoll {
+        zone: Some("Europe/Berlin".into()),
         name: "ams1".into(),
         scheduled: vec![
             archive,
