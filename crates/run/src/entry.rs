@@ -29,6 +29,7 @@ use crate::outcome::{self, Evidence, Verdict};
 use crate::overlap::{self, Door, Entrance};
 use crate::report::Reporter;
 use crate::rescue::Rescue;
+use crate::sample::Sampler;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::spawn::{self, NotStarted, Started};
@@ -251,7 +252,7 @@ impl Run {
 
     /// Ends what an attempt has left, waits, and starts the job again. In words why not, if it does not come to that.
     fn again(
-        &self,
+        &mut self,
         verdict: &Verdict,
         seen: &mut Seen,
         attempts: u32,
@@ -279,7 +280,12 @@ impl Run {
         seen.sink.log.line(clock::now().wall, Source::Run, true, text.as_bytes());
         seen.sink.bytes = 0;
         let strangers = tree::prepare();
-        match self.start(&mut Vec::new()) {
+        let mut notes = Vec::new();
+        let result = self.start(&mut notes);
+        for note in notes {
+            self.note(err, format!("attempt {next} of {all}: {note}"));
+        }
+        match result {
             Ok(started) => Ok((started, strangers)),
             Err(NotStarted::NoRoom(error) | NotStarted::Exec(error)) => {
                 Err(format!("attempt {next} of {all} could not be started: {error}"))
@@ -288,13 +294,14 @@ impl Run {
     }
 
     /// Starts the job, inside of its limits.
-    fn start(&self, notes: &mut Vec<String>) -> Result<Started, NotStarted> {
-        let Some(fence) = &self.fence else { return spawn::start(&self.settings.command, self.stdin()) };
+    fn start(&mut self, notes: &mut Vec<String>) -> Result<Started, NotStarted> {
+        let stdin = self.stdin();
+        let Some(fence) = &mut self.fence else { return spawn::start(&self.settings.command, stdin) };
         fence.enter(notes);
-        let result = spawn::start(&self.settings.command, self.stdin());
-        fence.leave();
+        let result = spawn::start(&self.settings.command, stdin);
+        fence.leave(notes);
         if let Ok(started) = &result {
-            fence.bind(started.pid);
+            fence.bind(started.pid, notes);
         }
         result
     }
@@ -319,6 +326,7 @@ impl Run {
             sink,
             signals,
             ladder: Ladder::new(soft.map(Span::to_std), hard.map(Span::to_std), grace.to_std()),
+            sampler: self.fence.as_ref().and_then(Fence::watched).map(|limit| Sampler::new(limit, began)),
             terminal,
             leak_grace: leak_grace.to_std(),
             began,

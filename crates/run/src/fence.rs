@@ -1,6 +1,7 @@
 //! Memory, processor time and processes of the whole tree, kept by a control group of the run's own: of version 2 where
-//! one can be made, else of version 1; limits of each process are the last resort for memory. A limit that cannot be
-//! kept is told and stops nothing.
+//! one can be made, else of version 1. The last resort is for memory only: a limit for each process, and a look at the
+//! whole tree from time to time (see [`sample`](crate::sample)). A limit that cannot be kept is told, stops nothing, and
+//! is not claimed.
 //!
 //! The wrapper enters the group, starts the job, and goes home again: so the job is in it from its first instruction.
 
@@ -11,7 +12,11 @@ use std::path::{Path, PathBuf};
 use muster_config::plan::Allowance;
 use muster_core::ids::RunId;
 use muster_core::signal::{Enforcement, Limits};
+use muster_core::time::Span;
+use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
+
+use crate::sample::EVERY;
 
 /// How the groups of runs are called.
 const MARK: &str = "muster-";
@@ -23,9 +28,13 @@ const PERIOD: u64 = 100_000;
 /// The limits of one run.
 #[derive(Debug)]
 pub(crate) struct Fence {
+    asked: Allowance,
     leaves: Vec<Leaf>,
-    limits: Limits,
+    /// What the leaves are.
+    by: Enforcement,
     kills: u64,
+    /// The most that the whole tree was found to use.
+    found: Option<u64>,
 }
 
 /// A group of our own, and the one that we come from.
@@ -33,52 +42,97 @@ pub(crate) struct Fence {
 struct Leaf {
     path: PathBuf,
     home: PathBuf,
-    has_memory: bool,
+    keeps: Allowance,
 }
 
 impl Fence {
-    /// Makes the groups; none if nothing is asked for or nothing can be kept.
+    /// Makes the groups; none if nothing is asked for.
     pub(crate) fn raise(allowance: &Allowance, run: &RunId, notes: &mut Vec<String>) -> Option<Self> {
         if *allowance == Allowance::default() {
             return None;
         }
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let name = format!("{MARK}{}-{run}", std::process::id());
-        raise_below(Path::new("/sys/fs/cgroup"), &groups, &name, allowance, notes)
+        Some(raise_below(Path::new("/sys/fs/cgroup"), &groups, &name, allowance, notes))
     }
 
-    /// Goes into the groups, so that what is started now is in them.
-    pub(crate) fn enter(&self, notes: &mut Vec<String>) {
-        for leaf in &self.leaves {
-            if let Err(error) = join(&leaf.path) {
-                notes.push(format!(
-                    "{} could not be entered ({error}); its limits do not hold",
-                    leaf.path.display()
-                ));
+    /// Goes into the groups, so that what is started now is in them. One that cannot be entered is given up.
+    pub(crate) fn enter(&mut self, notes: &mut Vec<String>) {
+        let mut lost = Vec::new();
+        self.leaves.retain(|leaf| match join(&leaf.path) {
+            Ok(()) => true,
+            Err(error) => {
+                drop(fs::remove_dir(&leaf.path));
+                lost.push((leaf.keeps, format!("{} could not be entered ({error})", leaf.path.display())));
+                false
             }
+        });
+        for (keeps, why) in lost {
+            self.give_up(&keeps, &why, notes);
         }
     }
 
     /// Goes home.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&self, notes: &mut Vec<String>) {
         for leaf in &self.leaves {
-            // Whoever cannot go home is limited as the job is, and that is all.
-            drop(join(&leaf.home));
+            if let Err(error) = join(&leaf.home) {
+                // It is limited as the job is, and that is all.
+                notes.push(format!("muster itself stays in {} ({error})", leaf.path.display()));
+            }
         }
     }
 
     /// Limits a job that has just been started, where that is done process by process.
-    pub(crate) fn bind(&self, job: Pid) {
-        if let (Enforcement::Rlimit, Some(memory)) = (self.limits.by, self.limits.memory) {
-            let limit = Rlimit { current: Some(memory), maximum: Some(memory) };
-            // A job that has ended already needs none.
-            rustix::process::prlimit(Some(job), Resource::Data, limit).ok();
+    pub(crate) fn bind(&self, job: Pid, notes: &mut Vec<String>) {
+        let Some(memory) = self.watched() else { return };
+        // Only root may ask for more than there was.
+        let maximum =
+            rustix::process::getrlimit(Resource::Data).maximum.map_or(memory, |most| most.min(memory));
+        let limit = Rlimit { current: Some(maximum), maximum: Some(maximum) };
+        match rustix::process::prlimit(Some(job), Resource::Data, limit) {
+            // Whoever has ended already needs none.
+            Ok(_) | Err(Errno::SRCH) => {}
+            Err(error) => notes.push(format!(
+                "`memory` is kept by a look at the whole tree only: a process could not be limited ({error})"
+            )),
         }
     }
 
     /// The limits that hold.
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(crate) fn limits(&self) -> Option<Limits> {
+        let of = |key: fn(&Allowance) -> Option<u64>| self.leaves.iter().find_map(|leaf| key(&leaf.keeps));
+        let narrow = |number: u64| u32::try_from(number).ok();
+        let (by, memory) = match self.leaves.as_slice() {
+            [] => (Enforcement::Rlimit, self.asked.memory),
+            _ => (self.by, of(|keeps| keeps.memory)),
+        };
+        let cpu = of(|keeps| keeps.cpu.map(u64::from)).and_then(narrow);
+        let pids = of(|keeps| keeps.pids.map(u64::from)).and_then(narrow);
+        let limits = Limits { by, memory, cpu, pids };
+        (limits.memory.is_some() || limits.cpu.is_some() || limits.pids.is_some()).then_some(limits)
+    }
+
+    /// The memory that the whole tree may use, in bytes, if no control group keeps it.
+    pub(crate) fn watched(&self) -> Option<u64> {
+        self.asked.memory.filter(|_| self.leaves.iter().all(|leaf| leaf.keeps.memory.is_none()))
+    }
+
+    /// The whole tree was found to use so many bytes.
+    pub(crate) fn saw(&mut self, memory: u64) {
+        self.found = self.found.max(Some(memory));
+    }
+
+    /// Tells what no group keeps.
+    fn give_up(&self, lost: &Allowance, why: &str, notes: &mut Vec<String>) {
+        for key in [lost.cpu.map(|_| "cpu"), lost.pids.map(|_| "pids")].into_iter().flatten() {
+            notes.push(format!("the limit `{key}` is not kept: {why}"));
+        }
+        if lost.memory.is_some() {
+            notes.push(format!(
+                "`memory` is kept only by a limit of each process and a look at the whole tree every {}: {why}",
+                Span::millis(u64::try_from(EVERY.as_millis()).unwrap_or(0)),
+            ));
+        }
     }
 
     /// True if the kernel has killed for memory inside since the last time this was asked.
@@ -87,15 +141,16 @@ impl Fence {
         std::mem::replace(&mut self.kills, kills) < kills
     }
 
-    /// The most memory that was in use, in bytes.
+    /// The most memory that was in use by the whole, in bytes, where that is known.
     pub(crate) fn peak(&self) -> Option<u64> {
-        let leaf = self.leaves.iter().find(|leaf| leaf.has_memory)?;
-        ["memory.peak", "memory.max_usage_in_bytes"].iter().find_map(|file| number(&leaf.path.join(file)))
+        let leaf = self.leaves.iter().find(|leaf| leaf.keeps.memory.is_some());
+        let files = ["memory.peak", "memory.max_usage_in_bytes"];
+        leaf.and_then(|leaf| files.iter().find_map(|file| number(&leaf.path.join(file)))).or(self.found)
     }
 
     fn kills(&self) -> u64 {
         let files = ["memory.events", "memory.oom_control"];
-        let leaves = self.leaves.iter().filter(|leaf| leaf.has_memory);
+        let leaves = self.leaves.iter().filter(|leaf| leaf.keeps.memory.is_some());
         leaves
             .flat_map(|leaf| files.map(|file| fs::read_to_string(leaf.path.join(file)).unwrap_or_default()))
             .filter_map(|text| {
@@ -120,58 +175,35 @@ fn raise_below(
     name: &str,
     allowance: &Allowance,
     notes: &mut Vec<String>,
-) -> Option<Fence> {
-    let mut kept = Allowance::default();
-    let mut why = Vec::new();
-    let two = version_two(mount, groups, name, allowance);
-    let (by, leaves) = if let Some(leaf) = two {
-        kept = *allowance;
-        (Enforcement::CgroupV2, vec![leaf])
-    } else {
-        let mut leaves = Vec::new();
-        for (controller, files) in version_one(allowance) {
-            match leaf_of_one(mount, groups, name, controller, &files) {
-                Ok(leaf) => {
-                    match controller {
-                        "memory" => kept.memory = allowance.memory,
-                        "cpu" => kept.cpu = allowance.cpu,
-                        _ => kept.pids = allowance.pids,
+) -> Fence {
+    let mut fence =
+        Fence { asked: *allowance, leaves: Vec::new(), by: Enforcement::CgroupV2, kills: 0, found: None };
+    match version_two(mount, groups, name, allowance) {
+        Ok(leaf) => fence.leaves.push(leaf),
+        Err(no_two) => {
+            fence.by = Enforcement::CgroupV1;
+            for (controller, keeps, files) in version_one(allowance) {
+                let error = match leaf_of_one(mount, groups, name, controller, keeps, &files) {
+                    Some(Ok(leaf)) => {
+                        fence.leaves.push(leaf);
+                        continue;
                     }
-                    leaves.push(leaf);
-                }
-                Err(error) => why.push(format!("no control group for {controller} ({error})")),
+                    Some(Err(error)) => error.to_string(),
+                    None => no_two.to_string(),
+                };
+                fence.give_up(&keeps, &format!("no control group for {controller} ({error})"), notes);
             }
         }
-        if kept.memory.is_none() && leaves.is_empty() {
-            kept.memory = allowance.memory;
-            (Enforcement::Rlimit, leaves)
-        } else {
-            (Enforcement::CgroupV1, leaves)
-        }
-    };
-    let lost = [
-        (allowance.memory != kept.memory, "memory"),
-        (allowance.cpu != kept.cpu, "cpu"),
-        (allowance.pids != kept.pids, "pids"),
-    ];
-    for (_, key) in lost.iter().filter(|(is_lost, _)| *is_lost) {
-        notes.push(format!("the limit `{key}` is not kept: {}", why.join(", ")));
     }
-    if by == Enforcement::Rlimit && kept.memory.is_some() {
-        notes.push(format!("`memory` is kept for each process by itself only: {}", why.join(", ")));
-    }
-    if kept == Allowance::default() {
-        return None;
-    }
-    let limits = Limits { by, memory: kept.memory, cpu: kept.cpu, pids: kept.pids };
-    let mut fence = Fence { leaves, limits, kills: 0 };
     fence.kills = fence.kills();
-    Some(fence)
+    fence
 }
 
 /// A group beside or above ours whose parent hands on every controller that is needed.
-fn version_two(mount: &Path, groups: &str, name: &str, allowance: &Allowance) -> Option<Leaf> {
-    let own = mount.join(groups.lines().find_map(|line| line.strip_prefix("0::/"))?);
+fn version_two(mount: &Path, groups: &str, name: &str, allowance: &Allowance) -> io::Result<Leaf> {
+    let none = |why: &str| io::Error::new(io::ErrorKind::NotFound, why.to_owned());
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let own = mount.join(own.ok_or_else(|| none("the kernel has none"))?);
     let wanted: Vec<&str> =
         [allowance.memory.map(|_| "memory"), allowance.cpu.map(|_| "cpu"), allowance.pids.map(|_| "pids")]
             .into_iter()
@@ -180,7 +212,8 @@ fn version_two(mount: &Path, groups: &str, name: &str, allowance: &Allowance) ->
     let parent = own.ancestors().take_while(|path| path.starts_with(mount)).find(|path| {
         fs::read_to_string(path.join("cgroup.subtree_control"))
             .is_ok_and(|text| wanted.iter().all(|name| text.split_whitespace().any(|word| word == *name)))
-    })?;
+    });
+    let parent = parent.ok_or_else(|| none(&format!("no group hands on {}", wanted.join(", "))))?;
     sweep(parent);
     let mut files = Vec::new();
     if let Some(memory) = allowance.memory {
@@ -192,54 +225,64 @@ fn version_two(mount: &Path, groups: &str, name: &str, allowance: &Allowance) ->
     if let Some(pids) = allowance.pids {
         files.push(("pids.max", pids.to_string()));
     }
-    let leaf = make(parent.join(name), own, allowance.memory.is_some(), &files).ok()?;
+    let leaf = make(parent.join(name), own.clone(), *allowance, &files)?;
     // Not every kernel counts swap.
     drop(fs::write(leaf.path.join("memory.swap.max"), "0"));
-    Some(leaf)
+    Ok(leaf)
 }
 
-fn version_one(allowance: &Allowance) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+/// A controller, what it keeps, and what is to be written for that.
+type Wanted = (&'static str, Allowance, Vec<(&'static str, String)>);
+
+fn version_one(allowance: &Allowance) -> Vec<Wanted> {
+    let nothing = Allowance::default();
     let mut found = Vec::new();
     if let Some(memory) = allowance.memory {
-        found.push(("memory", vec![("memory.limit_in_bytes", memory.to_string())]));
+        found.push((
+            "memory",
+            Allowance { memory: Some(memory), ..nothing },
+            vec![("memory.limit_in_bytes", memory.to_string())],
+        ));
     }
     if let Some(cpu) = allowance.cpu {
         let quota = u64::from(cpu) * PERIOD / 1000;
         found.push((
             "cpu",
+            Allowance { cpu: Some(cpu), ..nothing },
             vec![("cpu.cfs_period_us", PERIOD.to_string()), ("cpu.cfs_quota_us", quota.to_string())],
         ));
     }
     if let Some(pids) = allowance.pids {
-        found.push(("pids", vec![("pids.max", pids.to_string())]));
+        found.push(("pids", Allowance { pids: Some(pids), ..nothing }, vec![("pids.max", pids.to_string())]));
     }
     found
 }
 
+/// None where the kernel has no such controller in version 1.
 fn leaf_of_one(
     mount: &Path,
     groups: &str,
     name: &str,
     controller: &str,
+    keeps: Allowance,
     files: &[(&str, String)],
-) -> io::Result<Leaf> {
+) -> Option<io::Result<Leaf>> {
     let own = groups.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let is_it = parts.next()?.split(',').any(|name| name == controller);
         is_it.then(|| parts.next()).flatten()
-    });
-    let own = own.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the kernel has none"))?;
+    })?;
     let home = mount.join(controller).join(own.trim_start_matches('/'));
     sweep(&home);
-    let leaf = make(home.join(name), home, controller == "memory", files)?;
-    if let (true, Some((_, limit))) = (leaf.has_memory, files.first()) {
+    let leaf = make(home.join(name), home, keeps, files);
+    if let (Ok(leaf), Some(limit)) = (&leaf, keeps.memory) {
         // Memory and swap together, where swap is counted.
-        drop(fs::write(leaf.path.join("memory.memsw.limit_in_bytes"), limit));
+        drop(fs::write(leaf.path.join("memory.memsw.limit_in_bytes"), limit.to_string()));
     }
-    Ok(leaf)
+    Some(leaf)
 }
 
-fn make(path: PathBuf, home: PathBuf, has_memory: bool, files: &[(&str, String)]) -> io::Result<Leaf> {
+fn make(path: PathBuf, home: PathBuf, keeps: Allowance, files: &[(&str, String)]) -> io::Result<Leaf> {
     fs::create_dir(&path)?;
     for (file, text) in files {
         if let Err(error) = fs::write(path.join(file), text) {
@@ -247,7 +290,7 @@ fn make(path: PathBuf, home: PathBuf, has_memory: bool, files: &[(&str, String)]
             return Err(error);
         }
     }
-    Ok(Leaf { path, home, has_memory })
+    Ok(Leaf { path, home, keeps })
 }
 
 fn join(group: &Path) -> io::Result<()> {

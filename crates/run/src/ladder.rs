@@ -20,6 +20,8 @@ pub(crate) enum Cause {
     Limit,
     /// Somebody asked muster to end.
     Asked,
+    /// It used more memory than it may.
+    Memory,
 }
 
 /// The ladder of one run. All times count from the start of the run.
@@ -83,6 +85,12 @@ impl Ladder {
         }
     }
 
+    /// It uses too much memory, and there is no time to ask.
+    pub(crate) fn too_large(&mut self) -> Step {
+        self.stage = Stage::Killed { cause: self.cause().unwrap_or(Cause::Memory) };
+        Step::Kill
+    }
+
     /// Why the run is being ended, if it is.
     pub(crate) fn cause(&self) -> Option<Cause> {
         match self.stage {
@@ -131,6 +139,16 @@ mod tests {
         assert_eq!(ladder.due(), Some(s(11)));
         assert_eq!(ladder.asked(s(2)), Step::Kill);
         assert_eq!(ladder.cause(), Some(Cause::Asked));
+    }
+
+    #[test]
+    fn what_is_too_large_is_killed_at_once_and_an_earlier_cause_stays() {
+        let mut ladder = Ladder::new(None, None, s(10));
+        assert_eq!((ladder.too_large(), ladder.cause()), (Step::Kill, Some(Cause::Memory)));
+        let mut ladder = Ladder::new(None, Some(s(3)), s(10));
+        assert_eq!(ladder.step(s(3)), Some(Step::Terminate));
+        assert_eq!((ladder.too_large(), ladder.cause()), (Step::Kill, Some(Cause::Limit)));
+        assert!(ladder.is_at_the_end());
     }
 
     #[test]

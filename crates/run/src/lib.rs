@@ -30,6 +30,7 @@ mod outcome;
 mod overlap;
 mod report;
 mod rescue;
+mod sample;
 mod settings;
 mod signals;
 mod spawn;

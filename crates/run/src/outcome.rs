@@ -70,10 +70,17 @@ pub(crate) fn judge(seen: &mut Seen, mut evidence: Evidence<'_>) -> Verdict {
     let mut ending = ending(seen, &evidence);
     let code = exit_code::of_ending(&ending);
     let mut killed = None;
+    if let (Some(fence), Some(found)) = (evidence.fence.as_mut(), seen.memory) {
+        fence.saw(found);
+        if let (Some(Cause::Memory), Some(limit)) = (seen.cause, fence.watched()) {
+            let (limit, found) = (size(limit), size(found));
+            seen.notes.push(format!("killed for memory: {found} in use by all of it, {limit} allowed"));
+        }
+    }
     if let Some(fence) = evidence.fence.as_mut()
         && fence.has_killed()
     {
-        let limit = fence.limits().memory;
+        let limit = fence.limits().and_then(|limits| limits.memory);
         let peak = fence.peak().map(|peak| format!(", {} in use at most", size(peak))).unwrap_or_default();
         let limited = limit.map(|limit| format!(" at its limit of {}", size(limit))).unwrap_or_default();
         match ending {
@@ -168,7 +175,7 @@ impl Verdict {
             artefact: found.artefact,
             unmet: found.unmet,
             attempts,
-            limits: fence.as_ref().map(|fence| fence.limits().clone()),
+            limits: fence.as_ref().and_then(Fence::limits),
             ..Outcome::bare(ending)
         };
         let report = if is_good { Report::Success(outcome) } else { Report::Failure(outcome) };
@@ -184,6 +191,9 @@ pub(crate) fn host() -> Option<String> {
 fn ending(seen: &Seen, evidence: &Evidence<'_>) -> Ending {
     if seen.cause == Some(Cause::Limit) {
         return Ending::TimedOut { limit: evidence.hard.unwrap_or_default() };
+    }
+    if seen.cause == Some(Cause::Memory) {
+        return Ending::OutOfMemory { limit: evidence.fence.as_ref().and_then(|fence| fence.watched()) };
     }
     let Some(status) = seen.status else {
         return Ending::Lost { why: "somebody else took the exit status of the command".to_owned() };

@@ -95,15 +95,19 @@ impl Tree {
         }
     }
 
-    /// Sends a signal to every process of the run, once each; how many there were.
+    /// Sends a signal to every process of the run, once each; how many there were beside the group.
     pub(crate) fn signal_all(&self, signal: Signal) -> usize {
-        self.signal_group(signal);
         let group = self.leader.as_raw_pid().unsigned_abs();
-        let rest: Vec<u32> = self
-            .living()
+        // All are found before the first one hears it: children of a process that ends while the list is made move
+        // to us, and would stand neither where they were nor where they are. Hence twice, too: some end by themselves.
+        let mut all = self.living();
+        let again = self.living();
+        all.extend(again.into_iter().filter(|pid| !all.contains(pid)).collect::<Vec<_>>());
+        let rest: Vec<u32> = all
             .into_iter()
             .filter(|&pid| self.status.is_some() || process::stat(pid).is_ok_and(|stat| stat.group != group))
             .collect();
+        self.signal_group(signal);
         for &pid in &rest {
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
                 rustix::process::kill_process(pid, signal).ok();

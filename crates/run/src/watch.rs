@@ -11,6 +11,7 @@ use rustix::process::{Signal, WaitStatus};
 
 use crate::capture::{Sink, Stream};
 use crate::ladder::{Cause, Ladder, Step};
+use crate::sample::Sampler;
 use crate::signals::{Heard, Signals};
 use crate::terminal::Lent;
 use crate::tree::Tree;
@@ -29,6 +30,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) sink: Sink,
     pub(crate) signals: Option<Signals>,
     pub(crate) ladder: Ladder,
+    /// Where somebody has to look at the memory of the whole.
+    pub(crate) sampler: Option<Sampler>,
     pub(crate) terminal: Option<Lent>,
     pub(crate) leak_grace: Duration,
     pub(crate) began: Instant,
@@ -42,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) status: Option<WaitStatus>,
     /// Why it was ended, if muster did it.
     pub(crate) cause: Option<Cause>,
+    /// The most memory that the whole tree was found to use, in bytes.
+    pub(crate) memory: Option<u64>,
     /// muster sent KILL.
     pub(crate) killed: bool,
     /// What is still running, a sentence each.
@@ -121,6 +126,9 @@ impl Watch<'_> {
             let grace = ended + self.leak_grace;
             due.push(if grace > now { grace } else { now + AGAIN });
         }
+        if let Some(sampler) = self.sampler.as_ref().filter(|_| progress.killed.is_none()) {
+            due.push(sampler.due());
+        }
         if progress.killed.is_some() || self.signals.is_none() {
             due.push(now + AGAIN);
         }
@@ -182,6 +190,13 @@ impl Watch<'_> {
                 self.take(step, Signal::TERM, progress);
             }
         }
+        if progress.killed.is_none()
+            && let Some(sampler) = &mut self.sampler
+            && sampler.is_above(now, &self.tree)
+        {
+            let step = self.ladder.too_large();
+            self.take(step, Signal::KILL, progress);
+        }
         if progress.killed.is_some() {
             // Whoever was born while the others were being killed.
             self.tree.signal_all(Signal::KILL);
@@ -238,6 +253,7 @@ impl Watch<'_> {
         Seen {
             status: self.tree.status(),
             cause: self.ladder.cause(),
+            memory: self.sampler.as_ref().and_then(Sampler::found),
             killed: self.ladder.is_at_the_end(),
             left: left.into_iter().map(|pid| format!("pid {pid} ({})", process::command(pid))).collect(),
             notes,

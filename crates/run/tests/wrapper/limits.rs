@@ -1,11 +1,13 @@
 //! Limits that the kernel keeps, on a machine that has the control groups for it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use muster_core::signal::{Ending, Enforcement, Outcome, Report};
 
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, ran, wrapper};
 
 const HOG: &str = "python3 -c 'x = bytearray(200 << 20); print(len(x))'";
 
@@ -66,6 +68,91 @@ pub(crate) fn processes_and_processor_time_are_limited_and_the_group_is_gone_aft
     crate::world::eventually("they end", || world.survivors().is_empty().then_some(()));
     world.sh(&[], "true");
     assert_eq!(own(groups()), [""; 0]);
+}
+
+pub(crate) fn a_group_that_a_later_attempt_cannot_enter_is_not_claimed() {
+    let world = World::new();
+    // Root can leave its group; a group that is empty can be removed.
+    let script = "for kind in memory pids; do
+            g=/sys/fs/cgroup/$kind$(sed -n \"s/^[0-9]*:$kind://p\" /proc/self/cgroup)
+            case $g in */muster-*) echo $$ > $g/../cgroup.procs && rmdir $g;; esac
+        done; exit 6";
+    let retries = "retries = { count = 1, delay = \"10ms\" }";
+    let (ran, report) = limited(&world, &format!("memory = \"64MiB\"\npids = 50\n{retries}"), script);
+    assert_eq!(ran.code, Some(6), "{}", ran.err);
+    let outcome = outcome(&report);
+    assert_eq!(outcome.attempts.len(), 1);
+    let limits = outcome.limits.as_ref().expect("the last resort");
+    assert_eq!((limits.by, limits.memory, limits.pids), (Enforcement::Rlimit, Some(64 << 20), None));
+    let told =
+        |what: &str| outcome.notes.iter().any(|note| note.starts_with("attempt 2") && note.contains(what));
+    assert!(told("`pids` is not kept") && told("could not be entered"), "{:?}", outcome.notes);
+    assert!(told("`memory` is kept only by a limit of each process"), "{:?}", outcome.notes);
+}
+
+/// A user who may make no groups.
+const DEPLOY: u32 = 51_237;
+
+/// Makes somebody the owner of a folder and of all that is in it.
+fn give(folder: &Path, owner: u32) {
+    let given = Command::new("chown").arg("-R").arg(format!("{owner}:{owner}")).arg(folder).status();
+    assert!(given.expect("chown").success());
+}
+
+/// Runs `script` as a job of that user, with these limits.
+fn limited_user(world: &World, limits: &str, script: &str) -> (Ran, Report) {
+    fs::set_permissions(world.folder.path(), fs::Permissions::from_mode(0o755)).expect("open");
+    let state = world.layout.root();
+    fs::create_dir_all(state).expect("made");
+    give(state, DEPLOY);
+    fs::write(world.path("muster.toml"), format!("[job.a]\n{limits}\n")).expect("written");
+    // The build may lie where a user cannot go.
+    fs::copy(wrapper(), world.path("run")).expect("copied");
+    let mut command = Command::new("setpriv");
+    command
+        .args([format!("--reuid={DEPLOY}"), format!("--regid={DEPLOY}"), "--clear-groups".to_owned()])
+        .arg(world.path("run"))
+        .args(["--config".as_ref(), world.path("muster.toml").as_os_str()])
+        .args(["a", "--", "sh", "-c", script])
+        .current_dir(world.folder.path())
+        .env("MUSTER_STATE", state)
+        .env("MARK", world.folder.path());
+    let ran = ran(command.output().expect("started"));
+    // Root takes only its own word from a spool of its own.
+    give(state, 0);
+    (ran, world.ends().pop().expect("a report"))
+}
+
+/// Processes that use 30 MiB each, until they are killed.
+fn crowd(count: usize) -> String {
+    let one = "python3 -c 'import time; x = b\"x\" * (30 << 20); time.sleep(90)' &";
+    format!("{} wait", one.repeat(count))
+}
+
+pub(crate) fn without_groups_a_tree_that_is_too_large_together_is_killed_and_named() {
+    let world = World::new();
+    let (ran, report) = limited_user(&world, "memory = \"64MiB\"\ncpu = 0.5\npids = 9", &crowd(3));
+    assert_eq!(ran.code, Some(137), "{}", ran.err);
+    assert_eq!(world.survivors(), [0_u32; 0]);
+    let outcome = outcome(&report);
+    assert_eq!(outcome.ending, Ending::OutOfMemory { limit: Some(64 << 20) }, "{outcome:?}");
+    let peak = outcome.peak_memory.expect("a peak");
+    assert!((64 << 20..200 << 20).contains(&peak), "{peak}");
+    let limits = outcome.limits.as_ref().expect("limits");
+    assert_eq!((limits.by, limits.memory), (Enforcement::Rlimit, Some(64 << 20)));
+    assert_eq!((limits.cpu, limits.pids), (None, None), "nobody keeps them");
+    for what in ["in use by all of it, 64 MiB allowed", "`cpu` is not kept", "`pids` is not kept"] {
+        assert!(outcome.notes.iter().any(|note| note.contains(what)), "{what}: {:?}", outcome.notes);
+    }
+}
+
+pub(crate) fn without_groups_a_process_that_is_too_large_alone_gets_no_more() {
+    let world = World::new();
+    let (ran, report) = limited_user(&world, "memory = \"64MiB\"", &format!("{HOG} 2>&1"));
+    assert!(ran.code == Some(1) && ran.out.contains("MemoryError"), "{} {}", ran.out, ran.err);
+    assert_eq!(outcome(&report).limits.as_ref().map(|limits| limits.by), Some(Enforcement::Rlimit));
+    let (ran, report) = limited_user(&world, "memory = \"400MiB\"", HOG);
+    assert!(ran.code == Some(0) && matches!(report, Report::Success(_)), "{report:?}");
 }
 
 pub(crate) fn a_group_that_a_killed_watcher_left_is_removed_by_the_next_run() {

@@ -209,6 +209,21 @@ fn main() -> ExitCode {
             &[Part::Root, Part::MemoryCgroup],
             limits::a_group_that_a_killed_watcher_left_is_removed_by_the_next_run,
         )
+        .test(
+            "a_group_that_a_later_attempt_cannot_enter_is_not_claimed",
+            &[Part::Root, Part::MemoryCgroup],
+            limits::a_group_that_a_later_attempt_cannot_enter_is_not_claimed,
+        )
+        .test(
+            "without_groups_a_tree_that_is_too_large_together_is_killed_and_named",
+            &[Part::Root],
+            limits::without_groups_a_tree_that_is_too_large_together_is_killed_and_named,
+        )
+        .test(
+            "without_groups_a_process_that_is_too_large_alone_gets_no_more",
+            &[Part::Root],
+            limits::without_groups_a_process_that_is_too_large_alone_gets_no_more,
+        )
         .test("skip_gives_way_and_says_to_whom", &[], overlap::skip_gives_way_and_says_to_whom)
         .test("wait_waits_for_one_run_at_a_time", &[], overlap::wait_waits_for_one_run_at_a_time)
         .test(
