@@ -68,7 +68,9 @@ struct Cron(Child);
 
 impl Drop for Cron {
     fn drop(&mut self) {
-        let _asked = Command::new("kill").args(["-TERM", &format!("-{}", self.0.id())]).status();
+        // Without `--` the kill(1) of procps 4.0.2 takes "-1234" for "-1", and ends every process there is.
+        let group = format!("-{}", self.0.id());
+        let _asked = Command::new("kill").args(["-TERM", "--", &group]).status();
         let _reaped = self.0.wait();
     }
 }

@@ -92,6 +92,9 @@ fn unlike_itself(host: &Host) -> Result<(), String> {
 /// The host moves to another zone: cron follows, muster.toml does not.
 fn zone_changed(host: &Host) -> Result<(), String> {
     let crontab = "0 2 * * * root muster run no-script -- bash -e\n";
+    // The same in muster.toml, so that it is only the zone that differs.
+    let nightly = JOBS.replacen("* * * * *", "0 2 * * *", 1);
+    host.put("/etc/muster/muster.toml", format!("{HEAD}{nightly}").as_bytes(), "600")?;
     host.put("/etc/cron.d/idle", crontab.as_bytes(), "644")?;
     host.must("ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime && systemctl restart cron muster")?;
     contains(&await_page(host, 60, "schedule.timezone", "opened")?.whole.body.to_string(), "Asia/Tokyo")?;
