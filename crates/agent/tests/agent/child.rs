@@ -92,33 +92,3 @@ pub(crate) fn kill_9() {
         assert_eq!(receiver.about("job.a"), ["opened", "resolved"], "nothing lost, nothing twice");
     });
 }
-
-/// CPU time of a process, in nanoseconds (`/proc/PID/task/*/schedstat`).
-fn cpu(pid: u32) -> u64 {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
-    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
-    stats.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum()
-}
-
-/// With 50 expectations: memory, and what an hour would cost. A debug build is slower than what users run.
-pub(crate) fn idle() {
-    on_one_thread(async {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().join("state"));
-        layout.create().unwrap();
-        let mut child = start(layout.root(), absent());
-        until("it lives", || layout.datagram().exists()).await;
-        // The first second is the start's.
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let (before, began) = (cpu(child.id()), std::time::Instant::now());
-        // Time itself is what is measured here.
-        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
-        let spent = (cpu(child.id()) - before) as f64 / 1e9;
-        let hourly = spent * 3600.0 / began.elapsed().as_secs_f64();
-        let rss = muster_host::process::rss(child.id()).unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        println!("idle with 50 expectations: {:.1} MiB, {hourly:.1} CPU-s an hour", rss as f64 / 1048576.0);
-        assert!(rss < 30 << 20 && hourly < 20.0);
-    });
-}

@@ -13,9 +13,9 @@ mod house;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
-mod receiver;
+mod many;
 #[cfg(test)]
-mod speed;
+mod receiver;
 #[cfg(test)]
 mod users;
 
@@ -41,9 +41,8 @@ fn main() -> ExitCode {
         .test("the_beat_is_withheld_while_the_store_is_gone", &[], faults::beat)
         .test("kill_9_with_the_receiver_down_loses_no_page_and_repeats_none", &[], child::kill_9)
         .test("a_second_agent_on_the_same_state_is_refused", &[], life::second)
-        .test("an_idle_agent_is_small", &[], child::idle)
-        .test("a_thousand_deadlines_are_noticed_in_time", &[], speed::thousand)
-        .test("five_thousand_heartbeats_are_durable_when_answered", &[], speed::heartbeats)
+        .test("a_thousand_deadlines_fire_once_each_and_none_early", &[], many::deadlines)
+        .test("five_thousand_heartbeats_are_durable_when_answered", &[], many::heartbeats)
         .test("a_job_of_a_user_is_heard_by_roots_agent", &[Part::Root], users::heard)
         .test("a_user_cannot_report_a_job_that_somebody_else_runs", &[Part::Root], users::judged)
         .test("what_users_reported_while_the_agent_was_down_is_not_missed", &[Part::Root], users::caught_up)
