@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster_core::time::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema;
@@ -66,6 +67,8 @@ fn attempt(path: &Path, keep: &Keep) -> Result<(Connection, bool), StoreError> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else a statement beside a partial index is planned anew for each value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fault)?;
     // Only takes effect in a file without tables, so it comes first.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(fault)?;
     connection
