@@ -87,7 +87,7 @@ impl Agent {
         let (stop, stopped) = watch::channel(false);
         let roster = Arc::new(Roster::default());
         let vitals = Arc::new(Vitals::new());
-        let [wake_spool, wake_store, wake_config, wake_start] =
+        let [wake_spool, wake_store, wake_config, wake_start, wake_discover] =
             std::array::from_fn(|_| Arc::new(Notify::new()));
         let handle = Handle { inbox, board: snapshots, store, roster: Arc::clone(&roster) };
         let resident = Resident::new(Origin {
@@ -105,6 +105,7 @@ impl Agent {
             wake_store: Arc::clone(&wake_store),
             wake_spool: Arc::clone(&wake_spool),
             wake_start: Arc::clone(&wake_start),
+            wake_discover: Arc::clone(&wake_discover),
             starts_jobs: starter.is_some(),
         });
         let mut residents = JoinSet::new();
@@ -126,6 +127,7 @@ impl Agent {
             wake_store,
             wake_config,
             wake_start,
+            wake_discover,
             starter,
         };
         for registration in Duties::new(&context).list() {

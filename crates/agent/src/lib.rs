@@ -17,6 +17,7 @@
 //! | `ledger` | the store, or memory while that is gone |
 //! | `couriers` | deliveries under way |
 //! | `drift` | where the host and the configuration no longer say the same |
+//! | `timers` | jobs that are due when a systemd timer is |
 //! | `adopted` | expectations that nobody wrote down: found on the host, or heard of |
 //! | `faults` | what is wrong with muster itself |
 
@@ -33,3 +34,4 @@ mod ledger;
 pub mod parts;
 mod resident;
 pub mod roster;
+mod timers;

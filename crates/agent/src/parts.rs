@@ -1,6 +1,6 @@
 //! What the agent is given by whoever wires it: nothing here is looked up, read from the environment or guessed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
@@ -109,6 +109,8 @@ pub struct BadConfig {
 pub struct AgentPlan {
     /// What was written down.
     pub expectations: Vec<Expectation>,
+    /// The jobs that are due when a systemd timer of this host is, and its name.
+    pub timers: BTreeMap<ExpectationId, String>,
     /// Whom to tell about what was not written down: duties, and jobs found on the host.
     pub notify: Vec<ChannelName>,
     /// The ways to tell people.
@@ -160,6 +162,7 @@ impl AgentPlan {
         }
         Self {
             expectations: plan.expectations.clone(),
+            timers: plan.timers.clone(),
             notify,
             channels,
             zone: plan.muster.zone.clone(),

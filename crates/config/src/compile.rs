@@ -2,6 +2,7 @@
 //!
 //! Tables are read one after the other and all faults are collected; there is a plan only if there is no error.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use muster_core::expectation::Expectation;
@@ -82,6 +83,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
         found: Vec::new(),
         jobs: Vec::new(),
         rota: Vec::new(),
+        timers: BTreeMap::new(),
     };
     for (entry, table) in jobs {
         roll.job(entry, table, zone, name);
@@ -89,7 +91,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
     for (entry, table) in checks {
         roll.check(entry, table, zone);
     }
-    let Roll { mut found, jobs, rota, .. } = roll;
+    let Roll { mut found, jobs, rota, timers, .. } = roll;
     // Jobs and checks may be mixed in the file; people look for them in its order.
     found.sort_by_key(|(place, _)| place.start);
     refuse_circles(reading, &names, &found);
@@ -101,6 +103,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
         expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
         jobs,
         rota,
+        timers,
     })
 }
 
@@ -231,6 +234,7 @@ struct Roll<'a> {
     found: Vec<(Range<usize>, Told)>,
     jobs: Vec<JobPlan>,
     rota: Vec<muster_core::rota::Entry>,
+    timers: BTreeMap<ExpectationId, String>,
 }
 
 /// An expectation, and whether its own table says whom to tell.
@@ -252,6 +256,7 @@ impl Roll<'_> {
         }
         self.jobs.push(job::wrapper(&section, &id));
         let expectation = job::expectation(&section, &id, zone);
+        self.timers.extend(job::timer(&section).map(|timer| (id.clone(), timer)));
         self.rota.extend(expectation.as_ref().and_then(|expectation| job::rota(&section, expectation)));
         self.add(&section, entry, expectation);
     }

@@ -85,6 +85,8 @@ pub enum Shape {
     Zone,
     /// A cron expression.
     Cron,
+    /// The name of a systemd timer.
+    Timer,
     /// A reference to a secret; never the secret itself.
     Secret,
     /// Either a value of that shape or a reference to a secret.
@@ -140,6 +142,7 @@ impl Shape {
             Self::Socket => "an IP address and a port such as \"127.0.0.1:7077\"".into(),
             Self::Zone => "an IANA time zone such as \"Europe/Berlin\"".into(),
             Self::Cron => "a cron expression such as \"0 2 * * *\"".into(),
+            Self::Timer => "the name of a systemd timer such as \"export.timer\"".into(),
             Self::Secret => "a secret reference such as { env = \"NAME\" }".into(),
             Self::OrSecret(open) => format!("{} or a secret reference", open.expecting()),
             Self::List(of, _) => format!("an array (each item {})", of.expecting()),
@@ -168,6 +171,7 @@ impl Shape {
             Self::Socket => "address and port".into(),
             Self::Zone => "time zone".into(),
             Self::Cron => "cron expression".into(),
+            Self::Timer => "systemd timer".into(),
             Self::Secret => "secret reference".into(),
             Self::OrSecret(open) => format!("{} or secret reference", open.word()),
             Self::List(of, _) => format!("array of {}", of.word()),

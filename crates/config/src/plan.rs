@@ -1,5 +1,6 @@
 //! What reading gives: one part per room, every name in it resolved. No room sees more than its own part.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -32,6 +33,9 @@ pub struct Plan<C> {
     pub jobs: Vec<JobPlan>,
     /// The jobs that muster itself starts.
     pub rota: Vec<Entry>,
+    /// The jobs whose rhythm is that of a systemd timer, and its name. Only the host can tell the rhythm: until somebody
+    /// asks it, that of the expectation is [`Rhythm::Unknown`](muster_core::expectation::Rhythm::Unknown).
+    pub timers: BTreeMap<ExpectationId, String>,
 }
 
 /// What `[muster]` says.

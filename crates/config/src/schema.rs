@@ -95,6 +95,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Url => json!({ "type": "string", "pattern": "^https?://[^\\s]+$" }),
         Shape::Mailbox => json!({ "type": "string", "pattern": "^[^\\r\\n]+@[^\\r\\n]+$" }),
         Shape::Socket => json!({ "type": "string", "pattern": ":[0-9]+$" }),
+        Shape::Timer => json!({ "type": "string", "pattern": r"^[A-Za-z0-9:_.\\@-]+\.timer$" }),
         Shape::Zone | Shape::Cron | Shape::Regex => json!({ "type": "string", "minLength": 1 }),
         Shape::Secret => json!({ "$ref": "#/$defs/secret" }),
         Shape::OrSecret(open) => json!({ "anyOf": [self::shape(open), { "$ref": "#/$defs/secret" }] }),

@@ -153,6 +153,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             | Shape::Socket
             | Shape::Zone
             | Shape::Cron
+            | Shape::Timer
             | Shape::Regex
             | Shape::Glob,
             Value::Text(text),
@@ -171,6 +172,17 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             }
         }
     }
+}
+
+/// The name of a unit that can be there (systemd.unit(5)): a template such as `export@.timer` never is.
+fn is_timer(text: &str) -> bool {
+    let bare = text.strip_suffix(".timer").unwrap_or_default();
+    let fits = |c: char| c.is_ascii_alphanumeric() || ":_.\\@-".contains(c);
+    !bare.is_empty()
+        && text.len() <= 255
+        && !bare.starts_with('-')
+        && !bare.ends_with('@')
+        && bare.chars().all(fits)
 }
 
 fn bad_value(reading: &Reading<'_>, node: &Node, what: String) {
@@ -222,6 +234,7 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
             refuse(", found an empty one")
         }
         Shape::Text if text.contains('\0') => refuse(" without NUL characters"),
+        Shape::Timer if !is_timer(text) => refuse(""),
         Shape::Zone => reading.check_zone(node, text),
         Shape::Regex => refuse_inside(reading, node, pattern::check(text).err(), codes::PATTERN),
         Shape::Glob => refuse_inside(reading, node, Glob::parse(text).err(), codes::PATTERN),

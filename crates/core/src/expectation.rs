@@ -68,20 +68,28 @@ pub enum Rhythm {
     Every(Span),
     /// Whenever it happens; only its reports are judged.
     OnReport,
+    /// It has a rhythm, and nobody can say which; that is itself an alarm.
+    Unknown {
+        /// The schedule as written, such as the name of a systemd timer.
+        schedule: String,
+        /// Why it cannot be computed, and what to do about it.
+        error: String,
+    },
 }
 
 impl Rhythm {
-    /// As people read it: `30 2 * * * (Europe/Berlin)`, `every 1h`, `on report`.
+    /// As people read it: `30 2 * * * (Europe/Berlin)`, `every 1h`, `on report`, `export.timer, not known`.
     pub fn text(&self) -> String {
         match self {
             Self::Cron(schedule) => format!("{} ({})", schedule.text(), schedule.zone()),
             Self::Every(period) => format!("every {period}"),
             Self::OnReport => "on report".to_owned(),
+            Self::Unknown { schedule, .. } => format!("{schedule}, not known"),
         }
     }
 
-    /// Reads what [`Rhythm::text`] wrote, for those who know an expectation from the board only. None for anything else.
-    /// A period comes back with the two units that its text shows.
+    /// Reads what [`Rhythm::text`] wrote, for those who know an expectation from the board only. None for anything else,
+    /// and for what is not known. A period comes back with the two units that its text shows.
     pub fn of_text(text: &str) -> Option<Self> {
         if text == "on report" {
             return Some(Self::OnReport);
@@ -152,7 +160,11 @@ mod tests {
         ] {
             assert_eq!(Rhythm::of_text(&rhythm.text()), Some(rhythm));
         }
-        for odd in ["", "every", "every moon", "30 2 * * *", "<i>every</i> 1h", "61 2 * * * (UTC)"] {
+        let unknown =
+            Rhythm::Unknown { schedule: "every.timer".to_owned(), error: "it is not there".to_owned() };
+        for odd in
+            ["", "every", "every moon", &unknown.text(), "30 2 * * *", "<i>every</i> 1h", "61 2 * * * (UTC)"]
+        {
             assert_eq!(Rhythm::of_text(odd), None, "{odd}");
         }
     }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ExpectationId;
+use crate::time::Span;
 
 /// What was found on one host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -15,6 +16,9 @@ pub struct HostRoll {
     pub zone: Option<String>,
     /// Everything that is scheduled, wrapped or not.
     pub scheduled: Vec<Scheduled>,
+    /// Every systemd timer, and when it starts something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<Timer>,
     /// systemd units that have failed or keep restarting.
     pub failed_units: Vec<FailedUnit>,
     /// Mounted file systems with a disk behind them.
@@ -60,6 +64,32 @@ pub enum Starter {
     Timer,
     /// anacron.
     Anacron,
+}
+
+/// A systemd timer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Unit name.
+    pub name: String,
+    /// When it starts something; else why nobody can say, and what to do about it.
+    pub rhythm: Result<TimerRhythm, String>,
+    /// By how much systemd may start it late.
+    pub delay: Span,
+}
+
+/// When a timer starts something, as far as cron or a period can say the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerRhythm {
+    /// At the instants of a cron expression.
+    Cron {
+        /// Its five fields.
+        fields: String,
+        /// The IANA zone that the timer names; else it goes by that of the host.
+        zone: Option<String>,
+    },
+    /// So long after its last start.
+    Every(Span),
 }
 
 /// A systemd unit in trouble.

@@ -33,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) wake_store: Arc<Notify>,
     pub(crate) wake_config: Arc<Notify>,
     pub(crate) wake_start: Arc<Notify>,
+    pub(crate) wake_discover: Arc<Notify>,
     pub(crate) starter: Option<Starter>,
 }
 
@@ -75,7 +76,7 @@ impl Duties {
             start: register(start::TERMS, &context.wake_start, start::Start::new(context, intake)),
             deliver: register(deliver::TERMS, &own(), deliver::Deliver::new(context)),
             store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
-            discover: register(discover::TERMS, &own(), discover::Discover::new(context)),
+            discover: register(discover::TERMS, &context.wake_discover, discover::Discover::new(context)),
             config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),

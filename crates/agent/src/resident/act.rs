@@ -19,6 +19,9 @@ use crate::parts::{AgentPlan, BadConfig};
 /// Where the names that were taken in are noted.
 pub(super) const ADOPTED: &str = "adopted";
 
+/// Where it is noted what timers said.
+pub(super) const TIMERS: &str = "timers";
+
 /// Failed deliveries in a row after which a channel is bad news on the others.
 const CHANNEL_AFTER: u32 = 2;
 
@@ -41,6 +44,10 @@ impl Resident {
                     self.expect_all(now);
                 }
                 self.host = *host;
+                if self.timers.find(&self.plan.timers, &self.host, &self.plan.zone) {
+                    self.note_timers();
+                    self.expect_all(now);
+                }
                 self.mind_drift(record.as_deref(), now);
                 self.news.soon();
             }
@@ -75,6 +82,9 @@ impl Resident {
                 self.outbox.channels(self.plan.routes(), now.wall);
                 self.settings.send_replace(Settings::of(&self.plan));
                 self.expect_all(now);
+                if !self.plan.timers.is_empty() {
+                    self.wake_discover.notify_one();
+                }
             }
             Err(bad) => {
                 let what = format!("the configuration on disk is not in force: {}", bad.what);
@@ -87,7 +97,7 @@ impl Resident {
     pub(super) fn expect_all(&mut self, now: Now) {
         let AgentPlan { expectations, notify, channels, zone, .. } = &self.plan;
         let mut all = self.adopted.expectations(expectations, zone, notify);
-        all.extend(expectations.iter().cloned());
+        all.extend(expectations.iter().map(|one| self.timers.resolved(one, &self.plan.timers)));
         all.extend(self.drift.iter().map(|id| drift::expectation(id.clone(), notify)));
         all.extend(self.duties.iter().cloned().map(|duty| Expectation { notify: notify.clone(), ..duty }));
         for telling in channels {
@@ -118,6 +128,13 @@ impl Resident {
         match serde_json::to_string(&self.adopted) {
             Ok(text) => self.unwritten.notes.push((ADOPTED.to_owned(), text)),
             Err(error) => tracing::error!(%error, "the names that were taken in cannot be noted"),
+        }
+    }
+
+    fn note_timers(&mut self) {
+        match serde_json::to_string(&self.timers) {
+            Ok(text) => self.unwritten.notes.push((TIMERS.to_owned(), text)),
+            Err(error) => tracing::error!(%error, "what timers said cannot be noted"),
         }
     }
 
@@ -196,6 +213,7 @@ impl Resident {
         }
         let notes = serde_json::to_string(&self.adopted).map(|text| vec![(ADOPTED.to_owned(), text)]);
         let mut notes = notes.unwrap_or_default();
+        notes.extend(serde_json::to_string(&self.timers).map(|text| (TIMERS.to_owned(), text)));
         notes.extend(self.rota_note());
         Commit {
             rows,

@@ -15,7 +15,7 @@ use muster_store::contract::{Loaded, StoreError};
 use muster_store::sqlite::Opened;
 use tokio::sync::{Notify, watch};
 
-use super::act::ADOPTED;
+use super::act::{ADOPTED, TIMERS};
 use super::drift::DRIFT;
 use super::publish::News;
 use super::start::ROTA;
@@ -27,6 +27,7 @@ use crate::faults::{self, Faults};
 use crate::ledger::Ledger;
 use crate::parts::AgentPlan;
 use crate::roster::Roster;
+use crate::timers::Timers;
 
 /// A longer gap between two ticks than this means that nothing could be heard.
 const PROMISE: Span = Span::seconds(10);
@@ -47,6 +48,7 @@ pub(crate) struct Origin {
     pub(crate) wake_store: Arc<Notify>,
     pub(crate) wake_spool: Arc<Notify>,
     pub(crate) wake_start: Arc<Notify>,
+    pub(crate) wake_discover: Arc<Notify>,
     pub(crate) starts_jobs: bool,
 }
 
@@ -68,6 +70,7 @@ impl Resident {
             wake_store,
             wake_spool,
             wake_start,
+            wake_discover,
             starts_jobs,
         } = origin;
         let now = clock.now();
@@ -99,6 +102,14 @@ impl Resident {
             }
             None => BTreeSet::new(),
         };
+        let timers = match notes.get(TIMERS).map(|text| serde_json::from_str::<Timers>(text)) {
+            Some(Ok(timers)) => timers,
+            Some(Err(error)) => {
+                unreadable.push(format!("what timers said: {error}"));
+                Timers::default()
+            }
+            None => Timers::default(),
+        };
         let rota = match notes.get(ROTA).map(|text| serde_json::from_str(text)) {
             Some(Ok(rota)) => Some(rota),
             Some(Err(error)) => {
@@ -123,6 +134,7 @@ impl Resident {
             ledger,
             couriers,
             adopted,
+            timers,
             drift,
             faults: Faults::default(),
             host: HostRoll {
@@ -148,6 +160,7 @@ impl Resident {
             wake_store,
             wake_spool,
             wake_start,
+            wake_discover,
         };
         resident.expect_all(now);
         resident.tell_of_the_opening(opened, &unreadable, now);

@@ -28,6 +28,7 @@ use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::parts::{AgentPlan, Beat};
 use crate::roster::Roster;
+use crate::timers::Timers;
 
 /// The longest time between two ticks.
 const TICK: Duration = Duration::from_secs(1);
@@ -112,6 +113,8 @@ pub(crate) struct Resident {
     pub(super) ledger: Ledger,
     pub(super) couriers: Couriers,
     pub(super) adopted: Adopted,
+    /// What the timers say that jobs go by.
+    pub(super) timers: Timers,
     /// Schedules that are not, or were not lately, what the configuration says.
     pub(super) drift: BTreeSet<ExpectationId>,
     pub(super) faults: Faults,
@@ -135,6 +138,7 @@ pub(crate) struct Resident {
     pub(super) wake_store: Arc<Notify>,
     pub(super) wake_spool: Arc<Notify>,
     pub(super) wake_start: Arc<Notify>,
+    pub(super) wake_discover: Arc<Notify>,
 }
 
 /// What waits for the next transaction.

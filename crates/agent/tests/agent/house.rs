@@ -1,5 +1,6 @@
 //! A temporary host for an agent, and waiting with a deadline.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -81,6 +82,7 @@ pub(crate) fn plan_to(receiver: &Receiver, expectations: Vec<Expectation>) -> Ag
 pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<Expectation>) -> AgentPlan {
     AgentPlan {
         expectations,
+        timers: BTreeMap::new(),
         notify: vec![channel("ops")],
         channels: vec![telling("ops", Arc::new(Line(address)))],
         zone: "UTC".into(),

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use muster_core::expectation::Rhythm;
-use muster_core::host_roll::{HostRoll, Scheduled, Starter};
+use muster_core::host_roll::{HostRoll, Scheduled, Starter, Timer, TimerRhythm};
 use muster_core::outbox::Delivery;
 use muster_core::schedule::Schedule;
 use muster_core::signal::Report;
@@ -129,6 +129,47 @@ pub(crate) fn discovered() {
         until_board(&agent.handle(), "the duties run", |it| word(it, "duty.discover") == "ok").await;
         house.clock.forward(Span::minutes(66));
         until("it is missed", || house.receiver.about("job.hourly") == ["opened"]).await;
+        agent.stop().await.unwrap();
+    });
+}
+
+pub(crate) fn timer() {
+    on_one_thread(async {
+        let rhythm = Rhythm::Unknown { schedule: "export.timer".into(), error: "not asked".into() };
+        let mut house = House::new(vec![expects("job.export", rhythm)]);
+        house.plan.timers.insert(id("job.export"), "export.timer".into());
+        let says = |fields: &str| {
+            let rhythm = Ok(TimerRhythm::Cron { fields: fields.into(), zone: None });
+            let timer = Timer { name: "export.timer".into(), rhythm, delay: Span::ZERO };
+            HostRoll { timers: vec![timer], ..HostRoll::default() }
+        };
+        let shows = |agent: &muster_agent::agent::Agent, text: &'static str| {
+            let handle = agent.handle();
+            async move {
+                until_board(&handle, text, |it| line(it, "job.export").is_some_and(|one| one.rhythm == text))
+                    .await;
+            }
+        };
+        *house.host.lock().unwrap() = says("0 * * * *");
+        let agent = house.start().await;
+        shows(&agent, "0 * * * * (UTC)").await;
+        agent.stop().await.unwrap();
+        *house.host.lock().unwrap() = says("30 * * * *");
+        let agent = house.start().await;
+        shows(&agent, "30 * * * * (UTC)").await;
+        agent.stop().await.unwrap();
+        assert!(house.receiver.about("job.export").is_empty(), "a timer that was changed is followed");
+        *house.host.lock().unwrap() = HostRoll::default();
+        let agent = house.start().await;
+        until("its timer is gone", || house.receiver.about("job.export") == ["opened"]).await;
+        agent.stop().await.unwrap();
+        *house.host.lock().unwrap() = says("30 * * * *");
+        let agent = house.start().await;
+        until("it is back", || house.receiver.about("job.export") == ["opened", "resolved"]).await;
+        shows(&agent, "30 * * * * (UTC)").await;
+        house.clock.forward(Span::minutes(66));
+        until("it is missed", || house.receiver.about("job.export") == ["opened", "resolved", "opened"])
+            .await;
         agent.stop().await.unwrap();
     });
 }

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         .test("a_run_whose_watcher_was_killed_is_a_failure", &[], life::lost_run)
         .test("a_name_that_nobody_wrote_down_is_taken_in_and_kept", &[], life::adopted)
         .test("a_wrapped_line_of_a_crontab_is_expected_and_missed_when_it_vanishes", &[], life::discovered)
+        .test("a_job_is_due_when_its_timer_is_and_a_timer_that_goes_is_an_alarm", &[], life::timer)
         .test("a_schedule_that_drifts_pages_once_and_its_end_is_told", &[], life::drift)
         .test("every_duty_is_performed_and_stands_on_the_board", &[], life::duties)
         .test("a_test_page_says_what_became_of_it", &[], life::test_page)

@@ -12,7 +12,7 @@ use crate::codes;
 use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
 use crate::plan::{Allowance, JobPlan, Overlap, Timeout};
 use crate::section::Section;
-use crate::tables::rhythm::{self, SEVERITY};
+use crate::tables::rhythm::{self, Read, SEVERITY};
 use crate::tables::{Form, TableRow};
 
 /// The row of the table.
@@ -41,7 +41,12 @@ pub(crate) const FIELDS: &[Field] = &[
     ),
     Field::new("schedule", Shape::Cron, "When it is due, as five cron fields.", "\"0 2 * * *\""),
     Field::new("every", Shape::Duration(SECOND, LONGEST), "It starts again within this time of its last start.", "\"15m\""),
-    Field::new("timer", Shape::Text, "The systemd timer that starts it.", "\"export.timer\"").not_yet(),
+    Field::new(
+        "timer",
+        Shape::Timer,
+        "The systemd timer of this host that starts it; it is due when that is, also after the timer was changed.",
+        "\"export.timer\"",
+    ),
     Field::new("timezone", Shape::Zone, "Time zone of `schedule`; else that of [muster].", "\"Europe/Berlin\""),
     Field::new("by", Shape::Choice(&["cron", "systemd", "muster"]), "Who starts it.", "\"cron\"").default("\"cron\""),
     Field::new(
@@ -182,14 +187,17 @@ pub(crate) fn wrapper(section: &Section<'_>, id: &ExpectationId) -> JobPlan {
 
 /// Reads what the roll call needs; names are resolved later. `zone` is that of `[muster]`.
 pub(crate) fn expectation(section: &Section<'_>, id: &ExpectationId, zone: &str) -> Option<Expectation> {
-    let rhythm = rhythm::read(section, zone);
+    let rhythm = if section.has("timer") { of_timer(section) } else { rhythm::read(section, zone) };
     check_together(section);
     let rhythm = rhythm?;
     let start_within = section.duration("start_within")?;
     rhythm::check_window(section, "start_within", start_within, rhythm.interval);
     if rhythm.rhythm == Rhythm::OnReport {
         if section.has("start_within") {
-            section.no_effect("start_within", "`start_within` has no effect without `schedule` or `every`");
+            section.no_effect(
+                "start_within",
+                "`start_within` has no effect without `schedule`, `every` or `timer`",
+            );
         }
         if !section.has("success_every") {
             section
@@ -202,7 +210,7 @@ pub(crate) fn expectation(section: &Section<'_>, id: &ExpectationId, zone: &str)
                         section.path()
                     ),
                 )
-                .help("add `schedule`, `every` or `success_every`".into());
+                .help("add `schedule`, `every`, `timer` or `success_every`".into());
         }
     }
     let mut expectation = Expectation::new(id.clone(), rhythm.rhythm, start_within);
@@ -215,6 +223,32 @@ pub(crate) fn expectation(section: &Section<'_>, id: &ExpectationId, zone: &str)
     expectation.severity = rhythm::severity(section)?;
     expectation.hearing = Hearing::Spooled;
     Some(expectation)
+}
+
+/// The rhythm of a timer is known to the host alone, which is not asked here: until it has been, it is unknown.
+fn of_timer(section: &Section<'_>) -> Option<Read> {
+    for key in ["schedule", "every"] {
+        if section.has(key) {
+            section.contradiction(
+                "timer",
+                format!("[{}] has both `{key}` and `timer`", section.path()),
+                "keep the one that says when it is due",
+            );
+            return None;
+        }
+    }
+    if section.has("timezone") {
+        section
+            .no_effect("timezone", "a time zone has no effect on `timer`: systemd goes by that of the host");
+    }
+    let schedule = timer(section)?;
+    let error = "this host was not asked for it; is the agent running? try `muster status`".to_owned();
+    Some(Read { rhythm: Rhythm::Unknown { schedule, error }, interval: None })
+}
+
+/// The timer whose rhythm is that of the job.
+pub(crate) fn timer(section: &Section<'_>) -> Option<String> {
+    section.text("timer")
 }
 
 /// The job's line on the rota, if muster is to start it.
@@ -237,6 +271,16 @@ pub(crate) fn rota(section: &Section<'_>, expectation: &Expectation) -> Option<E
 
 /// Judges what muster needs to start a job, and what it needs for nothing else.
 fn check_starter(section: &Section<'_>) {
+    if let Some(other) = section.choice("by").filter(|by| *by != "systemd" && section.has("by"))
+        && section.has("timer")
+    {
+        section.contradiction(
+            "by",
+            format!("a timer starts [{}], and a timer is systemd's, not that of {other}", section.path()),
+            "write `by = \"systemd\"`, or `schedule` in place of `timer`",
+        );
+        return;
+    }
     if section.choice("by") != Some("muster") {
         for key in ["catch_up", "jitter"] {
             if section.has(key) {

@@ -70,7 +70,7 @@ pub fn due(rhythm: &Rhythm, first: Option<Timestamp>, now: Timestamp, until: Tim
             Rhythm::Every(period) if period.is_zero() => None,
             Rhythm::Every(_) if found.is_empty() => first.filter(|first| *first > now),
             Rhythm::Every(period) => Some(at + *period),
-            Rhythm::OnReport => None,
+            Rhythm::OnReport | Rhythm::Unknown { .. } => None,
         };
         match next {
             Some(next) if next <= until => found.push(next),

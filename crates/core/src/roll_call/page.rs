@@ -104,7 +104,7 @@ impl Row {
     pub(super) fn flap_window(&self) -> Span {
         match self.spec.rhythm {
             Rhythm::Cron(_) | Rhythm::Every(_) => FLAP_WINDOW.max(self.interval().times(FLAP_INTERVALS)),
-            Rhythm::OnReport => FLAP_WINDOW,
+            Rhythm::OnReport | Rhythm::Unknown { .. } => FLAP_WINDOW,
         }
     }
 

@@ -172,14 +172,16 @@ impl Row {
         }
         self.state.rhythm = mark;
         self.abandon_slot("its plan was changed while it was due", scene);
-        self.state.stuck = None;
+        let was_stuck = self.state.stuck.take().is_some();
         match &self.spec.rhythm {
             Rhythm::Cron(_) => self.plan_cron(scene.now, scene),
             Rhythm::Every(period) => {
-                let from = self.state.anchor + *period;
+                // While nobody knew the period, no silence was too long.
+                let from = if was_stuck { scene.now } else { self.state.anchor } + *period;
                 self.plan_every(from, *period);
             }
             Rhythm::OnReport => {}
+            Rhythm::Unknown { .. } => self.plan_nothing(scene),
         }
         self.unstick(scene);
     }
@@ -251,7 +253,7 @@ impl Row {
         match (&self.spec.rhythm, &self.state.slot) {
             (Rhythm::Every(period), _) => *period,
             (Rhythm::Cron(_), Some(slot)) => slot.gap,
-            (Rhythm::Cron(_), None) | (Rhythm::OnReport, _) => Span::minutes(1),
+            (Rhythm::Cron(_), None) | (Rhythm::OnReport | Rhythm::Unknown { .. }, _) => Span::minutes(1),
         }
     }
 
@@ -282,7 +284,10 @@ impl Row {
         }
         if self.state.stuck.is_some_and(|retry| retry <= scene.now) {
             self.state.stuck = None;
-            self.plan_cron(scene.now, scene);
+            match self.spec.rhythm {
+                Rhythm::Unknown { .. } => self.plan_nothing(scene),
+                _ => self.plan_cron(scene.now, scene),
+            }
             self.unstick(scene);
         }
         if !self.deaf(scene) {
@@ -300,10 +305,14 @@ pub(super) fn earliest<const N: usize>(moments: [Option<Timestamp>; N]) -> Optio
     moments.into_iter().flatten().min()
 }
 
-/// A mark that differs when the rhythm does (FNV-1a over its text; never 0).
+/// A mark that differs when the rhythm does, or why it is not known (FNV-1a over its text; never 0).
 fn mark(rhythm: &Rhythm) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in rhythm.text().bytes() {
+    let why = match rhythm {
+        Rhythm::Unknown { error, .. } => error.as_str(),
+        Rhythm::Cron(_) | Rhythm::Every(_) | Rhythm::OnReport => "",
+    };
+    for byte in rhythm.text().bytes().chain(why.bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     hash | 1

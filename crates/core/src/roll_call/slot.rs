@@ -92,13 +92,24 @@ impl Row {
                 self.state.slot = Some(Slot { due, from: from.unwrap_or(instant), gap, hidden: None });
             }
             Err(error) => {
-                let reason =
-                    Reason::Unschedulable { schedule: schedule.text().to_owned(), error: error.to_string() };
-                self.state.stuck = Some(scene.now + RETRY);
-                if !mutated!(scene, PoisonSchedule) {
-                    self.bad(reason, None, Weight::Whole, scene);
-                }
+                let (schedule, error) = (schedule.text().to_owned(), error.to_string());
+                self.stick(schedule, error, scene);
             }
+        }
+    }
+
+    /// Nobody can say when it is due, so there is no slot to plan, and that is bad news.
+    pub(super) fn plan_nothing(&mut self, scene: &mut Scene<'_>) {
+        if let Rhythm::Unknown { schedule, error } = &self.spec.rhythm {
+            let (schedule, error) = (schedule.clone(), error.clone());
+            self.stick(schedule, error, scene);
+        }
+    }
+
+    fn stick(&mut self, schedule: String, error: String, scene: &mut Scene<'_>) {
+        self.state.stuck = Some(scene.now + RETRY);
+        if !mutated!(scene, PoisonSchedule) {
+            self.bad(Reason::Unschedulable { schedule, error }, None, Weight::Whole, scene);
         }
     }
 
@@ -121,7 +132,7 @@ impl Row {
                 let from = filled.unwrap_or(slot.from) + period;
                 self.plan_every(from, period);
             }
-            Rhythm::OnReport => {}
+            Rhythm::OnReport | Rhythm::Unknown { .. } => {}
         }
     }
 
@@ -132,7 +143,7 @@ impl Row {
         let ripe = match &self.spec.rhythm {
             Rhythm::Cron(_) => slot.from <= at + slot.early(),
             Rhythm::Every(_) => at > self.state.anchor || self.state.anchor == self.state.registered,
-            Rhythm::OnReport => false,
+            Rhythm::OnReport | Rhythm::Unknown { .. } => false,
         };
         if !ripe {
             return None;
@@ -205,7 +216,7 @@ impl Row {
                 let from = slot.from + step.times(behind);
                 self.plan_every(from, step);
             }
-            Rhythm::OnReport => {}
+            Rhythm::OnReport | Rhythm::Unknown { .. } => {}
         }
     }
 

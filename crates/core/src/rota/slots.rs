@@ -29,7 +29,7 @@ pub(super) fn next(rhythm: &Rhythm, mark: Timestamp) -> Option<Timestamp> {
     match rhythm {
         Rhythm::Cron(schedule) => schedule.next_after(mark).ok(),
         Rhythm::Every(period) => Some(mark + (*period).max(Span::seconds(1))),
-        Rhythm::OnReport => None,
+        Rhythm::OnReport | Rhythm::Unknown { .. } => None,
     }
 }
 
@@ -67,7 +67,7 @@ impl Mark {
     /// afresh (cron(8) of Debian, as in the roll call).
     pub(super) fn step(&mut self, rhythm: &Rhythm, step: i64, now: Timestamp) {
         match rhythm {
-            Rhythm::Every(_) | Rhythm::OnReport => self.at = self.at.shifted(step),
+            Rhythm::Every(_) | Rhythm::OnReport | Rhythm::Unknown { .. } => self.at = self.at.shifted(step),
             Rhythm::Cron(schedule) if is_wild(schedule) || step.abs() >= LARGE_STEP => {
                 self.at = now;
                 if step < 0 {

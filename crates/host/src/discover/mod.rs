@@ -12,6 +12,7 @@
 //! | `cron` | `/etc/crontab`, `/etc/cron.d`, users' crontabs |
 //! | `run_parts` | `/etc/cron.{hourly,daily,weekly,monthly,yearly}` and anacron, which runs them too |
 //! | `systemd` | timers and units in trouble |
+//! | `timer` | when a timer starts something, as cron or a period |
 //! | `calendar` | systemd's calendar times as cron fields |
 //! | `disks` | mounted file systems, memory |
 //! | `command` | what a command line runs: its name, its script, whether `muster run` covers it |
@@ -32,6 +33,7 @@ mod survey;
 mod systemd;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 pub use idle::{Idle, idle};
 pub use survey::{CrontabText, Look, Reach, RunnerLine, discover, look};

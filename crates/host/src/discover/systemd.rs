@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use muster_core::host_roll::{FailedUnit, Starter};
+use muster_core::host_roll::{FailedUnit, Starter, Timer};
 use muster_core::ids::ExpectationId;
 
 use super::ask::ask;
 use super::calendar::cron_of;
 use super::command::{Reading, SHELLS, basename};
 use super::survey::{Found, Survey};
+use super::timer::rhythm;
+use crate::adopt::drop_in::span;
 
 /// Time for all questions together; systemd that does not answer in it is itself unseen.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -47,7 +49,7 @@ fn timers(survey: &mut Survey, until: Instant) -> Result<(), String> {
     if names.is_empty() {
         return Ok(());
     }
-    let properties = "--property=Id,Unit,TimersCalendar,TimersMonotonic,ActiveState,UnitFileState,NextElapseUSecRealtime,NextElapseUSecMonotonic,LoadState";
+    let properties = "--property=Id,Unit,TimersCalendar,TimersMonotonic,ActiveState,UnitFileState,RandomizedDelayUSec,AccuracyUSec,NextElapseUSecRealtime,NextElapseUSecMonotonic,LoadState";
     let timers = units(&show(until, &names, properties)?);
     let services: Vec<String> =
         timers.iter().map(|timer| text(timer, "Unit").to_owned()).filter(|name| !name.is_empty()).collect();
@@ -59,6 +61,7 @@ fn timers(survey: &mut Survey, until: Instant) -> Result<(), String> {
     for timer in &timers {
         let service = services.iter().find(|unit| text(unit, "Id") == text(timer, "Unit")).unwrap_or(&empty);
         if let Some(found) = of_timer(timer, service) {
+            survey.roll.timers.push(clock_of(timer));
             survey.add(found);
         }
     }
@@ -72,15 +75,7 @@ fn of_timer(timer: &Unit, service: &Unit) -> Option<Found> {
         return None;
     }
     let calendars = settings(timer, "TimersCalendar", "OnCalendar");
-    let monotonic: Vec<String> = timer
-        .get("TimersMonotonic")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let (name, value) = entry.trim_start_matches('{').split(';').next()?.trim().split_once('=')?;
-            Some(format!("{}={value}", name.replace("USec", "Sec")))
-        })
-        .collect();
+    let monotonic = monotonic(timer);
     let active = text(timer, "ActiveState") == "active";
     let mut odd = Vec::new();
     if !active {
@@ -112,6 +107,28 @@ fn of_timer(timer: &Unit, service: &Unit) -> Option<Found> {
         odd,
         within: of_drop_in(service),
     })
+}
+
+/// `OnBootSec=15min` and its kind.
+fn monotonic(timer: &Unit) -> Vec<String> {
+    let one = |entry: &String| {
+        let (name, value) = entry.trim_start_matches('{').split(';').next()?.trim().split_once('=')?;
+        Some(format!("{}={value}", name.replace("USec", "Sec")))
+    };
+    timer.get("TimersMonotonic").into_iter().flatten().filter_map(one).collect()
+}
+
+/// When it starts something.
+fn clock_of(timer: &Unit) -> Timer {
+    let (name, state) = (text(timer, "Id"), text(timer, "ActiveState"));
+    let rhythm = if state == "active" {
+        rhythm(&settings(timer, "TimersCalendar", "OnCalendar"), &monotonic(timer))
+    } else {
+        let file = Some(text(timer, "UnitFileState")).filter(|file| !file.is_empty()).unwrap_or("no file");
+        Err(format!("it is {state} ({file}) and starts nothing; try `systemctl enable --now {name}`"))
+    };
+    let delay = span(text(timer, "RandomizedDelayUSec")) + span(text(timer, "AccuracyUSec"));
+    Timer { name: name.to_owned(), rhythm, delay }
 }
 
 /// The job that the drop-in of [`crate::adopt::drop_in`] reports as.
@@ -212,6 +229,9 @@ fn settings(unit: &Unit, property: &str, key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use muster_core::host_roll::TimerRhythm;
+    use muster_core::time::Span;
+
     use super::*;
 
     const TIMERS: &str = "\
@@ -220,6 +240,8 @@ Unit=backup.service
 TimersCalendar={ OnCalendar=*-*-* 03:30:00 ; next_elapse=Sun 2026-11-22 03:30:00 UTC }
 ActiveState=active
 UnitFileState=enabled
+RandomizedDelayUSec=10min
+AccuracyUSec=1min
 NextElapseUSecRealtime=Sun 2026-11-22 03:30:00 UTC
 NextElapseUSecMonotonic=infinity
 LoadState=loaded
@@ -266,6 +288,19 @@ LoadState=not-found
         let old = of_timer(&timers[2], &services[1]).expect("loaded");
         assert!(old.odd[0].contains("inactive") && old.odd[1].contains("old.service does not exist"));
         assert_eq!(old.cron, None);
+    }
+
+    #[test]
+    fn a_timer_tells_its_rhythm_and_how_late_it_may_be() {
+        let clocks: Vec<Timer> = units(TIMERS).iter().map(clock_of).collect();
+        let nightly = TimerRhythm::Cron { fields: "30 3 * * *".into(), zone: None };
+        assert_eq!((&clocks[0].rhythm, clocks[0].delay), (&Ok(nightly), Span::minutes(11)));
+        assert_eq!(
+            (&clocks[1].rhythm, clocks[1].delay),
+            (&Ok(TimerRhythm::Every(Span::days(1))), Span::ZERO)
+        );
+        let idle = clocks[2].rhythm.as_ref().expect_err("inactive");
+        assert!(idle.contains("inactive") && idle.contains("systemctl enable --now old.timer"), "{idle}");
     }
 
     #[test]

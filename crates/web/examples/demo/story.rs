@@ -300,6 +300,7 @@ fn host() -> HostRoll {
     archive.odd.push("/opt/archive/run.sh is not there, so it has been failing since it was moved.".into());
     HostRoll {
         zone: Some("Europe/Berlin".into()),
+        timers: Vec::new(),
         name: "ams1".into(),
         scheduled: vec![
             archive,

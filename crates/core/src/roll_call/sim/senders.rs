@@ -15,7 +15,7 @@ impl World {
         let health = self.health[place];
         let every = match &spec.rhythm {
             Rhythm::Every(period) => period.as_millis() as i64 * self.random.between(500, 950) / 1000,
-            Rhythm::OnReport => self.random.between(60_000, 3_600_000),
+            Rhythm::OnReport | Rhythm::Unknown { .. } => self.random.between(60_000, 3_600_000),
             Rhythm::Cron(schedule) => {
                 let wall = self.clocks().wall;
                 schedule.next_after(wall).map_or(600_000, |next| next.since(wall).as_millis() as i64 + 500)

@@ -201,6 +201,38 @@ fn a_schedule_that_cannot_be_computed_is_an_alarm_and_leaves_the_others_alone() 
 }
 
 #[test]
+fn a_schedule_that_nobody_knows_is_an_alarm_until_it_is_known() {
+    let unknown = |error: &str| Rhythm::Unknown { schedule: "export.timer".into(), error: error.into() };
+    let mut stage = Stage::with(vec![job("export", unknown("it is inactive"))]);
+    assert!(matches!(
+        &stage.pages[0].news,
+        News::Opened { reason: Reason::Unschedulable { schedule, error }, .. }
+            if schedule == "export.timer" && error == "it is inactive"
+    ));
+    stage.hears("export", success());
+    assert_eq!(stage.word("export"), "firing", "nobody knows when it is due");
+    stage.pass("3h");
+    let told = |stage: &Stage| {
+        stage
+            .news("export")
+            .iter()
+            .filter(|news| **news != "reminder")
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&stage), ["opened"], "trying again is no new trouble");
+    stage.replan(vec![job("export", unknown("it is not there"))]);
+    assert_eq!(stage.word("export"), "firing");
+    stage.replan(vec![job("export", every("1h"))]);
+    assert_eq!(told(&stage), ["opened", "resolved"]);
+    stage.pass("2h");
+    assert_eq!(told(&stage), ["opened", "resolved", "opened"], "from then on its silence counts");
+    stage.replan(vec![job("export", unknown("it was taken away"))]);
+    stage.hears("export", success());
+    assert_eq!(stage.word("export"), "firing", "what was known does not go on to count");
+}
+
+#[test]
 fn a_signal_is_heard_once() {
     let mut stage = Stage::with(vec![job("sync", every("1h"))]);
     let signal = stage.signal("sync", None, stage.now.wall, failure());
