@@ -165,8 +165,13 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
                 (Shape::Duration(..), Value::Whole(number)) => {
                     fault.help(format!("a duration needs a unit: \"{number}s\" or \"{number}m\""));
                 }
-                (Shape::List(..), Value::Text(_)) => {
-                    fault.help("put it into brackets: […]".into());
+                (Shape::List(..), Value::Text(text)) => {
+                    let shell = if text.contains(' ') {
+                        "; a line for the shell is [\"sh\", \"-c\", \"…\"]"
+                    } else {
+                        ""
+                    };
+                    fault.help(format!("put it into brackets: […]{shell}"));
                 }
                 _ => {}
             }

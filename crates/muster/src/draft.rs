@@ -31,7 +31,10 @@ pub(crate) fn draft(host: &HostRoll, zone: &str) -> String {
         text.push_str(
             "\n# ── jobs that do not report yet ───────────────────────────────────────────────────────\n",
         );
-        text.push_str("# For each: put `muster run NAME --` in front of its command, then take away the \"# \" before its table.\n");
+        text.push_str(
+            "# `muster jobs adopt` wraps them and writes their tables. Or, for each: put `muster run NAME --` in front of\n\
+             # its command, then take away the \"# \" before its table.\n",
+        );
         for scheduled in bare {
             text.push_str(&format!("\n{}{}", origin(scheduled), table(&scheduled.name, scheduled, "# ")));
         }

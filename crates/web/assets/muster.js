@@ -41,6 +41,13 @@
   const busy = (element) =>
     (element.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, summary")) ||
     element.querySelector("form details[open], .acts details[open]");
+  // What a row says, but for its times: only rows that say something new are lit.
+  const rows = (element) => [...element.querySelectorAll(".line, article")];
+  const said = (row) => (row.id || row.textContent.slice(0, 60)) + "|" + [...row.querySelectorAll(".state")].map((state) => state.textContent);
+  const light = (old, fresh) => {
+    const before = new Set(rows(old).map(said));
+    for (const row of rows(fresh)) if (!before.has(said(row))) row.classList.add("fresh");
+  };
   const put = (id, html) => {
     const old = document.getElementById(id);
     if (!old) return;
@@ -54,8 +61,8 @@
     for (const summary of fresh.querySelectorAll("summary")) {
       if (open.includes(summary.textContent)) summary.parentElement.open = true;
     }
+    light(old, fresh);
     old.replaceWith(fresh);
-    if (id !== "sentence") fresh.classList.add("fresh");
   };
   const retry = () => { for (const [id, html] of [...waiting]) put(id, html); };
 

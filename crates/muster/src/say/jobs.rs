@@ -71,8 +71,8 @@ pub(crate) fn list(jobs: &Jobs, clock: &Clock, paper: &Paper) -> String {
         text.push('\n');
         text.push_str(&bare_table(&bare).lines(paper, 0));
         text.push_str(
-            "\nPut `muster run NAME --` in front of a command, and it reports; a line with pipes or && goes as\n\
-             `muster run NAME -- sh -c '…'`.\n",
+            "\n`muster jobs adopt --dry-run` shows how they would be wrapped, all or those you name. By hand: put\n\
+             `muster run NAME --` in front of a command; a line with pipes or && goes as `muster run NAME -- sh -c '…'`.\n",
         );
     }
     let odd: Vec<String> = host
@@ -312,8 +312,8 @@ Nobody notices when these fail or stop:
 NAME    SCHEDULE   USER  STARTED BY             COMMAND
 backup  0 3 * * *  root  cron, /etc/crontab:12  /opt/backup.sh
 
-Put `muster run NAME --` in front of a command, and it reports; a line with pipes or && goes as
-`muster run NAME -- sh -c '…'`.
+`muster jobs adopt --dry-run` shows how they would be wrapped, all or those you name. By hand: put
+`muster run NAME --` in front of a command; a line with pipes or && goes as `muster run NAME -- sh -c '…'`.
 
 Odd:
   /etc/crontab:12: the script is missing

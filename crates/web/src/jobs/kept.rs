@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use muster_core::effect::SlotClosed;
 use muster_core::ids::ExpectationId;
@@ -17,7 +18,7 @@ use crate::router::Web;
 
 /// The last day is read again after this.
 const DAY_FRESH: Span = Span::seconds(3);
-/// The last weeks are read again after this.
+/// The last weeks are read again after a hundred times what that took, and after this at the latest.
 const WEEKS_FRESH: Span = Span::minutes(5);
 /// How far back the weeks reach.
 const WEEKS: Span = Span::days(30);
@@ -41,7 +42,9 @@ pub struct Day {
 /// The last weeks.
 #[derive(Debug, Default)]
 pub struct Weeks {
-    read: Timestamp,
+    /// When they were read.
+    pub read: Timestamp,
+    cost: Span,
     /// The last runs of each job, newest first, at most [`RECENT`].
     pub recent: HashMap<ExpectationId, Vec<Brief>>,
     /// How long each job takes.
@@ -99,13 +102,18 @@ pub async fn day(web: &Web) -> Result<Arc<Day>, StoreError> {
 /// [`StoreError`] when they cannot be read.
 pub async fn weeks(web: &Web) -> Result<Arc<Weeks>, StoreError> {
     let (kept, now) = (get(&web.jobs.weeks), web.present().now);
-    if now.since(kept.read) < WEEKS_FRESH && kept.read <= now && kept.read != Timestamp::default() {
+    let fresh = Span::millis(kept.cost.as_millis().saturating_mul(100)).max(DAY_FRESH).min(WEEKS_FRESH);
+    if now.since(kept.read) < fresh && kept.read <= now && kept.read != Timestamp::default() {
         return Ok(kept);
     }
     let snapshot = web.snapshot();
     let jobs = snapshot.board.lines.iter().filter(|line| line.id.table() == "job");
     let jobs: Vec<_> = jobs.map(|line| line.id.clone()).collect();
-    let read = ask(&web.parts.store, move |store| look(store, &jobs, now));
+    let read = ask(&web.parts.store, move |store| {
+        let begun = Instant::now();
+        let weeks = look(store, &jobs, now)?;
+        Ok(Weeks { cost: begun.elapsed().into(), ..weeks })
+    });
     Ok(put(&web.jobs.weeks, read.await?))
 }
 
@@ -140,6 +148,7 @@ fn look(store: &dyn Store, jobs: &[ExpectationId], now: Timestamp) -> Result<Wee
     let stints = stints(&runs, now);
     Ok(Weeks {
         read: now,
+        cost: Span::ZERO,
         recent,
         lengths: took.into_iter().filter_map(|(job, took)| Some((job, Lengths::of(&took)?))).collect(),
         peaks,

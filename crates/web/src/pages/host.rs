@@ -72,7 +72,7 @@ fn list(view: &View, most: usize) -> Markup {
                 h2 { "On this host, unwrapped" }
                 p.lead {
                     (words::count(bare.len(), "schedule runs", "schedules run")) " here and would fail in silence. "
-                    "Put the wrapper in front, and its absence is noticed."
+                    code { "muster jobs adopt" } " puts the wrapper in front, and then their absence is noticed."
                 }
                 @for (i, found) in bare.iter().take(most).enumerate() { (bare_schedule(found, i == 0)) }
                 @if bare.len() > most { p { a href="/host" { "All " (bare.len()) " of them" } } }

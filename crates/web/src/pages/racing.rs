@@ -55,7 +55,10 @@ fn whole(view: &View, desk: &Desk) -> Markup {
         p.up { a href="/jobs" { "Jobs" } }
         h1 { "What ran at the same time, and what will" }
         section {
-            h2 { "Looked at: runs since " (view.present.short(past_pairs.cut.unwrap_or(desk.weeks.since))) }
+            h2 {
+                "Looked at: runs from " (view.present.short(past_pairs.cut.unwrap_or(desk.weeks.since)))
+                " to " (view.present.short(desk.weeks.read))
+            }
             @if past_pairs.cut.is_some() { p.facts { "Before that there were too many at once to look at." } }
             @if past_pairs.pairs.is_empty() { p.none { "No two runs met." } }
             @else {
