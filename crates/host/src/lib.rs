@@ -8,6 +8,7 @@
 //! | [`adopt`] | wraps what this host schedules, and takes it back |
 //! | [`discover`] | what this host starts by itself, and how it stands |
 //! | [`process`] | who is alive, and whose child it is |
+//! | [`scope`] | transient scopes of systemd |
 //! | [`state`] | where muster keeps its files, and where its configuration is |
 //! | [`atomic`] | files that are never half written |
 //! | [`lock`] | kernel locks that flock(1) understands |
@@ -22,6 +23,7 @@ pub mod discover;
 pub mod ids;
 pub mod lock;
 pub mod process;
+pub mod scope;
 pub mod secret;
 pub mod spool;
 pub mod state;

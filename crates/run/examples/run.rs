@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let code = muster_run::main(std::env::args_os().skip(1), &mut std::io::stdout(), &mut std::io::stderr());
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    // The command has it there, and starts itself with it.
+    arguments.next_if(|word| word == "run");
+    let code = muster_run::main(arguments, &mut std::io::stdout(), &mut std::io::stderr());
     ExitCode::from(code)
 }

@@ -19,6 +19,7 @@ use crate::capture::{Sink, Stream};
 use crate::exit_code;
 use crate::expect::{idle::Worries, lines::Lines};
 use crate::fence::Fence;
+use crate::gate::{self, Gate};
 use crate::ladder::Ladder;
 use crate::log::Source;
 use crate::log::account::Account;
@@ -43,6 +44,10 @@ use crate::watch::{Seen, Watch};
 ///
 /// To be called on the main thread, before any other is started.
 pub fn main(arguments: impl Iterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let mut arguments = arguments.peekable();
+    if arguments.next_if(|word| word == gate::WORD).is_some() {
+        return gate::wait(arguments);
+    }
     match arguments::parse(arguments) {
         Parsed::Help => {
             drop(out.write_all(HELP.as_bytes()));
@@ -171,9 +176,9 @@ impl Run {
         let log =
             LogWriter::create(&self.settings.layout.run_log(&self.name, self.reporter.run()), self.account());
         self.worries = Worries::about(&self.settings.command);
-        let strangers = tree::prepare();
         let mut notes = Vec::new();
         self.fence = Fence::raise(&self.settings.allowance, self.reporter.run(), &mut notes);
+        let strangers = tree::prepare();
         let result = self.start(&mut notes);
         for note in notes {
             self.note(err, note);
@@ -298,8 +303,17 @@ impl Run {
         let stdin = self.stdin();
         let Some(fence) = &mut self.fence else { return spawn::start(&self.settings.command, stdin) };
         fence.enter(notes);
+        let gate = fence.has_a_door().then(|| Gate::set(&self.settings.command, stdin));
+        if let Some(Ok(gate)) = gate {
+            fence.leave(notes);
+            fence.admit(gate.pid(), notes);
+            return gate.open();
+        }
         let result = spawn::start(&self.settings.command, stdin);
         fence.leave(notes);
+        if let Some(Err(NotStarted::NoRoom(error) | NotStarted::Exec(error))) = gate {
+            fence.shut(&format!("the job could not be made to wait ({error})"), notes);
+        }
         if let Ok(started) = &result {
             fence.bind(started.pid, notes);
         }

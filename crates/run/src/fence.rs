@@ -1,9 +1,10 @@
 //! Memory, processor time and processes of the whole tree, kept by a control group of the run's own: of version 2 where
-//! one can be made, else of version 1. The last resort is for memory only: a limit for each process, and a look at the
-//! whole tree from time to time (see [`sample`](crate::sample)). A limit that cannot be kept is told, stops nothing, and
-//! is not claimed.
+//! one can be made, else of version 1, else by a [`scope`](crate::scope) of systemd. The last resort is for memory only: a
+//! limit for each process, and a look at the whole tree from time to time (see [`sample`](crate::sample)). A limit that
+//! cannot be kept is told, stops nothing, and is not claimed.
 //!
 //! The wrapper enters the group, starts the job, and goes home again: so the job is in it from its first instruction.
+//! Otherwise it waits at its [`gate`](crate::gate) until systemd has moved it, or until it has limits of its own.
 
 use std::fs;
 use std::io;
@@ -17,6 +18,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 
 use crate::sample::EVERY;
+use crate::scope::{Lost, Scope};
 
 /// How the groups of runs are called.
 const MARK: &str = "muster-";
@@ -32,6 +34,8 @@ pub(crate) struct Fence {
     leaves: Vec<Leaf>,
     /// What the leaves are.
     by: Enforcement,
+    /// Where it is systemd that keeps limits.
+    scope: Option<Scope>,
     kills: u64,
     /// The most that the whole tree was found to use.
     found: Option<u64>,
@@ -53,7 +57,46 @@ impl Fence {
         }
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let name = format!("{MARK}{}-{run}", std::process::id());
-        Some(raise_below(Path::new("/sys/fs/cgroup"), &groups, &name, allowance, notes))
+        let mount = Path::new("/sys/fs/cgroup");
+        let (mut fence, mut lost) = raise_below(mount, &groups, &name, allowance);
+        if fence.leaves.is_empty() {
+            match Scope::make(mount, &name, allowance) {
+                Ok((scope, kept_by_none)) => {
+                    lost = kept_by_none;
+                    fence.by = Enforcement::SystemdScope;
+                    fence.scope = Some(scope);
+                }
+                Err(why) => {
+                    lost.iter_mut().for_each(|(_, none)| *none += &format!("; no scope of systemd ({why})"))
+                }
+            }
+        }
+        fence.kills = fence.kills();
+        for (keeps, why) in lost {
+            fence.give_up(&keeps, &why, notes);
+        }
+        Some(fence)
+    }
+
+    /// True if the job is to wait until it was admitted: where it does not inherit all of its limits.
+    pub(crate) fn has_a_door(&self) -> bool {
+        self.scope.is_some() || self.watched().is_some()
+    }
+
+    /// Limits a job that waits. A scope that does not take it is given up.
+    pub(crate) fn admit(&mut self, job: Pid, notes: &mut Vec<String>) {
+        if let Some(Err(why)) = self.scope.as_ref().map(|scope| scope.admit(job)) {
+            self.shut(&why, notes);
+        }
+        self.bind(job, notes);
+    }
+
+    /// Gives the scope up.
+    pub(crate) fn shut(&mut self, why: &str, notes: &mut Vec<String>) {
+        let Some(scope) = self.scope.take() else { return };
+        for place in scope.places() {
+            self.give_up(&place.keeps, why, notes);
+        }
     }
 
     /// Goes into the groups, so that what is started now is in them. One that cannot be entered is given up.
@@ -82,7 +125,7 @@ impl Fence {
         }
     }
 
-    /// Limits a job that has just been started, where that is done process by process.
+    /// Limits a job that is there already, where that is done process by process.
     pub(crate) fn bind(&self, job: Pid, notes: &mut Vec<String>) {
         let Some(memory) = self.watched() else { return };
         // Only root may ask for more than there was.
@@ -100,11 +143,11 @@ impl Fence {
 
     /// The limits that hold.
     pub(crate) fn limits(&self) -> Option<Limits> {
-        let of = |key: fn(&Allowance) -> Option<u64>| self.leaves.iter().find_map(|leaf| key(&leaf.keeps));
+        let of = |key: fn(&Allowance) -> Option<u64>| self.groups().find_map(|(_, keeps)| key(keeps));
         let narrow = |number: u64| u32::try_from(number).ok();
-        let (by, memory) = match self.leaves.as_slice() {
-            [] => (Enforcement::Rlimit, self.asked.memory),
-            _ => (self.by, of(|keeps| keeps.memory)),
+        let (by, memory) = match self.groups().next() {
+            None => (Enforcement::Rlimit, self.asked.memory),
+            Some(_) => (self.by, of(|keeps| keeps.memory)),
         };
         let cpu = of(|keeps| keeps.cpu.map(u64::from)).and_then(narrow);
         let pids = of(|keeps| keeps.pids.map(u64::from)).and_then(narrow);
@@ -112,9 +155,21 @@ impl Fence {
         (limits.memory.is_some() || limits.cpu.is_some() || limits.pids.is_some()).then_some(limits)
     }
 
+    /// The groups that keep limits, whoever made them, and what they keep.
+    fn groups(&self) -> impl Iterator<Item = (&Path, &Allowance)> {
+        let leaves = self.leaves.iter().map(|leaf| (leaf.path.as_path(), &leaf.keeps));
+        let places = self.scope.iter().flat_map(Scope::places);
+        leaves.chain(places.map(|place| (place.path.as_path(), &place.keeps)))
+    }
+
+    /// The group that keeps memory.
+    fn memory(&self) -> Option<&Path> {
+        self.groups().find_map(|(path, keeps)| keeps.memory.map(|_| path))
+    }
+
     /// The memory that the whole tree may use, in bytes, if no control group keeps it.
     pub(crate) fn watched(&self) -> Option<u64> {
-        self.asked.memory.filter(|_| self.leaves.iter().all(|leaf| leaf.keeps.memory.is_none()))
+        self.asked.memory.filter(|_| self.memory().is_none())
     }
 
     /// The whole tree was found to use so many bytes.
@@ -143,16 +198,15 @@ impl Fence {
 
     /// The most memory that was in use by the whole, in bytes, where that is known.
     pub(crate) fn peak(&self) -> Option<u64> {
-        let leaf = self.leaves.iter().find(|leaf| leaf.keeps.memory.is_some());
         let files = ["memory.peak", "memory.max_usage_in_bytes"];
-        leaf.and_then(|leaf| files.iter().find_map(|file| number(&leaf.path.join(file)))).or(self.found)
+        self.memory().and_then(|group| files.iter().find_map(|file| number(&group.join(file)))).or(self.found)
     }
 
     fn kills(&self) -> u64 {
         let files = ["memory.events", "memory.oom_control"];
-        let leaves = self.leaves.iter().filter(|leaf| leaf.keeps.memory.is_some());
-        leaves
-            .flat_map(|leaf| files.map(|file| fs::read_to_string(leaf.path.join(file)).unwrap_or_default()))
+        self.memory()
+            .into_iter()
+            .flat_map(|group| files.map(|file| fs::read_to_string(group.join(file)).unwrap_or_default()))
             .filter_map(|text| {
                 text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse::<u64>().ok())
             })
@@ -169,15 +223,17 @@ impl Drop for Fence {
     }
 }
 
-fn raise_below(
-    mount: &Path,
-    groups: &str,
-    name: &str,
-    allowance: &Allowance,
-    notes: &mut Vec<String>,
-) -> Fence {
-    let mut fence =
-        Fence { asked: *allowance, leaves: Vec::new(), by: Enforcement::CgroupV2, kills: 0, found: None };
+/// With leaves as far as they can be made, and what is kept by none.
+fn raise_below(mount: &Path, groups: &str, name: &str, allowance: &Allowance) -> (Fence, Vec<Lost>) {
+    let mut fence = Fence {
+        asked: *allowance,
+        leaves: Vec::new(),
+        by: Enforcement::CgroupV2,
+        scope: None,
+        kills: 0,
+        found: None,
+    };
+    let mut lost = Vec::new();
     match version_two(mount, groups, name, allowance) {
         Ok(leaf) => fence.leaves.push(leaf),
         Err(no_two) => {
@@ -191,12 +247,11 @@ fn raise_below(
                     Some(Err(error)) => error.to_string(),
                     None => no_two.to_string(),
                 };
-                fence.give_up(&keeps, &format!("no control group for {controller} ({error})"), notes);
+                lost.push((keeps, format!("no control group for {controller} ({error})")));
             }
         }
     }
-    fence.kills = fence.kills();
-    fence
+    (fence, lost)
 }
 
 /// A group beside or above ours whose parent hands on every controller that is needed.

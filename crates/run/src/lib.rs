@@ -10,7 +10,7 @@
 //! | `watch`, `ladder` | the loop beside the job, and its limits |
 //! | `capture`, `mirror`, `tail` | the job's output |
 //! | [`log`] | the log of a run, written and read |
-//! | `fence` | the limits of the whole tree |
+//! | `fence`, `scope`, `gate`, `sample` | the limits of the whole tree |
 //! | `expect` | what a good run leaves behind |
 //! | `memory`, `outcome`, `report` | how it went, and the telling |
 //! | `rescue` | what is left when muster itself fails |
@@ -22,6 +22,7 @@ mod excerpt;
 pub mod exit_code;
 mod expect;
 mod fence;
+mod gate;
 mod ladder;
 pub mod log;
 mod memory;
@@ -31,6 +32,7 @@ mod overlap;
 mod report;
 mod rescue;
 mod sample;
+mod scope;
 mod settings;
 mod signals;
 mod spawn;

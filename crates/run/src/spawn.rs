@@ -37,7 +37,7 @@ pub(crate) fn start(command: &[OsString], stdin: bool) -> Result<Started, NotSta
         return Err(NotStarted::Exec(io::Error::new(io::ErrorKind::NotFound, "no command")));
     };
     match start_program(program, arguments, stdin) {
-        Err(NotStarted::Exec(error)) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+        Err(NotStarted::Exec(error)) if is_script(&error) => {
             let script: Vec<OsString> = command.to_vec();
             start_program(&OsString::from("/bin/sh"), &script, stdin)
         }
@@ -53,7 +53,22 @@ pub(crate) fn become_it(command: &[OsString]) -> io::Error {
     }
 }
 
-fn start_program(program: &OsString, arguments: &[OsString], stdin: bool) -> Result<Started, NotStarted> {
+/// True for what the kernel says of a script without an interpreter line.
+pub(crate) fn is_script(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error())
+}
+
+/// What it means that a program could not be started.
+pub(crate) fn not_started(error: io::Error) -> NotStarted {
+    if is_no_room(&error) { NotStarted::NoRoom(error) } else { NotStarted::Exec(error) }
+}
+
+/// Starts a program as [`start`] does, and nothing else if it is a script without an interpreter line.
+pub(crate) fn start_program(
+    program: &OsString,
+    arguments: &[OsString],
+    stdin: bool,
+) -> Result<Started, NotStarted> {
     let no_room = |error: Errno| NotStarted::NoRoom(error.into());
     let (out, out_end) = pipe_with(PipeFlags::CLOEXEC).map_err(no_room)?;
     let (err, err_end) = pipe_with(PipeFlags::CLOEXEC).map_err(no_room)?;
@@ -67,9 +82,7 @@ fn start_program(program: &OsString, arguments: &[OsString], stdin: bool) -> Res
         .stdout(out_end)
         .stderr(err_end)
         .spawn()
-        .map_err(
-            |error| if is_no_room(&error) { NotStarted::NoRoom(error) } else { NotStarted::Exec(error) },
-        )?;
+        .map_err(not_started)?;
     match i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         Some(pid) => Ok(Started { pid, out, err }),
         None => Err(NotStarted::Exec(io::Error::other("the kernel gave an impossible process id"))),

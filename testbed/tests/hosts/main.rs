@@ -7,6 +7,7 @@ mod adoption;
 mod clock_change;
 mod idle_jobs;
 mod jobs;
+mod limits;
 mod outages;
 mod server;
 
@@ -28,6 +29,11 @@ fn main() -> ExitCode {
         .fallible("without_a_configuration_the_host_shows_what_it_schedules", HOST, jobs::no_configuration)
         .fallible("a_host_is_adopted_with_one_command_and_released_to_the_byte", HOST, adoption::one_command)
         .fallible("jobs_that_do_nothing_or_are_unlike_themselves_are_caught", HOST, idle_jobs::are_caught)
+        .fallible(
+            "limits_that_a_job_cannot_be_given_by_muster_are_kept_by_systemd",
+            HOST,
+            limits::kept_by_systemd,
+        )
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
 }

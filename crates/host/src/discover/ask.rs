@@ -1,7 +1,8 @@
 //! Another program's answer within a deadline. It is killed when the time is over.
 
 use std::io::{ErrorKind, Read};
-use std::process::{Child, Command, Stdio};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,29 +30,60 @@ pub(crate) fn ask(program: &str, arguments: &[&str], within: Duration) -> Result
             ErrorKind::NotFound => format!("{program} is not installed"),
             _ => format!("{program} could not be started: {error}"),
         })?;
-    let answer = listen(&mut child, until);
-    let ended = match &answer {
-        Ok(_) => ends(&child, until),
-        Err(_) => false,
-    };
-    if !ended {
-        // Gone already, or past its time: either way there is nothing more to do for it.
-        let _killed = child.kill();
-    }
-    let status = child.wait().map_err(|error| format!("{program}: {error}"))?;
-    let answer = answer.map_err(|why| format!("{program} {why}"))?;
-    if !ended {
-        return Err(format!("{program} did not answer in time"));
-    }
+    let output = child.stdout.take();
+    let (status, answer) = see_out(child, output, until).map_err(|why| format!("{program} {why}"))?;
     match status.success() {
-        true => Ok(String::from_utf8_lossy(&answer).into_owned()),
+        true => Ok(answer),
         false => Err(format!("{program} failed ({status})")),
     }
 }
 
-fn listen(child: &mut Child, until: Instant) -> Result<Vec<u8>, String> {
+/// Runs a program for what it does.
+///
+/// # Errors
+/// In words: what it said last, or why it was not heard.
+pub(crate) fn run(mut command: Command, until: Instant) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let told = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => format!("{program} is not installed"),
+        _ => format!("{program} could not be started: {error}"),
+    };
+    let (output, theirs) = std::io::pipe().map_err(told)?;
+    let also_theirs = theirs.try_clone().map_err(told)?;
+    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(theirs).stderr(also_theirs);
+    let child = command.spawn().map_err(told)?;
+    // It holds our copies of the ends of the pipe.
+    drop(command);
+    let (status, answer) = see_out(child, Some(output), until).map_err(|why| format!("{program} {why}"))?;
+    match (status.success(), answer.trim().lines().last()) {
+        (true, _) => Ok(()),
+        (false, None) => Err(format!("{program} failed ({status})")),
+        (false, Some(said)) => Err(format!("{program}: {said}")),
+    }
+}
+
+/// Reads what a child writes, and sees it end; it is killed when the time is over.
+fn see_out(
+    mut child: Child,
+    output: Option<impl Read + AsFd>,
+    until: Instant,
+) -> Result<(ExitStatus, String), String> {
+    let answer = output.map_or(Ok(Vec::new()), |output| listen(output, until));
+    let ended = answer.is_ok() && ends(&child, until);
+    if !ended {
+        // Gone already, or past its time: either way there is nothing more to do for it.
+        let _killed = child.kill();
+    }
+    let status = child.wait().map_err(|error| format!("was lost: {error}"))?;
+    let answer = answer?;
+    if !ended {
+        return Err("did not answer in time".to_owned());
+    }
+    Ok((status, String::from_utf8_lossy(&answer).into_owned()))
+}
+
+fn listen(mut output: impl Read + AsFd, until: Instant) -> Result<Vec<u8>, String> {
     let mut answer = Vec::new();
-    let Some(mut output) = child.stdout.take() else { return Ok(answer) };
     let mut block = [0; 16 << 10];
     loop {
         if !is_ready(&output, until) {
@@ -78,7 +110,7 @@ fn ends(child: &Child, until: Instant) -> bool {
     is_ready(&handle, until)
 }
 
-fn is_ready(handle: &impl std::os::fd::AsFd, until: Instant) -> bool {
+fn is_ready(handle: &impl AsFd, until: Instant) -> bool {
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let Ok(left) = Timespec::try_from(left) else { return false };
@@ -107,6 +139,18 @@ mod tests {
             assert!(answer.is_err_and(|why| why.contains("did not answer")));
         }
         assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn what_a_program_says_that_fails_is_told() {
+        let run = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            run(command, Instant::now() + Duration::from_secs(5))
+        };
+        assert_eq!(run("echo done"), Ok(()));
+        assert_eq!(run("echo one; echo two >&2; exit 1"), Err("sh: two".to_owned()));
+        assert!(run("exit 3").is_err_and(|why| why.contains("exit status: 3")));
     }
 
     #[test]

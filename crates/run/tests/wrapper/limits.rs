@@ -101,19 +101,25 @@ fn give(folder: &Path, owner: u32) {
 
 /// Runs `script` as a job of that user, with these limits.
 fn limited_user(world: &World, limits: &str, script: &str) -> (Ran, Report) {
+    limited_user_command(world, limits, &["sh", "-c", script])
+}
+
+fn limited_user_command(world: &World, limits: &str, words: &[&str]) -> (Ran, Report) {
     fs::set_permissions(world.folder.path(), fs::Permissions::from_mode(0o755)).expect("open");
     let state = world.layout.root();
     fs::create_dir_all(state).expect("made");
     give(state, DEPLOY);
     fs::write(world.path("muster.toml"), format!("[job.a]\n{limits}\n")).expect("written");
-    // The build may lie where a user cannot go.
-    fs::copy(wrapper(), world.path("run")).expect("copied");
+    // The build may lie where a user cannot go. Copied by another process: a child of another test would hold a file
+    // open that is written here, and then it cannot be executed.
+    assert!(Command::new("cp").arg(wrapper()).arg(world.path("run")).status().expect("cp").success());
     let mut command = Command::new("setpriv");
     command
         .args([format!("--reuid={DEPLOY}"), format!("--regid={DEPLOY}"), "--clear-groups".to_owned()])
         .arg(world.path("run"))
         .args(["--config".as_ref(), world.path("muster.toml").as_os_str()])
-        .args(["a", "--", "sh", "-c", script])
+        .args(["a", "--"])
+        .args(words)
         .current_dir(world.folder.path())
         .env("MUSTER_STATE", state)
         .env("MARK", world.folder.path());
@@ -153,6 +159,33 @@ pub(crate) fn without_groups_a_process_that_is_too_large_alone_gets_no_more() {
     assert_eq!(outcome(&report).limits.as_ref().map(|limits| limits.by), Some(Enforcement::Rlimit));
     let (ran, report) = limited_user(&world, "memory = \"400MiB\"", HOG);
     assert!(ran.code == Some(0) && matches!(report, Report::Success(_)), "{report:?}");
+}
+
+pub(crate) fn a_job_that_waits_for_its_limits_begins_like_any_other() {
+    let world = World::new();
+    let limited = |words: &[&str]| limited_user_command(&world, "memory = \"64MiB\"", words);
+    fs::write(world.path("script"), "echo no interpreter $1; exit 4\n").expect("written");
+    fs::set_permissions(world.path("script"), fs::Permissions::from_mode(0o755)).expect("executable");
+    let script = world.path("script").display().to_string();
+    let (ran, _) = limited(&[&script, "line"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(4), "no interpreter line\n"), "{}", ran.err);
+    for (program, code) in [("/no/such", 127), ("/etc/passwd", 126)] {
+        let (ran, report) = limited(&[program]);
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert!(matches!(outcome(&report).ending, Ending::NotStarted { .. }), "{report:?}");
+    }
+    // The leader of a group of its own, with nothing open that another has not: and limited from the first instruction.
+    let look = "ps -o pgid= -p $$ | grep -qw $$ && echo leads; echo /proc/$$/fd/*; ulimit -d";
+    let (other, _) = limited_user_command(&world, "", &["sh", "-c", look]);
+    let (ran, report) = limited(&["sh", "-c", look]);
+    let open = |ran: &Ran| -> Vec<String> {
+        let numbers =
+            ran.out.split_whitespace().filter_map(|word| word.strip_prefix("/proc/")?.split('/').nth(2));
+        numbers.map(str::to_owned).collect()
+    };
+    assert!(ran.out.starts_with("leads\n") && ran.out.ends_with("\n65536\n"), "{} {}", ran.out, ran.err);
+    assert_eq!((open(&ran), open(&ran).is_empty()), (open(&other), false));
+    assert!(matches!(report, Report::Success(_)));
 }
 
 pub(crate) fn a_group_that_a_killed_watcher_left_is_removed_by_the_next_run() {

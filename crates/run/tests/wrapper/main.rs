@@ -220,6 +220,11 @@ fn main() -> ExitCode {
             limits::without_groups_a_tree_that_is_too_large_together_is_killed_and_named,
         )
         .test(
+            "a_job_that_waits_for_its_limits_begins_like_any_other",
+            &[Part::Root],
+            limits::a_job_that_waits_for_its_limits_begins_like_any_other,
+        )
+        .test(
             "without_groups_a_process_that_is_too_large_alone_gets_no_more",
             &[Part::Root],
             limits::without_groups_a_process_that_is_too_large_alone_gets_no_more,
