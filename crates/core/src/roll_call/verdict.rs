@@ -122,7 +122,11 @@ impl Row {
         if level == Level::Ignore {
             return;
         }
-        let before = self.state.standing.failures();
+        // Failures are counted in a row: one that comes after a good run, in an incident that goes on, is the first again.
+        let before = match &self.state.standing {
+            Standing::Firing(incident) if incident.good > 0 => 0,
+            other => other.failures(),
+        };
         let failures = match weight {
             Weight::One => before.saturating_add(1),
             Weight::Again => before.max(1),

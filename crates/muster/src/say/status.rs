@@ -105,6 +105,9 @@ fn bad_news(line: &Line, evidence: Option<&Outcome>, clock: &Clock, paper: &Pape
     if let Some(why) = reason::condition(&line.condition, clock) {
         text.push_str(&format!("    {why}\n"));
     }
+    if line.incident.as_ref().is_some_and(|incident| incident.flapping) {
+        text.push_str("    it goes to and fro: this is over once it has been well for a while\n");
+    }
     if let Some(outcome) = evidence {
         text.push_str(&format!("    last run: {}\n", words::outcome(outcome)));
         for tail in last_lines(&outcome.tail) {

@@ -1,7 +1,7 @@
 //! Who is told what, and when.
 
 use super::scene::{MIDNIGHT, Stage, channel, every, failure, job, success};
-use crate::effect::{News, Reason};
+use crate::effect::{Condition, News, Reason};
 use crate::expectation::{Expectation, Level, Rhythm};
 use crate::signal::Report;
 use crate::time::{Span, Timestamp};
@@ -130,6 +130,11 @@ fn going_to_and_fro_is_one_page_until_it_is_quiet() {
     let mut expected = ["opened", "resolved"].repeat(4);
     expected.push("flapping");
     assert_eq!(stage.news("site"), expected);
+    let stands = stage.condition("site");
+    assert!(
+        matches!(stands, Condition::Firing { reason: Reason::Failed { times: 1 }, .. }),
+        "not in a row: {stands:?}"
+    );
     assert_eq!(stage.word("site"), "firing");
     stage.until("01:13");
     assert_eq!(stage.word("site"), "firing");
