@@ -3,14 +3,15 @@
 //! One thread for each connection and one request on each; every answer closes its connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use rustls::{ServerConnection, StreamOwned};
 
+use crate::listener::{ANY, Listener};
 use crate::tls::Identity;
 use crate::until::Log;
 
@@ -77,15 +78,14 @@ impl Request {
 struct Shared {
     mode: Mutex<Mode>,
     requests: Log<Request>,
-    over: AtomicBool,
+    over: Arc<AtomicBool>,
     identity: Option<Identity>,
 }
 
 /// The server; it ends when it is dropped.
 pub struct Receiver {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    listening: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 impl Receiver {
@@ -94,7 +94,7 @@ impl Receiver {
     /// # Errors
     /// When there is none.
     pub fn start(mode: Mode) -> io::Result<Self> {
-        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), mode, None)
+        Self::listen(ANY, mode, None)
     }
 
     /// The same behind TLS; its address is `https://localhost:…`.
@@ -102,7 +102,7 @@ impl Receiver {
     /// # Errors
     /// When there is no free port.
     pub fn start_tls(mode: Mode, identity: Identity) -> io::Result<Self> {
-        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), mode, Some(identity))
+        Self::listen(ANY, mode, Some(identity))
     }
 
     /// Listens on this very address, for a receiver that comes back.
@@ -114,38 +114,28 @@ impl Receiver {
     }
 
     fn listen(address: SocketAddr, mode: Mode, identity: Option<Identity>) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        let address = listener.local_addr()?;
+        let over = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             mode: Mutex::new(mode),
             requests: Log::default(),
-            over: AtomicBool::new(false),
+            over: Arc::clone(&over),
             identity,
         });
         let ours = Arc::clone(&shared);
-        let listening = thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if ours.over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let theirs = Arc::clone(&ours);
-                // A client that breaks off is part of the game.
-                thread::spawn(move || drop(serve(stream, &theirs)));
-            }
-        });
-        Ok(Self { address, shared, listening: Some(listening) })
+        let listener = Listener::start(address, over, move |stream| serve(stream, &ours))?;
+        Ok(Self { shared, listener })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Its address with this path.
     pub fn url(&self, path: &str) -> String {
         match self.shared.identity {
-            Some(_) => format!("https://localhost:{}{path}", self.address.port()),
-            None => format!("http://{}{path}", self.address),
+            Some(_) => format!("https://localhost:{}{path}", self.address().port()),
+            None => format!("http://{}{path}", self.address()),
         }
     }
 
@@ -162,17 +152,6 @@ impl Receiver {
     /// The requests once there are at least `count`, or what there is when the time is up.
     pub fn wait_for(&self, count: usize, limit: Duration) -> Vec<Request> {
         self.shared.requests.wait(count, limit)
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::SeqCst);
-        // The listener sits in `accept` until somebody comes.
-        drop(TcpStream::connect(self.address));
-        if let Some(listening) = self.listening.take() {
-            drop(listening.join());
-        }
     }
 }
 

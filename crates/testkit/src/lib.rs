@@ -9,6 +9,7 @@
 //! | [`port`] | ports that refuse |
 
 pub mod http;
+mod listener;
 pub mod port;
 pub mod smtp;
 pub mod suite;

@@ -3,14 +3,13 @@
 //! It keeps what it takes. Any login is good but `ops` with `wrong`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustls::{ServerConnection, StreamOwned};
 
+use crate::listener::{ANY, Listener};
 use crate::tls::Identity;
 use crate::until::Log;
 
@@ -70,15 +69,13 @@ struct Shared {
     mode: Mutex<Mode>,
     mails: Log<Mail>,
     heard: Log<String>,
-    over: AtomicBool,
     security: Security,
 }
 
 /// The server; it ends when it is dropped.
 pub struct Sink {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    listening: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 impl Sink {
@@ -87,28 +84,16 @@ impl Sink {
     /// # Errors
     /// When there is none.
     pub fn start(mode: Mode, security: Security) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let address = listener.local_addr()?;
-        let over = AtomicBool::new(false);
         let (mails, heard) = (Log::default(), Log::default());
-        let shared = Arc::new(Shared { mode: Mutex::new(mode), mails, heard, over, security });
-        let ours = Arc::clone(&shared);
-        let listening = thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if ours.over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let theirs = Arc::clone(&ours);
-                // A client that breaks off is part of the game.
-                thread::spawn(move || drop(serve(stream, &theirs)));
-            }
-        });
-        Ok(Self { address, shared, listening: Some(listening) })
+        let shared = Arc::new(Shared { mode: Mutex::new(mode), mails, heard, security });
+        let (ours, over) = (Arc::clone(&shared), Arc::default());
+        let listener = Listener::start(ANY, over, move |stream| serve(stream, &ours))?;
+        Ok(Self { shared, listener })
     }
 
     /// Its port on `localhost`.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.listener.address().port()
     }
 
     /// What it does from the next mail on.
@@ -129,17 +114,6 @@ impl Sink {
     /// Every mail so far.
     pub fn mails(&self) -> Vec<Mail> {
         self.shared.mails.all()
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::SeqCst);
-        // The listener sits in `accept` until somebody comes.
-        drop(TcpStream::connect(self.address));
-        if let Some(listening) = self.listening.take() {
-            drop(listening.join());
-        }
     }
 }
 

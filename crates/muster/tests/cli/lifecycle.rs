@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use muster_testkit::http::{Mode, Receiver};
 use serde_json::Value;
 
-use crate::receiver::Receiver;
 use crate::rig::{Rig, until};
 
 /// A configuration with one job and a webhook.
@@ -15,9 +15,19 @@ fn configured(rig: &Rig, receiver: &Receiver) {
         &format!(
             "[muster]\nlisten = \"127.0.0.1:0\"\n\n[defaults]\nnotify = [\"hook\"]\n\n[notify.hook]\nkind = \"webhook\"\n\
              url = \"{}\"\n\n[job.export]\nevery = \"1h\"\n",
-            receiver.url
+            receiver.url("/hook")
         ),
     );
+}
+
+/// A webhook that takes every page.
+fn receiver() -> Receiver {
+    Receiver::start(Mode::answer(200, "ok")).expect("a port")
+}
+
+/// The pages so far.
+fn pages(receiver: &Receiver) -> Vec<String> {
+    receiver.requests().into_iter().map(|request| request.body).collect()
 }
 
 /// The condition of one thing, by `muster status --json`.
@@ -30,13 +40,13 @@ fn condition(rig: &Rig, id: &str) -> Option<Value> {
 
 #[test]
 fn a_failing_job_is_paged_once_and_its_end_is_told() {
-    let (rig, receiver) = (Rig::new(), Receiver::start());
+    let (rig, receiver) = (Rig::new(), receiver());
     configured(&rig, &receiver);
     let agent = rig.up(&[]);
     assert!(agent.first.contains("http://127.0.0.1:"), "{}", agent.first);
 
     assert_eq!(rig.muster(&["run", "export", "--", "sh", "-c", "echo cannot connect >&2; exit 7"]).code, 7);
-    let first = until("a page", || receiver.bodies().first().cloned());
+    let first = until("a page", || pages(&receiver).first().cloned());
     assert!(first.contains("export"), "{first}");
     until("firing", || condition(&rig, "job.export")?.get("firing").cloned());
     let text = rig.muster(&["status"]).with(1);
@@ -49,11 +59,11 @@ fn a_failing_job_is_paged_once_and_its_end_is_told() {
     until("acknowledged", || rig.muster(&["status"]).out.contains("acknowledged by").then_some(()));
 
     assert_eq!(rig.muster(&["run", "export", "--", "true"]).code, 0);
-    until("a resolution", || (receiver.bodies().len() >= 2).then_some(()));
+    until("a resolution", || (pages(&receiver).len() >= 2).then_some(()));
     until("ok", || (condition(&rig, "job.export")? == "ok").then_some(()));
     let text = rig.muster(&["status"]);
     assert!(text.code == 0 || text.code == 3, "{text:?}");
-    assert_eq!(receiver.bodies().len(), 2, "one page and one resolution: {:?}", receiver.bodies());
+    assert_eq!(pages(&receiver).len(), 2, "one page and one resolution: {:?}", pages(&receiver));
 
     let history = rig.muster(&["jobs", "history", "export"]).with(0);
     assert!(history.starts_with("job.export: 2 runs: 1 ok, 1 failed.\n"), "{history}");
@@ -71,7 +81,7 @@ fn a_failing_job_is_paged_once_and_its_end_is_told() {
 
 #[test]
 fn pauses_acknowledgements_and_tests_answer_plainly() {
-    let (rig, receiver) = (Rig::new(), Receiver::start());
+    let (rig, receiver) = (Rig::new(), receiver());
     configured(&rig, &receiver);
     let agent = rig.up(&[]);
 
@@ -89,7 +99,7 @@ fn pauses_acknowledgements_and_tests_answer_plainly() {
 
     let said = rig.muster(&["notify", "test", "hook"]).with(0);
     assert!(said.starts_with("hook accepted the test page: "), "{said}");
-    assert_eq!(receiver.bodies().len(), 1);
+    assert_eq!(pages(&receiver).len(), 1);
     let error = rig.muster(&["notify", "test", "hok"]).refused(4);
     assert_eq!(error, "error: nothing on the roll is called channel.hok\nhelp: did you mean channel.hook?\n");
     drop(receiver);
@@ -98,7 +108,7 @@ fn pauses_acknowledgements_and_tests_answer_plainly() {
 
 #[test]
 fn a_sign_in_link_leads_to_the_page_that_listens() {
-    let (rig, receiver) = (Rig::new(), Receiver::start());
+    let (rig, receiver) = (Rig::new(), receiver());
     configured(&rig, &receiver);
     let agent = rig.up(&[]);
     let link = rig.muster(&["open"]).with(0);
@@ -113,7 +123,7 @@ fn a_sign_in_link_leads_to_the_page_that_listens() {
 
 #[test]
 fn a_second_agent_on_the_same_state_is_refused() {
-    let (rig, receiver) = (Rig::new(), Receiver::start());
+    let (rig, receiver) = (Rig::new(), receiver());
     configured(&rig, &receiver);
     let agent = rig.up(&[]);
     let error = rig.muster(&["up"]).refused(5);
@@ -156,7 +166,7 @@ fn without_a_configuration_the_host_is_shown_as_it_is() {
 
 #[test]
 fn a_changed_file_is_read_on_hangup_and_an_invalid_one_leaves_the_old_plan_running() {
-    let (rig, receiver) = (Rig::new(), Receiver::start());
+    let (rig, receiver) = (Rig::new(), receiver());
     configured(&rig, &receiver);
     let agent = rig.up(&[]);
     configured(&rig, &receiver);

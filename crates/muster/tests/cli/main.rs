@@ -8,7 +8,6 @@ mod configuration;
 mod crash;
 mod first_steps;
 mod lifecycle;
-mod receiver;
 mod reports;
 mod rig;
 mod starts;
