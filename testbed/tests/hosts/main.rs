@@ -10,6 +10,7 @@ mod jobs;
 mod limits;
 mod outages;
 mod server;
+mod timers;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,11 @@ fn main() -> ExitCode {
             "limits_that_a_job_cannot_be_given_by_muster_are_kept_by_systemd",
             HOST,
             limits::kept_by_systemd,
+        )
+        .fallible(
+            "jobs_are_due_when_their_timers_are_and_a_timer_that_tells_nothing_is_an_alarm",
+            HOST,
+            timers::are_followed,
         )
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
