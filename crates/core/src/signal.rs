@@ -128,6 +128,9 @@ pub struct Outcome {
     /// The attempts before the last one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// How long the last one took, where there were some before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempt: Option<Span>,
     /// The limits that were in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -199,8 +202,14 @@ impl Outcome {
             artefact: None,
             unmet: Vec::new(),
             attempts: Vec::new(),
+            last_attempt: None,
             limits: None,
         }
+    }
+
+    /// How long the work itself took: without the attempts that failed before, and the waits between.
+    pub fn worked(&self) -> Option<Span> {
+        self.last_attempt.or(self.duration)
     }
 }
 

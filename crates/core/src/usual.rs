@@ -23,7 +23,7 @@ pub const KEPT_RUNS: usize = 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// From start to end, in milliseconds.
+    /// From start to end, of the last attempt if there were several, in milliseconds.
     Duration,
     /// Bytes written to both streams.
     Output,
@@ -169,7 +169,7 @@ impl Sample {
     /// What an outcome says; `duration` counts where the outcome has none.
     pub fn of(outcome: &Outcome, duration: Option<Span>) -> Self {
         Self {
-            duration: outcome.duration.or(duration),
+            duration: outcome.worked().or(duration),
             output: outcome.output,
             artefact: outcome.artefact.map(|artefact| artefact.bytes),
             retried: !outcome.attempts.is_empty(),
@@ -259,6 +259,7 @@ impl Habit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::Ending;
     use Measure::{Artefact, Duration, Output};
 
     const MINUTE: u64 = 60_000;
@@ -307,6 +308,16 @@ mod tests {
             assert_eq!(side(&known, Duration, 4 * median), Some(Side::Over), "{median} ms");
             assert_eq!(side(&known, Duration, 2 * median * 9 / 10), None, "{median} ms");
         }
+    }
+
+    #[test]
+    fn attempts_that_failed_before_make_no_run_odd() {
+        let known = habit(around(MINUTE, 10, 20).map(took));
+        let minutes = |minutes: u64| Some(Span::millis(minutes * MINUTE));
+        let mut outcome = Outcome { duration: minutes(30), ..Outcome::bare(Ending::Exit { code: 0 }) };
+        assert!(known.judge(&Sample::of(&outcome, None)).is_some());
+        outcome.last_attempt = minutes(1);
+        assert_eq!(known.judge(&Sample::of(&outcome, None)), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::log::account::Account;
 use crate::log::write::LogWriter;
 use crate::memory::Baseline;
 use crate::mirror::Mirror;
-use crate::outcome::{self, Evidence, Verdict};
+use crate::outcome::{self, Attempts, Evidence, Verdict};
 use crate::overlap::{self, Door, Entrance};
 use crate::report::Reporter;
 use crate::rescue::Rescue;
@@ -209,25 +209,25 @@ impl Run {
     fn see_through(mut self, first: Running, lock: Option<Lock>, rescue: &Rescue, err: &mut dyn Write) -> u8 {
         let mut before: Vec<Attempt> = Vec::new();
         let mut running = first;
-        let (verdict, sink) = loop {
+        let (verdict, sink, took) = loop {
             self.sign(lock.as_ref(), Some(running.started.pid.as_raw_pid().unsigned_abs()));
             let began = running.began;
             let (verdict, mut seen) = self.stay_beside(running);
+            let duration = clock::now().uptime - began.uptime;
             let attempts = u32::try_from(before.len() + 1).unwrap_or(u32::MAX);
             if !self.is_worth_another(&verdict, attempts) {
-                break (verdict, seen.sink);
+                break (verdict, seen.sink, duration);
             }
             match self.again(&verdict, &mut seen, attempts, err) {
                 Ok((started, strangers)) => {
                     rescue.watches(started.pid);
-                    let duration = clock::now().uptime - began.uptime;
                     before.push(Attempt { started: began.wall, duration, ending: verdict.ending.clone() });
                     let Seen { sink, signals, .. } = seen;
                     running = Running { started, strangers, began: clock::now(), sink, signals };
                 }
                 Err(why) => {
                     self.note(err, why);
-                    break (verdict, seen.sink);
+                    break (verdict, seen.sink, duration);
                 }
             }
         };
@@ -235,7 +235,9 @@ impl Run {
             lock.release();
         }
         let code = verdict.code;
-        let told = verdict.tell(sink, self.began, std::mem::take(&mut self.notes), before, self.fence.take());
+        let attempts = Attempts { before, last: took };
+        let told =
+            verdict.tell(sink, self.began, std::mem::take(&mut self.notes), attempts, self.fence.take());
         if let Some(words) = &told.words {
             say(err, &self.name, words);
         }

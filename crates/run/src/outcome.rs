@@ -57,6 +57,14 @@ pub(crate) struct Verdict {
     left: Vec<String>,
 }
 
+/// The attempts of a run.
+pub(crate) struct Attempts {
+    /// Those before the last, oldest first.
+    pub(crate) before: Vec<Attempt>,
+    /// How long the last one took.
+    pub(crate) last: Span,
+}
+
 /// What is told.
 pub(crate) struct Told {
     /// To the agent.
@@ -139,7 +147,7 @@ impl Verdict {
         mut sink: Sink,
         began: Now,
         mut notes: Vec<String>,
-        attempts: Vec<Attempt>,
+        attempts: Attempts,
         fence: Option<Fence>,
     ) -> Told {
         let Self { ending, code, is_good, found, left, .. } = self;
@@ -174,7 +182,8 @@ impl Verdict {
             output: Some(sink.bytes),
             artefact: found.artefact,
             unmet: found.unmet,
-            attempts,
+            last_attempt: (!attempts.before.is_empty()).then_some(attempts.last),
+            attempts: attempts.before,
             limits: fence.as_ref().and_then(Fence::limits),
             ..Outcome::bare(ending)
         };

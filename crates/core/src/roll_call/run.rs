@@ -148,7 +148,7 @@ impl Row {
         let weight = if late { Weight::Again } else { Weight::One };
         match end {
             End::Success => {
-                let took = outcome.duration.or(started.map(|started| at.since(started)));
+                let took = outcome.worked().or(started.map(|started| at.since(started)));
                 if let (Some(took), Some(least)) = (took, self.spec.min_runtime)
                     && took < least
                 {

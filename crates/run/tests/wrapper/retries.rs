@@ -29,6 +29,10 @@ pub(crate) fn a_run_that_goes_well_at_last_is_one_run_and_visibly_flaky() {
     assert_eq!(endings, [&Ending::Exit { code: 7 }, &Ending::Exit { code: 0 }]);
     assert_eq!(outcome.output, Some("fine\n".len() as u64), "of the last attempt");
     assert!(outcome.unmet.is_empty() && outcome.attempts[0].started <= outcome.attempts[1].started);
+    // Each took its own time, the waits of some 30 ms between them belong to the run alone.
+    let before = outcome.attempts.iter().fold(Span::ZERO, |sum, attempt| sum + attempt.duration);
+    let last = outcome.worked().expect("it took some time");
+    assert!(before + last + Span::millis(15) <= outcome.duration.expect("of the whole"), "{outcome:?}");
     let log = fs::read_to_string(outcome.log.as_ref().expect("a log")).expect("read");
     for line in [
         "run attempt 1 of 4: exit code 7; the next in 10ms",

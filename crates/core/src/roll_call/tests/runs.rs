@@ -67,6 +67,27 @@ fn a_success_that_was_too_fast_is_a_failure() {
 }
 
 #[test]
+fn of_a_run_with_retries_only_the_last_attempt_can_be_too_fast() {
+    let mut spec = limited();
+    spec.min_runtime = Some(span("20s"));
+    let mut stage = Stage::with(vec![spec]);
+    stage.until("01:00");
+    stage.hears_run("export", run("a"), start());
+    stage.until("01:05");
+    let outcome = Outcome {
+        duration: Some(span("5m")),
+        last_attempt: Some(span("1s")),
+        ..Outcome::bare(Ending::Exit { code: 0 })
+    };
+    stage.hears_run("export", run("a"), Report::Success(outcome));
+    assert_eq!(stage.verdicts("export"), [Verdict::Failed]);
+    assert!(matches!(
+        &stage.pages[0].news,
+        News::Opened { reason: Reason::TooShort { took, .. }, .. } if *took == span("1s")
+    ));
+}
+
+#[test]
 fn the_end_of_a_late_run_is_not_counted_twice() {
     let mut spec = limited();
     spec.after = 2;
