@@ -75,6 +75,14 @@ impl Fence {
         for (keeps, why) in lost {
             fence.give_up(&keeps, &why, notes);
         }
+        if let Some((group, limit)) = fence.memory().zip(allowance.memory)
+            && !counts_swap(group, limit)
+            && has_swap(&fs::read_to_string("/proc/swaps").unwrap_or_default())
+        {
+            notes.push(
+                "`memory` is kept without swap, which is not limited: it can be exceeded by that".to_owned(),
+            );
+        }
         Some(fence)
     }
 
@@ -281,9 +289,20 @@ fn version_two(mount: &Path, groups: &str, name: &str, allowance: &Allowance) ->
         files.push(("pids.max", pids.to_string()));
     }
     let leaf = make(parent.join(name), own.clone(), *allowance, &files)?;
-    // Not every kernel counts swap.
+    // Not every kernel counts swap; whether this one does is read later.
     drop(fs::write(leaf.path.join("memory.swap.max"), "0"));
     Ok(leaf)
+}
+
+/// True if what a group swaps out is limited as well: to nothing in version 2, together with memory in version 1.
+fn counts_swap(group: &Path, limit: u64) -> bool {
+    number(&group.join("memory.swap.max")) == Some(0)
+        || number(&group.join("memory.memsw.limit_in_bytes")).is_some_and(|both| both <= limit)
+}
+
+/// True if the machine swaps: there is a line below the heading of `/proc/swaps`.
+fn has_swap(swaps: &str) -> bool {
+    swaps.lines().nth(1).is_some()
 }
 
 /// A controller, what it keeps, and what is to be written for that.
@@ -331,7 +350,7 @@ fn leaf_of_one(
     sweep(&home);
     let leaf = make(home.join(name), home, keeps, files);
     if let (Ok(leaf), Some(limit)) = (&leaf, keeps.memory) {
-        // Memory and swap together, where swap is counted.
+        // Memory and swap together, where swap is counted; whether it is, is read later.
         drop(fs::write(leaf.path.join("memory.memsw.limit_in_bytes"), limit.to_string()));
     }
     Some(leaf)
@@ -367,4 +386,25 @@ fn sweep(parent: &Path) {
 
 fn number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swap_is_counted_if_the_group_says_so() {
+        let group = tempfile::tempdir().expect("a folder");
+        let counts = |file: &str, text: &str| {
+            fs::write(group.path().join(file), text).expect("written");
+            let counts = counts_swap(group.path(), 64 << 20);
+            fs::remove_file(group.path().join(file)).expect("removed");
+            counts
+        };
+        assert!(!counts_swap(group.path(), 64 << 20), "a kernel that counts none");
+        assert!(counts("memory.swap.max", "0\n") && !counts("memory.swap.max", "max\n"));
+        assert!(counts("memory.memsw.limit_in_bytes", "67108864\n"));
+        assert!(!counts("memory.memsw.limit_in_bytes", "9223372036854771712\n"));
+        assert!(!has_swap("Filename\tType\n") && has_swap("Filename\tType\n/dev/dm-1\tpartition\n"));
+    }
 }

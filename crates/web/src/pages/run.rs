@@ -174,7 +174,7 @@ fn evidence(view: &View, outcome: &Outcome) -> Markup {
                                 td { (words::ending(&attempt.ending)) }
                             }
                         }
-                        tr { td { (outcome.attempts.len() + 1) } td {} td {} td { (words::ending(&outcome.ending)) " " small { "(the last)" } } }
+                        tr { td { (outcome.attempts.len() + 1) } td {} td.num { @if let Some(took) = outcome.last_attempt { (took) } } td { (words::ending(&outcome.ending)) " " small { "(the last)" } } }
                     }
                 }
             }
