@@ -78,6 +78,9 @@ pub struct Line {
     /// Which of its last successes needed more than one attempt; none where all went well at once.
     #[serde(default)]
     pub retried: Option<Retried>,
+    /// muster itself starts it. The roll call does not know; whoever publishes its board says so.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// Successes that needed more than one attempt.

@@ -198,8 +198,11 @@ impl World {
             }
             Err(Unanswered::NotRunning(_)) => {
                 let plan = self.configuration()?.and_then(|configuration| configuration.judge().0);
-                let expected = plan.map(|plan| plan.expectations).unwrap_or_default();
-                let snapshot = memory::recall(&layout, expected, self.now());
+                let (expected, rota) = plan.map(|plan| (plan.expectations, plan.rota)).unwrap_or_default();
+                let mut snapshot = memory::recall(&layout, expected, self.now());
+                for line in &mut snapshot.board.lines {
+                    line.own = rota.iter().any(|entry| entry.about == line.id);
+                }
                 Ok(Seen { snapshot, evidence: BTreeMap::new(), source: Source::Memory })
             }
             Err(other) => Err(other.into()),

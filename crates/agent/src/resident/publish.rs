@@ -1,5 +1,6 @@
 //! The snapshot: made only when something changed, and not for every heartbeat of a thousand.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,8 +56,10 @@ impl Resident {
             return;
         }
         self.news = News { due: None, last: Instant::now() };
-        let snapshot =
-            Snapshot { board: self.roll.board(now), faults: self.faults.list(), host: self.host.clone() };
+        let mut board = self.roll.board(now);
+        let own: BTreeSet<_> = self.plan.starts.rota.iter().map(|entry| &entry.about).collect();
+        board.lines.iter_mut().for_each(|line| line.own = own.contains(&line.id));
+        let snapshot = Snapshot { board, faults: self.faults.list(), host: self.host.clone() };
         self.board.send_replace(Arc::new(snapshot));
     }
 }

@@ -51,6 +51,7 @@ impl Row {
             pause: state.pause.clone(),
             suppressed_by,
             usual: state.habit.usual(Measure::Duration),
+            own: false,
             retried: Some(state.habit.retried())
                 .filter(|(times, _)| *times > 0)
                 .map(|(times, of)| Retried { times, of }),

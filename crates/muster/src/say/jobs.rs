@@ -130,7 +130,8 @@ fn watched_row(line: &Line, jobs: &Jobs, clock: &Clock) -> [String; 7] {
     } else {
         ("unknown".to_owned(), String::new())
     };
-    let starter = covered.map(starter).unwrap_or_default();
+    let own = line.own.then(|| "muster".to_owned());
+    let starter = own.into_iter().chain(covered.map(starter)).collect::<Vec<_>>().join("; ");
     [line.id.name().to_owned(), state, line.rhythm.clone(), when, took, due, starter]
 }
 
@@ -320,6 +321,31 @@ Odd:
 
 Not seen: /root: permission denied.
 "
+        );
+    }
+
+    #[test]
+    fn who_starts_a_job_is_said_also_where_it_is_muster() {
+        let mut own = line("job.export", Condition::Ok);
+        own.own = true;
+        let board = Board { at: NOON, lines: vec![own] };
+        let mut jobs = Jobs {
+            snapshot: Snapshot { board, ..Snapshot::default() },
+            last: BTreeMap::new(),
+            watched: true,
+        };
+        let row = |jobs: &Jobs| {
+            list(jobs, &clock(), &Paper::PLAIN)
+                .lines()
+                .find(|row| row.starts_with("export"))
+                .map(str::to_owned)
+        };
+        assert!(row(&jobs).is_some_and(|row| row.ends_with(" muster")), "{:?}", row(&jobs));
+        jobs.snapshot.host.scheduled = vec![scheduled("export", Some("job.export"))];
+        let twice = row(&jobs);
+        assert!(
+            twice.as_ref().is_some_and(|row| row.ends_with(" muster; cron, /etc/crontab:12")),
+            "{twice:?}"
         );
     }
 

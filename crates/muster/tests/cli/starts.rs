@@ -79,7 +79,13 @@ fn a_job_that_cannot_be_started_is_a_failure() {
     let agent = rig.up(&[]);
     let _said = rig.muster(&["jobs", "run", "tick"]).with(0);
     until("firing", || rig.muster(&["status"]).out.contains("/nowhere/at/all").then_some(()));
+    let by_muster = || {
+        let listed = rig.muster(&["jobs", "list"]).out;
+        listed.lines().any(|row| row.starts_with("tick ") && row.ends_with(" muster"))
+    };
+    assert!(by_muster(), "the list says who starts it");
     assert_eq!(agent.stop().0, 0);
+    assert!(by_muster(), "and so it does while no agent runs");
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn one(tale: &Tale, commit: &mut Commit, now: Timestamp) -> Result<Line, Box<dyn
         running,
         incident: None,
         usual: Usual::of(Measure::Duration, &took_well),
+        own: false,
         retried: (retried > 0).then_some(Retried { times: retried, of: took_well.len() }),
         notify: Vec::new(),
         pause: None,

@@ -71,6 +71,7 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         suppressed_by: None,
         usual: None,
         retried: None,
+        own: false,
     })
 }
 

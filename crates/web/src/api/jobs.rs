@@ -30,7 +30,11 @@ pub async fn list(State(web): State<Web>) -> Response {
 fn one(card: &Card<'_>, present: &Present) -> Value {
     json!({
         "expectation": Told::new(card.line, present),
-        "started_by": card.starter.map(|found| json!({ "by": found.by, "source": found.source, "user": found.user })),
+        "started_by": match card.starter {
+            _ if card.line.own => Some(json!({ "by": "muster" })),
+            Some(found) => Some(json!({ "by": found.by, "source": found.source, "user": found.user })),
+            None => None,
+        },
         "last": card.last(),
         "recent": card.recent,
         "lengths": card.lengths,

@@ -112,6 +112,7 @@ fn state(view: &View, line: &Line) -> Markup {
             (acts(line, &view.asker, ""))
             dl.facts {
                 dt { "Rhythm" } dd.mono { (line.rhythm) }
+                @if line.own { dt { "Started by" } dd { "muster" } }
                 @for (word, at) in [
                     ("Last heard", line.last_heard), ("Last success", line.last_success),
                     ("Next due", line.due), ("Alarm from", line.deadline),

@@ -235,6 +235,7 @@ fn marks(view: &View, card: &Card<'_>) -> Markup {
             span.mark.unmet { (words::count(unmet, "expectation", "expectations")) " not met" }
         }
         @if let Some(limits) = last.and_then(|run| run.limits.as_ref()) { span.mark { (limit_words(limits)) } }
+        @if line.own { span.mark title="muster itself starts it" { "by muster" } }
         @if let Some(found) = card.starter { span.mark title=(found.source) { "by " (starter_word(found)) } }
         @if view.asker.may(Scope::Act) {
             a href=(format!("/e/{}/run", line.id)) { "Run now" }

@@ -296,6 +296,7 @@ mod tests {
             suppressed_by: None,
             usual: None,
             retried: None,
+            own: false,
         }
     }
 

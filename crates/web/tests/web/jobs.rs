@@ -66,7 +66,9 @@ fn without_a_job_the_screen_says_how_to_get_one() {
 fn what_needs_an_eye_comes_first() {
     let mut doubtful = line("job.c-doubt", Condition::Unknown { why: "asleep".into() });
     doubtful.rhythm = "0 2 * * * (UTC)".into();
-    let lines = vec![line("job.a-fine", Condition::Ok), firing("job.b-bad"), doubtful];
+    let mut own = line("job.a-fine", Condition::Ok);
+    own.own = true;
+    let lines = vec![own, firing("job.b-bad"), doubtful];
     let server =
         Server::with(settings(), Snapshot { board: Board { at: now(), lines }, ..Snapshot::default() });
     let gap = SlotClosed {
@@ -87,6 +89,11 @@ fn what_needs_an_eye_comes_first() {
         jobs["jobs"].as_array().unwrap().iter().map(|job| job["expectation"]["id"].clone()).collect();
     assert_eq!(names, ["job.b-bad", "job.c-doubt", "job.a-fine"]);
     assert_eq!(jobs["jobs"][1]["bars"][0]["kind"], "missed");
+    assert_eq!(page.matches("by muster").count(), 1, "one of them is started by muster itself: {page}");
+    assert_eq!(
+        (&jobs["jobs"][2]["started_by"]["by"], jobs["jobs"][1]["started_by"].is_null()),
+        (&"muster".into(), true)
+    );
     assert_eq!(jobs["version"], 1);
 }
 

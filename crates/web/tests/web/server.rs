@@ -122,6 +122,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
         suppressed_by: None,
         usual: None,
         retried: None,
+        own: false,
     }
 }
 
