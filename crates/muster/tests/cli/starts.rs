@@ -39,7 +39,8 @@ fn a_job_is_started_on_demand_in_an_environment_of_its_own() {
     let rig = Rig::new();
     rota(
         &rig,
-        "schedule = \"0 0 1 1 *\"\nnotify = []",
+        // The second is asked for while the first may still go on.
+        "schedule = \"0 0 1 1 *\"\noverlap = \"allow\"\nnotify = []",
         "echo \"$PATH|$MUSTER_STATE|$(umask)|$(pwd)\" >> \"$1\"",
     );
     let agent = rig.up(&[]);
