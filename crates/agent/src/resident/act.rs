@@ -9,6 +9,7 @@ use muster_store::contract::{Commit, StoreError};
 use muster_store::sqlite::Opened;
 use tokio::sync::oneshot;
 
+use super::drift::DRIFT;
 use super::message::{Message, SelfReport};
 use super::task::{Resident, Settings};
 use crate::drift;
@@ -214,6 +215,7 @@ impl Resident {
         let notes = serde_json::to_string(&self.adopted).map(|text| vec![(ADOPTED.to_owned(), text)]);
         let mut notes = notes.unwrap_or_default();
         notes.extend(serde_json::to_string(&self.timers).map(|text| (TIMERS.to_owned(), text)));
+        notes.extend(serde_json::to_string(&self.drift).map(|text| (DRIFT.to_owned(), text)));
         notes.extend(self.rota_note());
         Commit {
             rows,
