@@ -32,6 +32,11 @@ impl News {
         self.by(SOON);
     }
 
+    /// Who is paged and looks must see it: nothing is held back.
+    pub(super) fn at_once(&mut self) {
+        self.by(Duration::ZERO);
+    }
+
     pub(super) fn later(&mut self) {
         self.by(LATER);
     }

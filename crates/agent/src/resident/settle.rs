@@ -47,6 +47,7 @@ impl Resident {
                     tracing::info!(incident = %page.incident, about = %page.about, number = page.number, "page");
                     self.outbox.enqueue(&page, now.wall);
                     self.unwritten.loud = true;
+                    self.news.at_once();
                 }
                 Effect::Transition(transition) => {
                     self.unwritten.transitions.push(transition);

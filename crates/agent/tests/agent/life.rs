@@ -87,6 +87,11 @@ pub(crate) fn adopted() {
         let agent = house.start().await;
         house.spool(&signal("job.unknown", Some("r1"), failure()));
         until("its failure pages", || house.receiver.about("job.unknown") == ["opened"]).await;
+        assert_eq!(
+            word(&agent.handle().board().borrow(), "job.unknown"),
+            "firing",
+            "who is paged and looks sees it"
+        );
         let heard = agent.handle().hear(vec![signal("duty.unknown", None, success())]).await.unwrap();
         assert_eq!((heard.heard, heard.unknown.len(), heard.durable), (0, 1, true));
         agent.stop().await.unwrap();
