@@ -13,6 +13,7 @@ use muster_core::rota::Rota;
 use muster_core::time::{Now, Span};
 use muster_store::contract::{Loaded, StoreError};
 use muster_store::sqlite::Opened;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 
 use super::act::{ADOPTED, TIMERS};
@@ -52,6 +53,22 @@ pub(crate) struct Origin {
     pub(crate) starts_jobs: bool,
 }
 
+/// What was noted under this name; nothing, and a word among the unreadable, where it cannot be read.
+fn recall<T: DeserializeOwned>(
+    notes: &BTreeMap<String, String>,
+    name: &str,
+    what: &str,
+    unreadable: &mut Vec<String>,
+) -> Option<T> {
+    match serde_json::from_str(notes.get(name)?) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            unreadable.push(format!("{what}: {error}"));
+            None
+        }
+    }
+}
+
 impl Resident {
     /// Takes up the old life where it was left, or begins a new one.
     pub(crate) fn new(origin: Origin) -> Self {
@@ -86,38 +103,11 @@ impl Resident {
             .map(|mark| LastSeen { now: Now { wall: mark.wall, uptime: mark.uptime }, boot: mark.boot });
         let mut roll = RollCall::restore(memories, seen).promising(PROMISE);
         roll.wake(&boot, now);
-        let adopted = match notes.get(ADOPTED).map(|text| serde_json::from_str::<Adopted>(text)) {
-            Some(Ok(adopted)) => adopted,
-            Some(Err(error)) => {
-                unreadable.push(format!("names that were taken in: {error}"));
-                Adopted::default()
-            }
-            None => Adopted::default(),
-        };
-        let drift = match notes.get(DRIFT).map(|text| serde_json::from_str(text)) {
-            Some(Ok(drift)) => drift,
-            Some(Err(error)) => {
-                unreadable.push(format!("which schedules drifted: {error}"));
-                BTreeSet::new()
-            }
-            None => BTreeSet::new(),
-        };
-        let timers = match notes.get(TIMERS).map(|text| serde_json::from_str::<Timers>(text)) {
-            Some(Ok(timers)) => timers,
-            Some(Err(error)) => {
-                unreadable.push(format!("what timers said: {error}"));
-                Timers::default()
-            }
-            None => Timers::default(),
-        };
-        let rota = match notes.get(ROTA).map(|text| serde_json::from_str(text)) {
-            Some(Ok(rota)) => Some(rota),
-            Some(Err(error)) => {
-                unreadable.push(format!("which jobs were started: {error}"));
-                None
-            }
-            None => None,
-        };
+        let adopted: Option<Adopted> = recall(&notes, ADOPTED, "names that were taken in", &mut unreadable);
+        let drift: Option<BTreeSet<ExpectationId>> =
+            recall(&notes, DRIFT, "which schedules drifted", &mut unreadable);
+        let timers: Option<Timers> = recall(&notes, TIMERS, "what timers said", &mut unreadable);
+        let rota = recall(&notes, ROTA, "which jobs were started", &mut unreadable);
         let rota = Rota::restore(rota, &boot, now);
         let mut couriers = Couriers::default();
         couriers.replace(&plan.channels);
@@ -133,9 +123,9 @@ impl Resident {
             roll,
             ledger,
             couriers,
-            adopted,
-            timers,
-            drift,
+            adopted: adopted.unwrap_or_default(),
+            timers: timers.unwrap_or_default(),
+            drift: drift.unwrap_or_default(),
             faults: Faults::default(),
             host: HostRoll {
                 // Until the first look is over, nothing found means nothing.
