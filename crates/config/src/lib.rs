@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`source`] | the text, and line and column of a byte |
 //! | [`tree`] | the TOML tree with places; the only module that knows the TOML library |
+//! | [`assertion`] | what must be true of something that was looked at |
 //! | [`codes`] | the stable codes of faults, one sentence each |
 //! | [`fault`] | what is wrong, where, and what to do |
 //! | [`render`] | a fault as text with the source line underlined |
@@ -29,6 +30,7 @@
 //! | [`schema`] | the JSON Schema |
 //! | [`mod@reference`] | the reference page |
 
+pub mod assertion;
 pub mod codes;
 pub mod compile;
 pub mod fault;
