@@ -1,18 +1,17 @@
 //! The files that a run should have written. Looks on a thread of its own, because a file system can hang, and the run
 //! must be told all the same.
 
-use std::fs;
-use std::io;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use muster_config::glob::{self, Part};
 use muster_config::plan::{ExpectedFile, NewerThan};
 use muster_core::signal::Artefact;
 use muster_core::time::{Span, Timestamp};
 use muster_core::words::{length, size};
+use muster_host::walk::{self, Blind, Walk};
 
 /// Longest look.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,8 +50,8 @@ fn look_within(
     };
     let copy = expected.clone();
     let looking = std::thread::Builder::new().name("expect".into()).spawn(move || {
-        let mut look = Look { since, end: Instant::now() + deadline, names, ..Look::new(copy) };
-        look.walk();
+        let mut look = Look { since, ..Look::new(copy) };
+        look.walk(deadline, names);
         // Nobody may be waiting any more.
         tell.send(look).ok();
     });
@@ -78,8 +77,6 @@ fn look_within(
 struct Look {
     expected: ExpectedFile,
     since: Timestamp,
-    end: Instant,
-    names: u64,
     /// Files that match.
     matching: u64,
     /// Those of them that count, and their bytes.
@@ -94,7 +91,7 @@ struct Look {
     /// A folder of the path, without wildcards before it, that is not there.
     absent: Option<PathBuf>,
     /// What could not be seen, and why.
-    blind: Option<String>,
+    blind: Option<Blind>,
 }
 
 impl Look {
@@ -102,8 +99,6 @@ impl Look {
         Self {
             expected,
             since: Timestamp::from_seconds(0),
-            end: Instant::now(),
-            names: 0,
             matching: 0,
             fresh: Artefact { files: 0, bytes: 0 },
             newest: None,
@@ -115,92 +110,19 @@ impl Look {
         }
     }
 
-    fn walk(&mut self) {
-        let parts = self.expected.glob.parts().to_vec();
-        // What is left to do: a folder, and from which part of the path on. It grows with the depth of the tree and
-        // the folders in it, never with the files.
-        let mut rest = vec![(PathBuf::from("/"), 0)];
-        while let Some((folder, at)) = rest.pop() {
-            if self.is_over() {
-                return;
-            }
-            let last = at + 1 == parts.len();
-            match parts.get(at) {
-                None => {}
-                Some(Part::Name(name)) => {
-                    let path = folder.join(name);
-                    if last {
-                        self.file(&path);
-                    } else {
-                        rest.push((path, at + 1));
-                    }
-                }
-                Some(Part::Wild(pieces)) => {
-                    let is_plain = parts.iter().take(at).all(|part| matches!(part, Part::Name(_)));
-                    self.list(&folder, is_plain, |look, name, entry| {
-                        if !glob::matches(pieces, name) {
-                            return;
-                        }
-                        if last {
-                            look.file(&entry.path());
-                        } else if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                            rest.push((entry.path(), at + 1));
-                        }
-                    });
-                }
-                Some(Part::Folders) => {
-                    let is_plain = parts.iter().take(at).all(|part| matches!(part, Part::Name(_)));
-                    let mut below = Vec::new();
-                    self.list(&folder, is_plain, |_, name, entry| {
-                        // Links are not followed: they may lead in a circle.
-                        if !name.starts_with('.') && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                            below.push((entry.path(), at));
-                        }
-                    });
-                    rest.extend(below);
-                    rest.push((folder, at + 1));
-                }
-            }
-        }
+    fn walk(&mut self, deadline: Duration, names: u64) {
+        let mut walk = Walk::within(deadline, names);
+        let glob = self.expected.glob.clone();
+        walk.files(&glob, |path, found| self.file(path, found));
+        self.absent = walk.absent;
+        self.blind = walk.blind;
     }
 
-    fn list(&mut self, folder: &Path, is_plain: bool, mut each: impl FnMut(&mut Self, &str, &fs::DirEntry)) {
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                if !is_absent(&error) {
-                    self.is_blind(folder, &error);
-                } else if is_plain {
-                    self.absent.get_or_insert_with(|| folder.to_owned());
-                }
-                return;
-            }
-        };
-        for entry in entries {
-            if self.is_over() {
-                return;
-            }
-            match entry {
-                Ok(entry) => {
-                    self.names -= 1;
-                    each(self, &entry.file_name().to_string_lossy(), &entry);
-                }
-                Err(error) => return self.is_blind(folder, &error),
-            }
-        }
-    }
-
-    fn file(&mut self, path: &Path) {
-        let found = match fs::metadata(path) {
-            Ok(found) if found.is_file() => found,
-            Ok(_) => return,
-            Err(error) if is_absent(&error) => return,
-            Err(error) => return self.is_blind(path, &error),
-        };
+    fn file(&mut self, path: &Path, found: &Metadata) {
         self.matching += 1;
-        let modified = stamp(found.mtime(), found.mtime_nsec());
+        let modified = walk::modified(found);
         if !self.is_fresh(path, modified, found.mtime_nsec()) {
-            if stamp(found.ctime(), found.ctime_nsec()) > self.since - TICK {
+            if walk::changed(found) > self.since - TICK {
                 self.touched.get_or_insert_with(|| path.to_owned());
             }
             if self.newest.as_ref().is_none_or(|(newest, _)| modified > *newest) {
@@ -227,23 +149,6 @@ impl Look {
     fn is_fresh(&self, path: &Path, modified: Timestamp, nanos: i64) -> bool {
         let allowed = if nanos == 0 { COARSE } else { TICK };
         modified >= self.since - allowed || modified >= self.since - REMOTE && is_remote(path)
-    }
-
-    fn is_over(&mut self) -> bool {
-        if self.names == 0 {
-            self.blind.get_or_insert_with(|| "there are too many names".to_owned());
-        } else if Instant::now() >= self.end {
-            self.blind.get_or_insert_with(|| "it took too long".to_owned());
-        }
-        self.names == 0 || self.blind.as_deref() == Some("it took too long")
-    }
-
-    fn is_blind(&mut self, path: &Path, error: &io::Error) {
-        let why = match error.kind() {
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
-        };
-        self.blind.get_or_insert_with(|| format!("{}: {why}", path.display()));
     }
 
     fn sum_up(&self, now: Timestamp) -> Seen {
@@ -302,14 +207,6 @@ impl Look {
     }
 }
 
-fn stamp(seconds: i64, nanos: i64) -> Timestamp {
-    Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -322,6 +219,8 @@ fn is_remote(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use muster_config::glob::Glob;
 
     use super::*;
