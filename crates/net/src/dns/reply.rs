@@ -145,9 +145,12 @@ fn follow(
     aliases: &mut Vec<String>,
 ) -> Result<Name<Vec<u8>>, Unfit> {
     let mut owner = question.name.clone();
-    while question.record != RecordType::Cname {
+    if question.record == RecordType::Cname {
+        return Ok(owner);
+    }
+    loop {
         let mut found = of_type(records, Rtype::CNAME).filter(|record| record.owner().name_eq(&owner));
-        let Some(record) = found.next() else { break };
+        let Some(record) = found.next() else { return Ok(owner) };
         if aliases.len() == ALIAS_LIMIT {
             return Err(Unfit::Garbled(format!("more than {ALIAS_LIMIT} aliases lead on from each other")));
         }
@@ -155,7 +158,6 @@ fn follow(
         aliases.push(name(alias.cname()));
         owner = alias.cname().to_name();
     }
-    Ok(owner)
 }
 
 fn data<'a, D>(record: &ParsedRecord<'a, &'a [u8]>) -> Result<D, Unfit>
