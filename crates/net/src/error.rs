@@ -26,6 +26,32 @@ pub enum NetError {
         /// The system's words.
         why: String,
     },
+    /// There is no way to it.
+    #[error("{host}:{port} cannot be reached: {why}")]
+    Unreachable {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The system's words.
+        why: String,
+    },
+    /// What is sent to it vanishes, as a firewall does it.
+    #[error("{host}:{port} does not answer: {why}")]
+    Silent {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Which addresses were tried, and for how long.
+        why: String,
+    },
+    /// This host itself could not try.
+    #[error("this host can make no connection: {why}")]
+    Local {
+        /// Why.
+        why: String,
+    },
     /// No trust, or no common protocol.
     #[error("TLS with {host} failed: {why}")]
     Tls {

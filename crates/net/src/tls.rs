@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use crate::error::NetError;
 
 /// The host's roots, read at first use: reading them takes milliseconds and a megabyte.
+static HOST_ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
 static HOST_TRUST: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
 /// Whom a client trusts: the host's roots, and the certificates of a PEM file if one is named.
@@ -21,23 +22,29 @@ static HOST_TRUST: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 /// # Errors
 /// In words, when the file cannot be read or holds no certificate.
 pub fn trust(extra: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    match extra {
-        None => Ok(Arc::clone(HOST_TRUST.get_or_init(|| configuration(host_roots())))),
-        Some(path) => {
-            let mut roots = host_roots();
-            let mut count = 0;
-            let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let certificate = certificate.map_err(|error| format!("{}: {error}", path.display()))?;
-                roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
-                count += 1;
-            }
-            if count == 0 {
-                return Err(format!("{}: no certificate in it", path.display()));
-            }
-            Ok(configuration(roots))
-        }
+    let roots = roots(extra)?;
+    Ok(match extra {
+        None => Arc::clone(HOST_TRUST.get_or_init(|| configuration(roots))),
+        Some(_) => configuration(roots),
+    })
+}
+
+/// The roots alone; as for [`trust`].
+pub(crate) fn roots(extra: Option<&Path>) -> Result<Arc<RootCertStore>, String> {
+    let host = HOST_ROOTS.get_or_init(|| Arc::new(host_roots()));
+    let Some(path) = extra else { return Ok(Arc::clone(host)) };
+    let mut roots = RootCertStore::clone(host);
+    let mut count = 0;
+    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| format!("{}: {error}", path.display()))?;
+        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+        count += 1;
     }
+    if count == 0 {
+        return Err(format!("{}: no certificate in it", path.display()));
+    }
+    Ok(Arc::new(roots))
 }
 
 fn host_roots() -> RootCertStore {
@@ -50,7 +57,7 @@ fn host_roots() -> RootCertStore {
     roots
 }
 
-fn configuration(roots: RootCertStore) -> Arc<ClientConfig> {
+fn configuration(roots: Arc<RootCertStore>) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = match versions {

@@ -7,10 +7,12 @@
 //! | [`smtp`] | a mail server that takes, refuses, hangs or upgrades to TLS |
 //! | [`tls`] | a certificate of our own for loopback servers |
 //! | [`port`] | ports that refuse |
+//! | [`raw`] | a server that does with each connection what the test says |
 
 pub mod http;
 mod listener;
 pub mod port;
+pub mod raw;
 pub mod smtp;
 pub mod suite;
 pub mod tls;
