@@ -21,13 +21,29 @@ pub enum Value {
     List(Vec<Value>),
 }
 
+impl Value {
+    /// The kind of value with its article, for the sentence "a text is not compared with a number".
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Nothing => "null",
+            Self::Flag(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::Time(_) => "a time",
+            Self::Size(_) => "a size",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+        }
+    }
+}
+
 /// Why a word has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unseen {
-    /// It was looked for and is not there: `exists` is false, every comparison is not met.
+    /// It was looked for and is not there: `exists` is false, `count` is 0, every comparison is not met. The text, which
+    /// may be empty, says more than that: it is said behind "`header('x')` is not there".
     Absent(String),
-    /// It was not looked at, or only in part (a body that was cut off): nothing can be claimed of it, not even that it
-    /// is not there.
+    /// It was not looked at, or only in part (a body that was cut off, or that is no JSON): nothing can be claimed of
+    /// it, not even that it is not there. The text is a whole sentence without a full stop.
     Hidden(String),
 }
 

@@ -58,3 +58,18 @@ pub enum Type {
     /// Whatever is found: the kind of value is known only when it is there.
     Any,
 }
+
+impl Type {
+    /// The type with its article, for the sentence "`status` is …".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Flag => "true or false",
+            Self::Number => "a number without a unit",
+            Self::Time => "a time",
+            Self::Size => "a size",
+            Self::Text => "a text",
+            Self::List => "a list",
+            Self::Any => "whatever is found",
+        }
+    }
+}
