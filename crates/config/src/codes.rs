@@ -43,6 +43,7 @@ codes! {
     NO_EFFECT = "M0122", "Warning: the key has no effect here.";
     TOO_WIDE = "M0123", "Warning: a limit is so wide that it hides what it should show.";
     PATTERN = "M0124", "The text is not a regular expression, or not a path with wildcards.";
+    ASSERTION = "M0125", "The text is not an assertion, or one about something else than this kind sees.";
 }
 
 #[cfg(test)]

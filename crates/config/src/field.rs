@@ -1,5 +1,7 @@
 //! The rows that a table of muster.toml is made of. Reader, JSON Schema and reference page all come from them.
 
+use crate::assertion::term::Term;
+
 /// One key of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -105,6 +107,8 @@ pub enum Shape {
     WordOr(&'static str, &'static Shape),
     /// One value, or an array of them.
     OneOrMany(&'static Shape),
+    /// An array of assertions about these words.
+    Assertions(&'static [Term]),
 }
 
 /// No time at all, for the bounds of [`Shape::Duration`].
@@ -152,6 +156,10 @@ impl Shape {
             Self::Glob => "an absolute path, which may have *, ? and […] in it".into(),
             Self::WordOr(word, of) => format!("\"{word}\" or {}", of.expecting()),
             Self::OneOrMany(of) => format!("{} or an array of such", of.expecting()),
+            Self::Assertions(terms) => {
+                let example = terms.first().map_or("", |term| term.example);
+                format!("an array of assertions such as [\"{example}\"]")
+            }
         }
     }
 
@@ -181,6 +189,7 @@ impl Shape {
             Self::Glob => "path with wildcards".into(),
             Self::WordOr(word, of) => format!("`\"{word}\"` or {}", of.word()),
             Self::OneOrMany(of) => format!("{} or array of such", of.word()),
+            Self::Assertions(_) => "array of assertions".into(),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The reference page of muster.toml, as Markdown. Made from the rows.
 
+use crate::assertion::term::Term;
+use crate::assertion::{DEPTH_LIMIT, LENGTH_LIMIT};
 use crate::codes::CODES;
 use crate::compile::EXPECTATION_LIMIT;
 use crate::field::{Duty, Field, Shape};
 use crate::kind::Catalogue;
+use crate::shape::assertions;
 use crate::source::FILE_LIMIT;
 use crate::tables::{Form, NOT_YET, TABLES, TableRow, check};
 
@@ -20,6 +23,9 @@ pub fn reference<C>(catalogue: &Catalogue<C>) -> String {
     );
     for row in TABLES {
         table(&mut page, row, catalogue);
+    }
+    if says_assertions(catalogue) {
+        language(&mut page);
     }
     not_yet(&mut page);
     codes(&mut page);
@@ -66,6 +72,86 @@ fn keys(page: &mut String, fields: &[Field]) {
     line(page, "| key | value | default | what it says | example |\n|---|---|---|---|---|");
     rows(page, "", fields);
     line(page, "");
+    for (key, terms) in asserted("", fields) {
+        line(
+            page,
+            &format!("The words of `{key}`:\n\n| word | gives | what it is | example |\n|---|---|---|---|"),
+        );
+        for term in terms {
+            let cells = [
+                format!("`{}`", term.written()),
+                term.gives.words().to_owned(),
+                term.doc.to_owned(),
+                format!("`{}`", term.example),
+            ];
+            line(page, &format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+        }
+        line(page, "");
+    }
+}
+
+/// The keys that take assertions, the nested ones too, with their words.
+fn asserted(prefix: &str, fields: &[Field]) -> Vec<(String, &'static [Term])> {
+    fields
+        .iter()
+        .filter(|field| field.duty != Duty::NotYet)
+        .flat_map(|field| {
+            let key = format!("{prefix}{}", field.key);
+            match field.shape {
+                Shape::Assertions(terms) => vec![(key, terms)],
+                Shape::Table(inner) => asserted(&format!("{key}."), inner),
+                _ => Vec::new(),
+            }
+        })
+        .collect()
+}
+
+fn says_assertions<C>(catalogue: &Catalogue<C>) -> bool {
+    let tables = TABLES.iter().map(|row| row.fields);
+    tables
+        .chain(catalogue.channels.iter().map(|kind| kind.fields))
+        .any(|fields| !asserted("", fields).is_empty())
+}
+
+const LANGUAGE: &str = "\
+## Assertions
+
+An assertion says what must be true of something that was looked at. It compares a word with a value:
+`status == 200`, `time.total < 800ms`, `cert.expires_in > 14d`, `json('$.database') == 'ok'`.
+
+| written | true if |
+|---|---|
+| `==`, `!=` | both are the same, or not |
+| `<`, `<=`, `>`, `>=` | the left is smaller, or larger: numbers, times and sizes |
+| `status in [200, 204]` | it is one of these values |
+| `body contains 'ok'` | the text has this part, or the list this element |
+| `body matches '^\\d+ rows'` | the regular expression finds something; `^` and `$` stand at the ends of a line |
+| `header('x-id') exists` | it is there |
+| `count(json('$.errors[*]')) == 0` | so many elements were found |
+| `and`, `or`, `not`, `( )` | as in speech: `not` binds closest, then `and`, then `or` |
+
+Values are numbers (`200`, `0.5`), times (`800ms`, `1h30m`), sizes (`10KiB`), texts in `'…'` or `\"…\"`, `true`, `false`
+and `null`. A number is never compared with a time or a size: write the unit. In a text, a backslash stands for itself;
+only in front of the quote that would end the text it takes the quote's meaning away. In a text that is compared, two
+of them are one.
+
+What is not there makes every comparison not met, `!=` and `not … == …` included; ask with `exists`. What could not be
+looked at, or only in part, makes the whole assertion not met, unless the other side of an `or` is true. The same goes
+for what is of another kind than the value: the text `\"5\"` in JSON is not the number 5.
+
+";
+
+fn language(page: &mut String) {
+    page.push_str(LANGUAGE);
+    line(
+        page,
+        &format!(
+            "In place of the text, a table says how loud it is. An assertion has at most {} KiB and {DEPTH_LIMIT} \
+             brackets around each other.\n",
+            LENGTH_LIMIT / 1024
+        ),
+    );
+    keys(page, assertions::ROWS);
 }
 
 fn rows(page: &mut String, prefix: &str, fields: &[Field]) {

@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::assertion::LENGTH_LIMIT;
+use crate::assertion::term::Term;
 use crate::field::{Duty, Field, Shape};
 use crate::kind::{Catalogue, KIND, Kind};
+use crate::shape::assertions;
 use crate::tables::{Form, TABLES, TableRow};
 
 /// The schema of the whole file.
@@ -106,7 +109,27 @@ fn shape(shape: &Shape) -> Value {
         Shape::OneOrMany(of) => {
             json!({ "anyOf": [self::shape(of), { "type": "array", "items": self::shape(of), "minItems": 1 }] })
         }
+        Shape::Assertions(terms) => {
+            json!({ "type": "array", "minItems": 1, "items": { "anyOf": [claim(terms), assertion(terms)] } })
+        }
     }
+}
+
+/// An assertion as a table. What the text may say only `muster config check` knows.
+fn assertion(terms: &[Term]) -> Value {
+    let mut schema = object(&[assertions::ROWS]);
+    if let Some(slot) = schema.pointer_mut("/properties/that") {
+        *slot = claim(terms);
+    }
+    schema
+}
+
+/// The text of an assertion.
+fn claim(terms: &[Term]) -> Value {
+    let words: Vec<String> = terms.iter().map(Term::written).collect();
+    let doc = format!("What must be true of {}.", words.join(", "));
+    let examples: Vec<&str> = terms.iter().map(|term| term.example).collect();
+    json!({ "type": "string", "minLength": 1, "maxLength": LENGTH_LIMIT, "description": doc, "examples": examples })
 }
 
 fn secret() -> Value {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use muster_core::time::Span;
 
+use crate::assertion::Assertion;
 use crate::codes::{self, Code};
 use crate::fault::{Count, FAULT_LIMIT, Fault, Faults, Level};
 use crate::field::{Field, Shape};
@@ -316,6 +317,16 @@ impl<'a> Section<'a> {
     /// The texts of an array, or the only one; empty if there is none.
     pub fn one_or_many(&self, key: &str) -> Vec<String> {
         self.text(key).map_or_else(|| self.texts(key), |text| vec![text])
+    }
+
+    /// The assertions of an array; empty if there is none.
+    pub fn assertions(&self, key: &str) -> Vec<Assertion> {
+        match (self.node(key).as_deref(), self.row(key).map(|row| row.shape)) {
+            (Some(Node { value: Value::List(items), .. }), Some(Shape::Assertions(terms))) => {
+                shape::assertions::read(items, terms)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The whole numbers of an array; empty if there is none.

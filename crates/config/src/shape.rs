@@ -12,6 +12,8 @@ use crate::pattern::{self, Mistake};
 use crate::section::Reading;
 use crate::tree::{self, Entry, Node, Table, Value};
 
+pub(crate) mod assertions;
+
 /// Judges the keys of a table by its rows and reports every fault. `path` is the dotted name of the table, `at` the
 /// place that a missing key is blamed on.
 pub(crate) fn check_table(
@@ -134,6 +136,9 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
                 check_value(reading, item, of, path);
             }
         }
+        (Shape::Assertions(terms), Value::List(items)) => {
+            assertions::check(reading, node, items, terms, path);
+        }
         (Shape::Table(fields), Value::Table(table)) => {
             check_table(reading, table, &[fields], path, &node.span)
         }
@@ -173,6 +178,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
                     };
                     fault.help(format!("put it into brackets: […]{shell}"));
                 }
+                (Shape::Assertions(_), Value::Text(_)) => fault.help("put it into brackets: […]".into()),
                 _ => {}
             }
         }

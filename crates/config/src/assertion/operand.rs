@@ -116,7 +116,7 @@ impl Parser<'_> {
             .terms
             .iter()
             .find(|term| matches!(term.gives, Type::List | Type::Any))
-            .map(|term| format!("write something like `count({}) > 0`", shape_of(term)));
+            .map(|term| format!("write something like `count({}) > 0`", term.written()));
         if !self.eat(Kind::Open) {
             return Err(wrong(start, "`count` wants a word in brackets", help.as_deref()));
         }
@@ -145,7 +145,7 @@ impl Parser<'_> {
             }
             return Ok((Word { written: term.name.to_owned(), term, argument: None }, start.end));
         }
-        let help = format!("write it as in `{}`", shape_of(term));
+        let help = format!("write it as in `{}`", term.written());
         if !has_brackets {
             let what = format!("`{}` wants a text in brackets", term.name);
             return Err(wrong(start, what, Some(&help)));
@@ -192,15 +192,6 @@ impl Parser<'_> {
             }
         };
         Mistake { what: format!("there is no word `{shown}` here"), span, help: Some(help) }
-    }
-}
-
-/// How a word is written, with a sample of its argument.
-fn shape_of(term: &Term) -> String {
-    match term.takes {
-        Takes::Nothing => term.name.to_owned(),
-        Takes::Text => format!("{}('…')", term.name),
-        Takes::JsonPath => format!("{}('$.a.b')", term.name),
     }
 }
 

@@ -59,6 +59,17 @@ pub enum Type {
     Any,
 }
 
+impl Term {
+    /// How it is written, with a sample of its argument: `status`, `header('…')`, `json('$.a.b')`.
+    pub fn written(&self) -> String {
+        match self.takes {
+            Takes::Nothing => self.name.to_owned(),
+            Takes::Text => format!("{}('…')", self.name),
+            Takes::JsonPath => format!("{}('$.a.b')", self.name),
+        }
+    }
+}
+
 impl Type {
     /// The type with its article, for the sentence "`status` is …".
     pub fn words(self) -> &'static str {

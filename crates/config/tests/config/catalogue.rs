@@ -1,5 +1,7 @@
 //! Sample kinds, so that the tests of the reader depend on no real channel.
 
+use muster_config::assertion::Assertion;
+use muster_config::assertion::term::{Takes, Term, Type};
 use muster_config::field::{Field, Shape};
 use muster_config::kind::{Catalogue, Kind};
 use muster_config::secret::{MaybeSecret, SecretRef};
@@ -9,7 +11,7 @@ use muster_config::section::Section;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Sample {
     Letter { to: Vec<String>, host: String, port: i64, password: Option<SecretRef> },
-    Hook { url: MaybeSecret, headers: Vec<(String, MaybeSecret)> },
+    Hook { url: MaybeSecret, headers: Vec<(String, MaybeSecret)>, expect: Vec<Assertion> },
 }
 
 pub(crate) const CATALOGUE: Catalogue<Sample> = Catalogue { channels: KINDS };
@@ -26,7 +28,8 @@ pub(crate) const KINDS: &[Kind<Sample>] = &[
     Kind {
         name: "hook",
         sentence: "Calls an address.",
-        example: "[notify.chat]\nkind = \"hook\"\nurl = { env = \"HOOK\" }\nheaders = { x-team = \"ops\", authorization = { file = \"/etc/hook\" } }\n",
+        example: "[notify.chat]\nkind = \"hook\"\nurl = { env = \"HOOK\" }\nheaders = { x-team = \"ops\", authorization = { file = \"/etc/hook\" } }\n\
+                  expect = [\"status == 200\", { that = \"time.total < 800ms\", severity = \"warn\" }]\n",
         fields: HOOK,
         read: hook,
     },
@@ -45,6 +48,30 @@ const SMTP: &[Field] = &[
     Field::new("password", Shape::Secret, "Its password.", "{ env = \"SMTP_PASSWORD\" }"),
 ];
 
+/// Words of every sort.
+pub(crate) const TERMS: &[Term] = &[
+    term("status", Takes::Nothing, Type::Number, "The status code.", "status == 200"),
+    term("time.total", Takes::Nothing, Type::Time, "How long it took.", "time.total < 800ms"),
+    term("cert.expires_in", Takes::Nothing, Type::Time, "How long it is valid.", "cert.expires_in > 14d"),
+    term("size", Takes::Nothing, Type::Size, "How large the body is.", "size < 1MiB"),
+    term("body", Takes::Nothing, Type::Text, "The body.", "body contains 'ok' or body matches '^up|well$'"),
+    term("resumed", Takes::Nothing, Type::Flag, "It was resumed.", "not resumed"),
+    term("dns.answers", Takes::Nothing, Type::List, "The addresses.", "dns.answers contains '192.0.2.1'"),
+    term("header", Takes::Text, Type::Text, "A header.", "header('x-csrf') exists"),
+    term("json", Takes::JsonPath, Type::Any, "A part of the body.", "json('$.database') == 'ok'"),
+    term("value", Takes::Nothing, Type::Any, "What the query gave.", "value < 3600"),
+];
+
+const fn term(
+    name: &'static str,
+    takes: Takes,
+    gives: Type,
+    doc: &'static str,
+    example: &'static str,
+) -> Term {
+    Term { name, takes, gives, doc, example }
+}
+
 const HOOK: &[Field] = &[
     Field::new("url", Shape::OrSecret(&Shape::Url), "The address.", "\"https://example.com/hook\"")
         .required(),
@@ -54,6 +81,8 @@ const HOOK: &[Field] = &[
         "More headers.",
         "{ x-team = \"ops\" }",
     ),
+    Field::new("expect", Shape::Assertions(TERMS), "What must be true of the answer.", "[\"status == 200\"]")
+        .default("[\"status < 400\"]"),
     Field::new("verify", Shape::Flag, "Looks at the certificate.", "true").default("true"),
 ];
 
@@ -72,7 +101,11 @@ fn letter(section: &Section<'_>) -> Option<Sample> {
 
 fn hook(section: &Section<'_>) -> Option<Sample> {
     section.flag("verify")?;
-    Some(Sample::Hook { url: section.maybe_secret("url")?, headers: section.map("headers") })
+    Some(Sample::Hook {
+        url: section.maybe_secret("url")?,
+        headers: section.map("headers"),
+        expect: section.assertions("expect"),
+    })
 }
 
 /// Stand-ins for the real kinds, as far as the file of later releases uses them.

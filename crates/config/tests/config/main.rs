@@ -6,6 +6,7 @@
     reason = "the tests read the corpus from disk; the crate itself does not"
 )]
 
+mod assertions;
 mod catalogue;
 mod corpus;
 mod plans;
