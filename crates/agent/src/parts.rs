@@ -150,7 +150,7 @@ pub struct Beat {
 impl AgentPlan {
     /// The agent's share of a configuration. What has no table of its own is told to `notify` of `[defaults]`; where that
     /// is empty, to every channel that does not merely stand in for another one, because nothing may fail untold.
-    pub fn of<C>(plan: &Plan<C>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
+    pub fn of<C, K>(plan: &Plan<C, K>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
         let stands_in =
             |name: &ChannelName| channels.iter().any(|other| other.fallback.as_ref() == Some(name));
         let mut notify = plan.notify.clone();

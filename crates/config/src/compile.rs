@@ -10,9 +10,9 @@ use muster_core::ids::{ChannelName, ExpectationId, NameError};
 
 use crate::codes;
 use crate::fault::Faults;
-use crate::kind::Catalogue;
+use crate::kind::{Catalogue, KIND, Kind};
 use crate::nearest::nearest;
-use crate::plan::{JobPlan, Plan};
+use crate::plan::{CheckPlan, JobPlan, Plan};
 use crate::section::{Reading, Section};
 use crate::shape::{looks_secret, shown};
 use crate::source::{FILE_LIMIT, Source};
@@ -22,10 +22,13 @@ use crate::tables::{Form, NOT_YET, TABLES, TableRow, check, defaults, job, muste
 use crate::tree::{self, Entry, Table, Value};
 
 /// Most jobs and checks in one file.
-pub const EXPECTATION_LIMIT: usize = 5000;
+pub const EXPECTATION_LIMIT: usize = 20_000;
 
 /// Reads a whole file. There is a plan if and only if no fault is an error; warnings come with a plan.
-pub fn compile<C>(source: &Source<'_>, catalogue: &Catalogue<C>) -> (Option<Plan<C>>, Faults) {
+pub fn compile<C, K: Clone>(
+    source: &Source<'_>,
+    catalogue: &Catalogue<C, K>,
+) -> (Option<Plan<C, K>>, Faults) {
     let reading = Reading::new(source);
     if source.text.len() > FILE_LIMIT {
         reading
@@ -49,7 +52,11 @@ pub fn compile<C>(source: &Source<'_>, catalogue: &Catalogue<C>) -> (Option<Plan
     (plan.filter(|_| !faults.has_errors()), faults)
 }
 
-fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) -> Option<Plan<C>> {
+fn read<C, K: Clone>(
+    reading: &Reading<'_>,
+    document: &Table,
+    catalogue: &Catalogue<C, K>,
+) -> Option<Plan<C, K>> {
     let source = reading.source();
     let empty = Table::default();
     refuse_unknown_tables(reading, document);
@@ -88,8 +95,9 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
     for (entry, table) in jobs {
         roll.job(entry, table, zone, name);
     }
+    let mut plans = Vec::new();
     for (entry, table) in checks {
-        roll.check(entry, table, zone);
+        plans.extend(roll.check(entry, table, zone, catalogue.checks));
     }
     let Roll { mut found, jobs, rota, timers, .. } = roll;
     // Jobs and checks may be mixed in the file; people look for them in its order.
@@ -101,6 +109,7 @@ fn read<C>(reading: &Reading<'_>, document: &Table, catalogue: &Catalogue<C>) ->
         channels,
         notify,
         expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
+        checks: plans,
         jobs,
         rota,
         timers,
@@ -261,19 +270,62 @@ impl Roll<'_> {
         self.add(&section, entry, expectation);
     }
 
-    fn check(&mut self, entry: &Entry, table: &Table, zone: &str) {
-        if let Some(Entry { node, .. }) = table.get("kind")
-            && let Value::Text(kind) = &node.value
-            && check::NOT_YET.contains(&kind.as_str())
-        {
-            self.reading.not_yet(&node.span, &format!("checks of kind \"{kind}\""));
-            return;
-        }
+    /// What is looked at, once for each place that it is looked at from; a heartbeat is only listened to.
+    fn check<K: Clone>(
+        &mut self,
+        entry: &Entry,
+        table: &Table,
+        zone: &str,
+        kinds: &'static [Kind<K>],
+    ) -> Vec<CheckPlan<K>> {
         let path = format!("check.{}", entry.key);
-        let section = Section::open(self.reading, table, vec![check::FIELDS], path, entry.node.span.clone());
-        let Ok(id) = ExpectationId::of("check", &entry.key) else { return };
-        let expectation = check::expectation(&section, &id, zone, self.defaults.recover);
-        self.add(&section, entry, expectation);
+        let place = entry.node.span.clone();
+        let also = &[check::HEARTBEAT.name];
+        if matches!(table.get("kind").map(|kind| &kind.node.value), Some(Value::Text(kind)) if kind == also[0])
+        {
+            let rows = vec![KIND, check::FIELDS, check::HEARTBEAT.fields];
+            let section = Section::open(self.reading, table, rows, path, place);
+            if let Ok(id) = ExpectationId::of("check", &entry.key) {
+                let expectation = check::listened(&section, &id, zone, self.defaults);
+                self.add(&section, entry, expectation);
+            }
+            return Vec::new();
+        }
+        if let Some(Entry { node, .. }) = table.get("kind")
+            && let Value::Text(word) = &node.value
+            && check::NOT_YET.contains(&word.as_str())
+            && kinds.iter().all(|kind| kind.name != word)
+        {
+            self.reading.not_yet(&node.span, &format!("checks of kind \"{word}\""));
+            return Vec::new();
+        }
+        let Some(kind) = notify::kind_of(self.reading, entry, table, kinds, also, &path) else {
+            return Vec::new();
+        };
+        let rows = vec![KIND, check::FIELDS, check::LOOKED, kind.fields];
+        let section = Section::open(self.reading, table, rows, path, place);
+        let (looks, part) = (check::Looks::read(&section, self.defaults), (kind.read)(&section));
+        let (Some(looks), Some(part)) = (looks, part) else {
+            self.add(&section, entry, None);
+            return Vec::new();
+        };
+        let mut plans = Vec::new();
+        for from in &looks.from {
+            let Ok(id) = ExpectationId::of("check", &looks.name(&entry.key, from)) else { continue };
+            self.add(&section, entry, Some(looks.expectation(id.clone())));
+            let check::Looks { every, timeout, retry, .. } = looks;
+            plans.push(CheckPlan {
+                id,
+                kind: kind.name,
+                every,
+                timeout,
+                retry,
+                after: looks.after,
+                from: from.clone(),
+                part: part.clone(),
+            });
+        }
+        plans
     }
 
     /// Resolves the names of a table, also of one whose own values are faulty.

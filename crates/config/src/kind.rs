@@ -4,6 +4,7 @@ use crate::fault::Faults;
 use crate::field::{Field, Shape};
 use crate::section::{Reading, Section};
 use crate::source::Source;
+use crate::tables::check;
 use crate::tree::{self, Value};
 
 /// One kind of a family: what it is called, what it takes, and how its part is read.
@@ -23,12 +24,47 @@ pub struct Kind<P: 'static> {
 
 /// Every kind of every family.
 #[derive(Debug)]
-pub struct Catalogue<C: 'static> {
+pub struct Catalogue<C: 'static, K: 'static> {
     /// The ways to tell people, for `[notify.NAME]`.
     pub channels: &'static [Kind<C>],
+    /// The ways to look at something, for `[check.NAME]`.
+    pub checks: &'static [Kind<K>],
+}
+
+/// A kind as editors and readers of the reference page see it: what it makes of its table is left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The word after `kind =`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub sentence: &'static str,
+    /// A whole table as TOML.
+    pub example: &'static str,
+    /// The keys that it shares with others of its family, beside those of the family's row.
+    pub shared: &'static [Field],
+    /// Its own keys.
+    pub fields: &'static [Field],
+}
+
+impl<C, K> Catalogue<C, K> {
+    /// The kinds of a family, in the order of the reference page; none for a table that is no family.
+    pub fn entries(&self, family: &str) -> Vec<Entry> {
+        match family {
+            "notify" => self.channels.iter().map(|kind| kind.entry(&[])).collect(),
+            "check" => std::iter::once(check::HEARTBEAT)
+                .chain(self.checks.iter().map(|kind| kind.entry(check::LOOKED)))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl<P> Kind<P> {
+    const fn entry(&self, shared: &'static [Field]) -> Entry {
+        let Self { name, sentence, example, fields, .. } = *self;
+        Entry { name, sentence, example, shared, fields }
+    }
+
     /// Reads the kind's own example, for the tests of a family. `common` are the family's keys beside `kind`.
     ///
     /// # Errors

@@ -10,17 +10,19 @@ use muster_core::rota::Entry;
 use muster_core::time::Span;
 
 pub mod allowance;
+pub mod check;
 pub mod expect;
 pub mod retries;
 
 use crate::secret::{MaybeSecret, SecretRef};
 pub use allowance::Allowance;
+pub use check::{CheckPlan, Vantage};
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use retries::Retries;
 
-/// A whole file, ready to be carried out. `C` is the part of a channel, of whatever kind.
+/// A whole file, ready to be carried out. `C` is the part of a channel and `K` that of a check, of whatever kind.
 #[derive(Debug, Clone)]
-pub struct Plan<C> {
+pub struct Plan<C, K> {
     /// For the agent itself.
     pub muster: MusterPlan,
     /// For the room that tells people, in the order of the file.
@@ -29,6 +31,8 @@ pub struct Plan<C> {
     pub notify: Vec<ChannelName>,
     /// For the roll call: one per job and per heartbeat, in the order of the file.
     pub expectations: Vec<Expectation>,
+    /// For the room that looks at things, in the order of the file: one for each place that a check looks from.
+    pub checks: Vec<CheckPlan<K>>,
     /// For the wrapper.
     pub jobs: Vec<JobPlan>,
     /// The jobs that muster itself starts.

@@ -8,10 +8,10 @@ use crate::field::{Duty, Field, Shape};
 use crate::kind::Catalogue;
 use crate::shape::assertions;
 use crate::source::FILE_LIMIT;
-use crate::tables::{Form, NOT_YET, TABLES, TableRow, check};
+use crate::tables::{Form, NOT_YET, TABLES, TableRow};
 
 /// The whole page.
-pub fn reference<C>(catalogue: &Catalogue<C>) -> String {
+pub fn reference<C, K>(catalogue: &Catalogue<C, K>) -> String {
     let mut page = String::from(HEAD);
     line(
         &mut page,
@@ -49,7 +49,7 @@ fn line(page: &mut String, text: &str) {
     page.push('\n');
 }
 
-fn table<C>(page: &mut String, row: &TableRow, catalogue: &Catalogue<C>) {
+fn table<C, K>(page: &mut String, row: &TableRow, catalogue: &Catalogue<C, K>) {
     let header = match row.form {
         Form::Single => format!("[{}]", row.name),
         Form::Named | Form::Family => format!("[{}.NAME]", row.name),
@@ -60,7 +60,12 @@ fn table<C>(page: &mut String, row: &TableRow, catalogue: &Catalogue<C>) {
     }
     keys(page, row.fields);
     if row.form == Form::Family {
-        for kind in catalogue.channels {
+        let mut shared = false;
+        for kind in catalogue.entries(row.name) {
+            if !kind.shared.is_empty() && !std::mem::replace(&mut shared, true) {
+                line(page, "### Keys of every kind that looks\n");
+                keys(page, kind.shared);
+            }
             line(page, &format!("### `kind = \"{}\"`\n\n{}\n", kind.name, kind.sentence));
             line(page, &format!("```toml\n{}\n```\n", kind.example.trim_end()));
             keys(page, kind.fields);
@@ -106,11 +111,10 @@ fn asserted(prefix: &str, fields: &[Field]) -> Vec<(String, &'static [Term])> {
         .collect()
 }
 
-fn says_assertions<C>(catalogue: &Catalogue<C>) -> bool {
+fn says_assertions<C, K>(catalogue: &Catalogue<C, K>) -> bool {
     let tables = TABLES.iter().map(|row| row.fields);
-    tables
-        .chain(catalogue.channels.iter().map(|kind| kind.fields))
-        .any(|fields| !asserted("", fields).is_empty())
+    let kinds = TABLES.iter().flat_map(|row| catalogue.entries(row.name)).map(|kind| kind.fields);
+    tables.chain(kinds).any(|fields| !asserted("", fields).is_empty())
 }
 
 const LANGUAGE: &str = "\
@@ -187,10 +191,9 @@ fn not_yet(page: &mut String) {
         page,
         &format!(
             "## Not yet\n\nThese belong to the language and are refused by this release, because ignoring them would \
-             leave unwatched what you asked to be watched: the tables {}, the checks of kind {}, and the keys marked \
+             leave unwatched what you asked to be watched: the tables {}, and the keys marked \
              *not yet*.\n",
             quoted(NOT_YET, "[", "]"),
-            quoted(check::NOT_YET, "", "")
         ),
     );
 }

@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 use crate::assertion::LENGTH_LIMIT;
 use crate::assertion::term::Term;
 use crate::field::{Duty, Field, Shape};
-use crate::kind::{Catalogue, KIND, Kind};
+use crate::kind::{Catalogue, Entry, KIND};
 use crate::shape::assertions;
 use crate::tables::{Form, TABLES, TableRow};
 
 /// The schema of the whole file.
-pub fn schema<C>(catalogue: &Catalogue<C>) -> Value {
+pub fn schema<C, K>(catalogue: &Catalogue<C, K>) -> Value {
     let mut properties = Map::new();
     for row in TABLES {
         properties.insert(row.name.to_owned(), table(row, catalogue));
@@ -27,12 +27,13 @@ pub fn schema<C>(catalogue: &Catalogue<C>) -> Value {
     })
 }
 
-fn table<C>(row: &TableRow, catalogue: &Catalogue<C>) -> Value {
+fn table<C, K>(row: &TableRow, catalogue: &Catalogue<C, K>) -> Value {
     let mut schema = match row.form {
         Form::Single => object(&[row.fields]),
         Form::Named => json!({ "type": "object", "additionalProperties": object(&[row.fields]) }),
         Form::Family => {
-            let kinds: Vec<Value> = catalogue.channels.iter().map(|kind| kind_schema(row, kind)).collect();
+            let kinds: Vec<Value> =
+                catalogue.entries(row.name).iter().map(|kind| kind_schema(row, kind)).collect();
             json!({ "type": "object", "additionalProperties": { "oneOf": kinds } })
         }
     };
@@ -40,8 +41,8 @@ fn table<C>(row: &TableRow, catalogue: &Catalogue<C>) -> Value {
     schema
 }
 
-fn kind_schema<C>(row: &TableRow, kind: &Kind<C>) -> Value {
-    let mut schema = object(&[KIND, row.fields, kind.fields]);
+fn kind_schema(row: &TableRow, kind: &Entry) -> Value {
+    let mut schema = object(&[KIND, row.fields, kind.shared, kind.fields]);
     if let Some(slot) = schema.pointer_mut("/properties/kind") {
         *slot = json!({ "const": kind.name });
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Largest file that is read, in bytes.
-pub const FILE_LIMIT: usize = 1024 * 1024;
+pub const FILE_LIMIT: usize = 2 * 1024 * 1024;
 
 /// A configuration file and what is known about the host that reads it.
 #[derive(Debug, Clone, Copy)]

@@ -111,6 +111,9 @@ pub enum Hearing {
     Spooled,
     /// Straight to the listener: what was sent while the agent was down is lost, so absence proves nothing.
     Direct,
+    /// The agent itself looks: nothing is lost on the way and nothing is heard twice. Its slots are closed by the
+    /// [rounds](crate::rounds); the roll call only notices that nobody looks any more.
+    Looked,
 }
 
 /// How loud bad news is.

@@ -14,6 +14,8 @@
 //! | [`rota`] | which job muster itself starts, and when |
 //! | [`effect`] | what the machine decided |
 //! | [`outbox`] | which page goes to whom, and when it is tried again |
+//! | [`look`] | one look of a check, as it is remembered |
+//! | [`rounds`] | which check looks when, and what became of each slot |
 //! | [`racing`] | which jobs run at the same time, and what it costs |
 //! | [`host_roll`] | what a host is found to do by itself |
 //! | [`usual`] | what is usual for a job, and what is odd |
@@ -25,10 +27,12 @@ pub mod effect;
 pub mod expectation;
 pub mod host_roll;
 pub mod ids;
+pub mod look;
 pub mod outbox;
 pub mod racing;
 pub mod roll_call;
 pub mod rota;
+pub mod rounds;
 pub mod schedule;
 pub mod signal;
 pub mod time;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::expectation::Level;
 use crate::ids::{ExpectationId, RunId, SignalId};
 use crate::time::{Span, Timestamp};
 
@@ -47,6 +48,11 @@ pub enum Report {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         holder: Option<RunId>,
         /// Why, in words.
+        why: String,
+    },
+    /// It was looked at and nobody could see.
+    Unseen {
+        /// Why not.
         why: String,
     },
     /// A long run is still well; its deadline starts again.
@@ -125,6 +131,9 @@ pub struct Outcome {
     /// What was expected of it and not seen, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmet: Vec<String>,
+    /// How loud it is at most, where only lesser things are unmet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
     /// The attempts before the last one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
@@ -201,6 +210,7 @@ impl Outcome {
             output: None,
             artefact: None,
             unmet: Vec::new(),
+            level: None,
             attempts: Vec::new(),
             last_attempt: None,
             limits: None,

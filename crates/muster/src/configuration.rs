@@ -11,7 +11,7 @@ use muster_config::plan::Plan;
 use muster_config::source::{FILE_LIMIT, Source};
 use muster_core::ids::ExpectationId;
 
-use crate::catalogue::{self, Part};
+use crate::catalogue::{self, Part, Probe};
 use crate::exit_code::ExitCode;
 use crate::refusal::Refusal;
 
@@ -64,7 +64,7 @@ impl Configuration {
     }
 
     /// What the whole file comes to, and everything that is wrong with it.
-    pub(crate) fn judge(&self) -> (Option<Plan<Part>>, Faults) {
+    pub(crate) fn judge(&self) -> (Option<Plan<Part, Probe>>, Faults) {
         let file = self.path.display().to_string();
         compile(&self.source(&file), &catalogue::CATALOGUE)
     }

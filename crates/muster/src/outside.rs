@@ -12,7 +12,7 @@ use muster_net::http::{Request, send};
 use muster_notify::channel::Wired;
 use muster_notify::letter::Desk;
 
-use crate::catalogue::Part;
+use crate::catalogue::{Part, Probe};
 
 /// The way out of this machine. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ impl Outside {
     }
 
     /// The channels of a plan, ready to deliver.
-    pub(crate) fn tellings(&self, plan: &Plan<Part>) -> Vec<Telling> {
+    pub(crate) fn tellings(&self, plan: &Plan<Part, Probe>) -> Vec<Telling> {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let desk = Desk { site: plan.muster.name.clone(), host, zone: plan.muster.zone.clone() };
         plan.channels

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::catalogue::Part;
+use crate::catalogue::{Part, Probe};
 use crate::configuration::Configuration;
 use crate::exit_code::ExitCode;
 use crate::refusal::Refusal;
@@ -28,7 +28,7 @@ pub(crate) struct Orders {
     /// The file behind the plan, if there is one.
     pub(crate) source: Option<Configuration>,
     /// What it comes to.
-    pub(crate) plan: Plan<Part>,
+    pub(crate) plan: Plan<Part, Probe>,
     /// Where the state is.
     pub(crate) layout: Layout,
     /// Where the web page listens.
@@ -149,7 +149,7 @@ fn control(path: &Path) -> Result<UnixListener, Refusal> {
     UnixListener::bind(path).map_err(refused)
 }
 
-fn tls(plan: &Plan<Part>) -> Result<Option<Tls>, Refusal> {
+fn tls(plan: &Plan<Part, Probe>) -> Result<Option<Tls>, Refusal> {
     let Some(files) = &plan.muster.tls else { return Ok(None) };
     Tls::from_files(&files.certificate, &files.key)
         .map(Some)

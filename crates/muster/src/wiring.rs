@@ -18,7 +18,7 @@ use muster_store::keep::Keep;
 use muster_store::sqlite::Sqlite;
 use muster_web::parts::{Password, Settings};
 
-use crate::catalogue::Part;
+use crate::catalogue::{Part, Probe};
 use crate::configuration::Configuration;
 use crate::ear::AgentEar;
 use crate::outside::Outside;
@@ -72,7 +72,7 @@ fn users(layout: &Layout, configured: Option<&Path>) -> Option<Users> {
 }
 
 /// The agent's share of a plan, with channels that deliver.
-fn agent_plan(plan: &Plan<Part>, outside: &Outside) -> AgentPlan {
+fn agent_plan(plan: &Plan<Part, Probe>, outside: &Outside) -> AgentPlan {
     let beat = plan.muster.beat.as_ref().map(|beat| outside.beacon(&beat.url));
     AgentPlan::of(plan, outside.tellings(plan), beat)
 }

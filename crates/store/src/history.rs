@@ -140,7 +140,8 @@ pub(crate) fn subject(signal: &Signal) -> Subject {
         (Report::Success(_) | Report::Failure(_), None) => Subject::NewestAnonymous,
         (Report::Start { .. } | Report::Skip { .. }, None) => Subject::New,
         (
-            Report::Alive
+            Report::Unseen { .. }
+            | Report::Alive
             | Report::Log { .. }
             | Report::Acknowledge { .. }
             | Report::Pause { .. }

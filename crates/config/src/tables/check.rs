@@ -1,32 +1,104 @@
-//! `[check.NAME]`: something that is looked at or listened to. This release listens only: `kind = "heartbeat"`.
+//! `[check.NAME]`: something that is looked at or listened to. What is looked at comes with the catalogue; a heartbeat is
+//! listened to, and all of it is here.
 
-use muster_core::expectation::{Expectation, Hearing, Rhythm};
+use muster_core::expectation::{Expectation, Hearing, Rhythm, Severity};
 use muster_core::ids::ExpectationId;
+use muster_core::time::Span;
 
-use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
+use crate::field::{DAY, Field, LONGEST, NO_TIME, SECOND, Shape};
+use crate::kind::Entry;
+use crate::plan::Vantage;
 use crate::section::Section;
-use crate::tables::rhythm::{self, SEVERITY};
+use crate::tables::defaults::Defaults;
+use crate::tables::rhythm::{self, LEVELS, SEVERITY};
 use crate::tables::{Form, TableRow};
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
     name: "check",
-    doc: "Something that must be heard or look well; this release has the kind `heartbeat`: anything that can send an \
-          HTTP request to its ping URL.",
-    form: Form::Named,
+    doc: "Something that must look well, or be heard of. A kind that looks does so again and again; `heartbeat` waits to \
+          be called.",
+    form: Form::Family,
     fields: FIELDS,
-    example: "[check.nas-sync]\nkind = \"heartbeat\"\nevery = \"1h\"\ngrace = \"10m\"\nnotify = [\"ops\"]\n",
+    example: "",
 };
 
-/// The kind that this release has.
-pub(crate) const HEARTBEAT: &str = "heartbeat";
-
-/// Kinds of the language that this release refuses because it cannot carry them out yet.
+/// Kinds of the language that are refused, where the catalogue lacks them, because they cannot be carried out yet.
 pub const NOT_YET: &[&str] =
     &["http", "tcp", "tls", "dns", "smtp", "imap", "mail", "sql", "file", "flow", "ping"];
 
-pub(crate) const FIELDS: &[Field] = &[
-    Field::new("kind", Shape::Choice(&[HEARTBEAT]), "Which kind it is.", "\"heartbeat\"").required(),
+/// The keys of every check beside `kind`.
+pub const FIELDS: &[Field] = &[
+    Field::new(
+        "recover",
+        Shape::Whole(1, 100),
+        "Good ones in a row before the end is told; else `recover` of [defaults], else 2 (a heartbeat 1).",
+        "1",
+    ),
+    Field::new(
+        "notify",
+        Shape::List(&Shape::Text, 0),
+        "Whom to tell; else `notify` of [defaults].",
+        "[\"ops\"]",
+    ),
+    Field::new(
+        "depends_on",
+        Shape::List(&Shape::Text, 0),
+        "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",
+        "[\"check.uplink\"]",
+    ),
+];
+
+/// The keys of every check that looks.
+pub const LOOKED: &[Field] = &[
+    Field::new("every", Shape::Duration(SECOND, DAY), "From one look to the next.", "\"20s\"").default("\"60s\""),
+    Field::new(
+        "timeout",
+        Shape::Duration(100, DAY),
+        "A look that takes longer is cut off and has failed; shorter than `every`. Else 10s, or four fifths of a shorter \
+         `every`.",
+        "\"5s\"",
+    ),
+    Field::new(
+        "retry",
+        Shape::Duration(SECOND, DAY),
+        "While looks fail and nobody was told yet, it looks again after this long. Else a sixth of `every`, from 1s to \
+         10s.",
+        "\"5s\"",
+    ),
+    Field::new("after", Shape::Whole(1, 100), "Failed looks in a row before a page; else `after` of [defaults], else 3.", "1"),
+    Field::new(
+        "severity",
+        Shape::Table(LOUDNESS),
+        "How loud each kind of bad news is.",
+        "{ failed = \"warn\" }",
+    )
+    .default("{}"),
+    Field::new(
+        "from",
+        Shape::List(&Shape::Text, 1),
+        "From where it looks: `host`, and `container:NAME` for the network of a Docker container. The firewall may treat \
+         them differently, so each place has an alarm of its own.",
+        "[\"host\", \"container:api\"]",
+    )
+    .default("[\"host\"]"),
+];
+
+const LOUDNESS: &[Field] = &[
+    Field::new("failed", Shape::Choice(LEVELS), "It looks bad.", "\"warn\"").default("\"page\""),
+    Field::new("missed", Shape::Choice(LEVELS), "Nobody looks.", "\"warn\"").default("\"page\""),
+];
+
+/// The kind that listens.
+pub(crate) const HEARTBEAT: Entry = Entry {
+    name: "heartbeat",
+    sentence: "Anything that can send an HTTP request calls its ping URL.",
+    example: "[check.nas-sync]\nkind = \"heartbeat\"\nevery = \"1h\"\ngrace = \"10m\"\nnotify = [\"ops\"]\n",
+    shared: &[],
+    fields: LISTENED,
+};
+
+pub(crate) const LISTENED: &[Field] = &[
     Field::new("every", Shape::Duration(SECOND, LONGEST), "It is heard again within this time.", "\"1h\""),
     Field::new("schedule", Shape::Cron, "When it is due, as five cron fields, instead of `every`.", "\"0 3 * * *\""),
     Field::new("timezone", Shape::Zone, "Time zone of `schedule`; else that of [muster].", "\"Europe/Berlin\""),
@@ -44,7 +116,6 @@ pub(crate) const FIELDS: &[Field] = &[
         "\"30m\"",
     ),
     Field::new("severity", Shape::Table(SEVERITY), "How loud each kind of bad news is.", "{ missed = \"warn\" }").default("{}"),
-    Field::new("notify", Shape::List(&Shape::Text, 0), "Whom to tell; else `notify` of [defaults].", "[\"ops\"]"),
     Field::new(
         "after",
         Shape::Whole(1, 100),
@@ -53,21 +124,14 @@ pub(crate) const FIELDS: &[Field] = &[
         "1",
     )
     .default("1"),
-    Field::new("recover", Shape::Whole(1, 100), "Good reports in a row before the end is told; else `recover` of [defaults], else 1.", "1"),
-    Field::new(
-        "depends_on",
-        Shape::List(&Shape::Text, 0),
-        "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",
-        "[\"check.uplink\"]",
-    ),
 ];
 
 /// Reads a heartbeat; names are resolved later. `zone` is that of `[muster]`.
-pub(crate) fn expectation(
+pub(crate) fn listened(
     section: &Section<'_>,
     id: &ExpectationId,
     zone: &str,
-    recover: Option<u32>,
+    defaults: &Defaults,
 ) -> Option<Expectation> {
     let rhythm = rhythm::read(section, zone)?;
     if rhythm.rhythm == Rhythm::OnReport {
@@ -82,8 +146,102 @@ pub(crate) fn expectation(
     let mut expectation = Expectation::new(id.clone(), rhythm.rhythm, grace);
     expectation.max_runtime = section.duration("max_runtime");
     expectation.after = section.count("after")?;
-    expectation.recover = section.count("recover").or(recover).unwrap_or(1);
+    expectation.recover = section.count("recover").or(defaults.recover).unwrap_or(1);
     expectation.severity = rhythm::severity(section)?;
     expectation.hearing = Hearing::Direct;
     Some(expectation)
+}
+
+/// How much longer than its own time a look may take to be heard of: the rest is muster's own fault.
+const SLACK: Span = Span::seconds(5);
+
+/// When a check looks, and from where.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    pub(crate) every: Span,
+    pub(crate) timeout: Span,
+    pub(crate) retry: Span,
+    pub(crate) from: Vec<Vantage>,
+    pub(crate) after: u32,
+    recover: u32,
+    severity: Severity,
+}
+
+impl Looks {
+    /// Reads the keys of a check that looks.
+    pub(crate) fn read(section: &Section<'_>, defaults: &Defaults) -> Option<Self> {
+        let every = section.duration("every")?;
+        let timeout = match section.has("timeout") {
+            true => section.duration("timeout")?,
+            false => Span::seconds(10).min(every.times(4).over(5)),
+        };
+        if timeout >= every {
+            section.contradiction(
+                "timeout",
+                format!("a look may take {timeout}, and the next one begins after {every}"),
+                "make `timeout` shorter than `every`",
+            );
+            return None;
+        }
+        let retry = match section.has("retry") {
+            true => section.duration("retry")?,
+            false => every.over(6).clamp(Span::seconds(1), Span::seconds(10)),
+        };
+        let loudness = section.table("severity")?;
+        let severity = Severity {
+            failed: rhythm::level(loudness.choice("failed")?),
+            missed: rhythm::level(loudness.choice("missed")?),
+            ..Severity::default()
+        };
+        Some(Self {
+            every,
+            timeout,
+            retry: retry.min(every),
+            from: vantages(section)?,
+            after: section.count("after").or(defaults.after).unwrap_or(3),
+            recover: section.count("recover").or(defaults.recover).unwrap_or(2),
+            severity,
+        })
+    }
+
+    /// What is expected of it from one of its places.
+    pub(crate) fn expectation(&self, id: ExpectationId) -> Expectation {
+        let mut expectation = Expectation::new(id, Rhythm::Every(self.every), self.timeout + SLACK);
+        expectation.after = self.after;
+        expectation.recover = self.recover;
+        expectation.severity = self.severity;
+        expectation.hearing = Hearing::Looked;
+        expectation
+    }
+
+    /// The name of the check at one of its places: the first has the plain one.
+    pub(crate) fn name(&self, name: &str, from: &Vantage) -> String {
+        if self.from.first() == Some(from) { name.to_owned() } else { format!("{name}@{}", from.word()) }
+    }
+}
+
+fn vantages(section: &Section<'_>) -> Option<Vec<Vantage>> {
+    let mut found = Vec::new();
+    for word in section.texts("from") {
+        let Some(vantage) = Vantage::of_word(&word) else {
+            let place = section
+                .items("from")
+                .into_iter()
+                .find(|(text, _)| *text == word)
+                .map_or_else(|| section.place("from"), |(_, place)| place);
+            if word.starts_with("peer:") {
+                section.reading().not_yet(&place, "checks from a peer");
+            } else {
+                section
+                    .reading()
+                    .error(crate::codes::BAD_VALUE, &place, "no place to look from is called so".into())
+                    .help("write \"host\" or \"container:NAME\"".into());
+            }
+            return None;
+        };
+        if !found.contains(&vantage) {
+            found.push(vantage);
+        }
+    }
+    Some(found)
 }

@@ -25,7 +25,7 @@ const FIELDS: &[Field] = &[
     Field::new(
         "after",
         Shape::Whole(1, 100),
-        "Failures in a row before a page, for checks that probe; a job and a heartbeat page on the first, unless their \
+        "Failures in a row before a page, for checks that look; a job and a heartbeat page on the first, unless their \
          own table says otherwise.",
         "3",
     ),
@@ -42,12 +42,17 @@ const FIELDS: &[Field] = &[
 pub(crate) struct Defaults {
     /// Names as written, each with its place.
     pub(crate) notify: Vec<(String, Range<usize>)>,
+    /// For checks that look.
+    pub(crate) after: Option<u32>,
     /// For checks.
     pub(crate) recover: Option<u32>,
 }
 
 /// Reads the table.
 pub(crate) fn read(section: &Section<'_>) -> Defaults {
-    // `after` has no reader yet: it is for checks that probe, and every check of this release only listens.
-    Defaults { notify: section.items("notify"), recover: section.count("recover") }
+    Defaults {
+        notify: section.items("notify"),
+        after: section.count("after"),
+        recover: section.count("recover"),
+    }
 }

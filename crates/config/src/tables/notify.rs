@@ -44,7 +44,7 @@ pub(crate) fn channels<C>(
     let mut fallbacks = BTreeMap::new();
     for (entry, table) in named(reading, document, "notify") {
         let path = format!("notify.{}", entry.key);
-        let Some(kind) = kind_of(reading, entry, table, kinds, &path) else { continue };
+        let Some(kind) = kind_of(reading, entry, table, kinds, &[], &path) else { continue };
         let rows = vec![KIND, FIELDS, kind.fields];
         let section = Section::open(reading, table, rows, path, entry.node.span.clone());
         let fallback = section
@@ -70,15 +70,17 @@ pub(crate) fn channels<C>(
     plans
 }
 
-/// The kind that a table names; its other keys mean nothing without it.
-fn kind_of<C>(
+/// The kind that a table names; its other keys mean nothing without it. `also` are kinds that somebody else reads.
+pub(crate) fn kind_of<C>(
     reading: &Reading<'_>,
     entry: &Entry,
     table: &Table,
     kinds: &'static [Kind<C>],
+    also: &[&'static str],
     path: &str,
 ) -> Option<&'static Kind<C>> {
-    let list = || kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+    let names = || also.iter().copied().chain(kinds.iter().map(|kind| kind.name));
+    let list = || names().collect::<Vec<_>>().join(", ");
     let Some(written) = table.get("kind") else {
         reading
             .error(codes::MISSING, &entry.node.span, format!("[{}] lacks `kind`", shown(path)))
@@ -97,7 +99,7 @@ fn kind_of<C>(
             &written.node.span,
             format!("no kind is called \"{}\"", shown(word)),
         );
-        match nearest(word, kinds.iter().map(|kind| kind.name)) {
+        match nearest(word, names()) {
             Some(meant) => fault.help(format!("did you mean \"{meant}\"?")),
             None => fault.help(format!("kind is one of {}", list())),
         }

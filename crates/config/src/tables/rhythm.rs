@@ -125,7 +125,7 @@ pub(crate) fn severity(section: &Section<'_>) -> Option<Severity> {
     })
 }
 
-fn level(word: &str) -> Level {
+pub(crate) fn level(word: &str) -> Level {
     match word {
         "ignore" => Level::Ignore,
         "warn" => Level::Warn,

@@ -14,7 +14,16 @@ pub(crate) enum Sample {
     Hook { url: MaybeSecret, headers: Vec<(String, MaybeSecret)>, expect: Vec<Assertion> },
 }
 
-pub(crate) const CATALOGUE: Catalogue<Sample> = Catalogue { channels: KINDS };
+pub(crate) const CATALOGUE: Catalogue<Sample, ()> = Catalogue { channels: KINDS, checks: CHECKS };
+
+/// A kind of check.
+const CHECKS: &[Kind<()>] = &[Kind {
+    name: "door",
+    sentence: "Knocks at a door.",
+    example: "[check.door]\nkind = \"door\"\naddress = \"door:80\"\nevery = \"20s\"\n",
+    fields: &[Field::new("address", Shape::Text, "Where it is.", "\"door:80\"").required()],
+    read: |section| section.text("address").map(drop),
+}];
 
 pub(crate) const KINDS: &[Kind<Sample>] = &[
     Kind {
@@ -109,7 +118,7 @@ fn hook(section: &Section<'_>) -> Option<Sample> {
 }
 
 /// Stand-ins for the real kinds, as far as the file of later releases uses them.
-pub(crate) const FUTURE: Catalogue<()> = Catalogue { channels: FUTURE_KINDS };
+pub(crate) const FUTURE: Catalogue<(), ()> = Catalogue { channels: FUTURE_KINDS, checks: CHECKS };
 
 const FUTURE_KINDS: &[Kind<()>] = &[
     Kind { name: "email", sentence: "Mail.", example: "", fields: EMAIL, read: |_| Some(()) },

@@ -70,19 +70,19 @@ fn every_code_has_a_bad_file() {
 
 #[test]
 fn a_file_over_its_bounds_is_refused() {
-    let text = format!("#{}", "x".repeat(1024 * 1024));
+    let text = format!("#{}", "x".repeat(2 * 1024 * 1024));
     let (plan, faults) = compile(&source(&text), &CATALOGUE);
     assert!(plan.is_none());
     assert_eq!(faults.list()[0].code, codes::TOO_LARGE);
 
     let many =
         |count: usize| -> String { (0..count).map(|n| format!("[job.j{n}]\nevery=\"1h\"\n")).collect() };
-    let (plan, faults) = compile(&source(&many(5000)), &CATALOGUE);
-    assert_eq!(plan.map(|plan| plan.expectations.len()), Some(5000), "{faults}");
-    let (plan, faults) = compile(&source(&many(5001)), &CATALOGUE);
+    let (plan, faults) = compile(&source(&many(20_000)), &CATALOGUE);
+    assert_eq!(plan.map(|plan| plan.expectations.len()), Some(20_000), "{faults}");
+    let (plan, faults) = compile(&source(&many(20_001)), &CATALOGUE);
     assert!(plan.is_none());
     assert_eq!(faults.list()[0].code, codes::TOO_MANY);
-    assert_eq!(faults.list()[0].line, 10_001, "the first that is too many");
+    assert_eq!(faults.list()[0].line, 40_001, "the first that is too many");
 }
 
 #[test]

@@ -11,12 +11,12 @@ use muster_core::time::Span;
 use crate::catalogue::{CATALOGUE, Sample};
 use crate::{fixture, source, toml_files};
 
-fn plan(text: &str) -> Plan<Sample> {
+fn plan(text: &str) -> Plan<Sample, ()> {
     let (plan, faults) = compile(&source(text), &CATALOGUE);
     plan.unwrap_or_else(|| panic!("{faults}"))
 }
 
-fn expectation<'p>(plan: &'p Plan<Sample>, id: &str) -> &'p Expectation {
+fn expectation<'p>(plan: &'p Plan<Sample, ()>, id: &str) -> &'p Expectation {
     plan.expectations.iter().find(|one| one.id.as_str() == id).expect("on the roll")
 }
 

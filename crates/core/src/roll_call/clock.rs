@@ -146,7 +146,7 @@ impl Row {
         }
         match self.spec.hearing {
             Hearing::Spooled => self.blind_spooled(blind, scene),
-            Hearing::Direct => self.blind_direct(blind, scene),
+            Hearing::Direct | Hearing::Looked => self.blind_direct(blind, scene),
         }
     }
 

@@ -37,6 +37,7 @@ impl Row {
                 self.skip(signal, why, at, scene);
                 self.heard_at(at);
             }
+            Report::Unseen { why } => self.unseen(why, at, scene),
             Report::Alive => {
                 self.alive(run, at);
                 self.heard_at(at);
@@ -59,6 +60,14 @@ impl Row {
 
     fn heard_at(&mut self, at: Timestamp) {
         self.state.last_heard = self.state.last_heard.max(Some(at));
+    }
+
+    fn unseen(&mut self, why: &str, at: Timestamp, scene: &mut Scene<'_>) {
+        let before = self.state.unseen;
+        let slot = self.fill(at, scene);
+        self.state.unseen = before.saturating_add(1);
+        self.close_run(slot, None, Verdict::Unknown, scene);
+        self.unknown(why.to_owned(), scene);
     }
 
     fn skip(&mut self, signal: &Signal, why: &str, at: Timestamp, scene: &mut Scene<'_>) {

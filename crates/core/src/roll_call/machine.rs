@@ -121,6 +121,7 @@ impl RollCall {
         let plan: BTreeMap<ExpectationId, Expectation> =
             plan.into_iter().map(|spec| (spec.id.clone(), spec)).collect();
         let mut memories = std::mem::take(&mut self.restored);
+        let anew: BTreeSet<ExpectationId> = memories.keys().cloned().collect();
         for row in std::mem::take(&mut self.rows) {
             memories.insert(row.state.id.clone(), row.state);
         }
@@ -133,7 +134,11 @@ impl RollCall {
             .map(|spec| {
                 let memory = memories.remove(&spec.id);
                 self.removed.remove(&spec.id);
-                Row::bind(spec, memory, wall)
+                let mut row = Row::bind(spec, memory, wall);
+                if anew.contains(row.state.id()) {
+                    row.begin_again(wall);
+                }
+                row
             })
             .collect();
         for (place, parent) in parents.into_iter().enumerate() {
@@ -277,6 +282,7 @@ impl RollCall {
         for place in std::mem::take(&mut self.dirty) {
             let row = &mut self.rows[place];
             row.dirty = false;
+            row.stored = row.state.last_heard.unwrap_or(row.stored);
             changed.push((row.state.id.clone(), Some(row.state.clone())));
         }
         changed
@@ -362,12 +368,14 @@ impl RollCall {
             mutant: self.mutant,
         };
         let row = &mut self.rows[place];
+        let well = row.is_well();
         change(row, &mut scene);
         #[cfg(test)]
         let said = scene.out.len();
         row.speak(&mut scene);
         let wake = row.deadline(&scene);
-        if !row.dirty {
+        let routine = well && row.is_well() && row.is_stored_lately(now);
+        if !row.dirty && !routine {
             row.dirty = true;
             self.dirty.push(place);
         }

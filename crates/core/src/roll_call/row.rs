@@ -19,6 +19,8 @@ use super::verdict::Standing;
 
 /// How many signal ids a row remembers to know a repetition.
 const REMEMBERED: usize = 64;
+/// A check that looks well is stored again after this long, and not at each look.
+const ROUTINE: Span = Span::minutes(5);
 /// A ping that claims to be older than this has a wrong clock.
 const DIRECT_PAST: Span = Span::hours(1);
 /// A spooled record that claims to be older than this has a wrong clock.
@@ -153,13 +155,24 @@ pub(super) struct Row {
     pub(super) parent: Option<usize>,
     /// Positions of the rows whose pages are held back in favour of this one.
     pub(super) children: Vec<usize>,
+    /// When its state was last handed out for storing.
+    pub(super) stored: Timestamp,
 }
 
 impl Row {
     /// A row for a specification, with its old memory where there is one.
     pub(super) fn bind(spec: Expectation, memory: Option<StoredRow>, now: Timestamp) -> Self {
         let state = memory.unwrap_or_else(|| StoredRow::new(spec.id.clone(), now));
-        Self { spec, state, wake: None, dirty: true, parent: None, children: Vec::new() }
+        Self { spec, state, wake: None, dirty: true, parent: None, children: Vec::new(), stored: now }
+    }
+
+    /// A new life of the agent: what it looks at is looked at anew, and silence counts from now on.
+    pub(super) fn begin_again(&mut self, now: Timestamp) {
+        if self.spec.hearing == Hearing::Looked {
+            self.state.slot = None;
+            self.state.rhythm = 0;
+            self.state.anchor = now;
+        }
     }
 
     /// Plans the first slot, or plans again when the rhythm is another one than before. What was not bad enough may
@@ -209,6 +222,9 @@ impl Row {
 
     /// Records the one and only verdict on a slot.
     pub(super) fn close(&self, due: Timestamp, run: Option<RunId>, verdict: Verdict, scene: &mut Scene<'_>) {
+        if self.spec.hearing == Hearing::Looked {
+            return;
+        }
         scene.out.push(Effect::Slot(SlotClosed {
             about: self.state.id.clone(),
             due,
@@ -226,7 +242,7 @@ impl Row {
     /// The sender's time, brought into what can be true here.
     pub(super) fn believable(&self, at: Timestamp, now: Timestamp) -> Timestamp {
         let past = match self.spec.hearing {
-            Hearing::Direct => DIRECT_PAST,
+            Hearing::Direct | Hearing::Looked => DIRECT_PAST,
             Hearing::Spooled => SPOOLED_PAST,
         };
         let at = match self.state.leap {
@@ -236,8 +252,21 @@ impl Row {
         if at > now || now.since(at) > past { now } else { at }
     }
 
+    /// It is looked at and all is well: a state that the next look would make again.
+    pub(super) fn is_well(&self) -> bool {
+        self.spec.hearing == Hearing::Looked && self.state.standing == Standing::Ok
+    }
+
+    /// True if what is stored of it is not old.
+    pub(super) fn is_stored_lately(&self, now: Timestamp) -> bool {
+        now < self.stored + ROUTINE && self.stored <= now
+    }
+
     /// Remembers the id of a signal; false if it was known.
     pub(super) fn remember(&mut self, id: &SignalId) -> bool {
+        if self.spec.hearing == Hearing::Looked {
+            return true;
+        }
         if self.state.heard.contains(id) {
             return false;
         }

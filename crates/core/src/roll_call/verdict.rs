@@ -118,7 +118,11 @@ impl Row {
         weight: Weight,
         scene: &mut Scene<'_>,
     ) {
-        let level = level(&self.spec.severity, &reason);
+        let loudest = level(&self.spec.severity, &reason);
+        let level = match evidence.and_then(|outcome| outcome.level) {
+            Some(lesser) if as_loud(loudest, lesser) => lesser,
+            Some(_) | None => loudest,
+        };
         if level == Level::Ignore {
             return;
         }

@@ -237,6 +237,7 @@ impl Rota {
                 self.changed = true;
             }
             Report::Start { .. }
+            | Report::Unseen { .. }
             | Report::Alive
             | Report::Log { .. }
             | Report::Acknowledge { .. }

@@ -62,7 +62,7 @@ impl Spool {
 /// What goes first when there is no room: 0 before 1 before 2.
 fn rank(report: &Report) -> u8 {
     match report {
-        Report::Start { .. } | Report::Alive | Report::Log { .. } => 0,
+        Report::Start { .. } | Report::Unseen { .. } | Report::Alive | Report::Log { .. } => 0,
         Report::Success(_) | Report::Skip { .. } => 1,
         Report::Failure(_) | Report::Acknowledge { .. } | Report::Pause { .. } | Report::Resume { .. } => 2,
     }

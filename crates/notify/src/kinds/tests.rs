@@ -10,7 +10,7 @@ use muster_config::tables::notify::FIELDS;
 
 use super::*;
 
-const CATALOGUE: Catalogue<Part> = Catalogue { channels: KINDS };
+const CATALOGUE: Catalogue<Part, ()> = Catalogue { channels: KINDS, checks: &[] };
 
 fn source(text: &str) -> Source<'_> {
     Source { file: "muster.toml", text, zone: "UTC", host: "web1" }

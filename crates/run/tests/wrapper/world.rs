@@ -34,7 +34,10 @@ impl World {
 
     /// The wrapper with this state, and with nothing of the tester's own configuration.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new(wrapper());
+        self.through(Command::new(wrapper()), arguments)
+    }
+
+    fn through<S: AsRef<OsStr>>(&self, mut command: Command, arguments: &[S]) -> Command {
         command
             .args(arguments)
             .current_dir(self.folder.path())
@@ -58,7 +61,10 @@ impl World {
 
     /// Starts `script` as job `a` and does not wait.
     pub(crate) fn start(&self, options: &[&str], script: &str) -> Child {
-        self.command(&words(options, script)).spawn().expect("started")
+        // Whoever runs the tests may ignore SIGHUP, as nohup does, and children inherit that.
+        let mut defaults = Command::new("env");
+        defaults.arg("--default-signal").arg(wrapper());
+        self.through(defaults, &words(options, script)).spawn().expect("started")
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -66,6 +66,7 @@ fn apply(snapshot: &mut Snapshot, signal: Signal) {
         Report::Start { .. }
         | Report::Failure(_)
         | Report::Skip { .. }
+        | Report::Unseen { .. }
         | Report::Alive
         | Report::Log { .. } => {
             line.last_heard = Some(signal.at);

@@ -1,0 +1,18 @@
+//! Looks at things from outside, once each time it is asked to, and says what it saw.
+//!
+//! A kind of check is a [`probe::Probe`]: it goes and looks, and writes what it sees into a [`notebook::Notebook`] as it
+//! goes, so that a look that is cut off still tells how far it came. [`look::look`] sets the deadline from outside,
+//! survives a panic, judges the assertions and gives a [`look::Look`]. Nothing here tries again, counts failures or
+//! tells people: the roll call in the core does.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`probe`] | the seam: what a kind must do |
+//! | [`notebook`] | what was seen so far: times, facts, and the trace without secrets |
+//! | [`look`] | one look: deadline, panic, assertions, verdict |
+//! | [`kinds`] | one file per kind, one row each |
+
+pub mod kinds;
+pub mod look;
+pub mod notebook;
+pub mod probe;
