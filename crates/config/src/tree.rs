@@ -7,6 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 mod blocks;
+mod inside;
+
+pub use inside::inside;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -212,27 +215,6 @@ fn node_of(value: Spanned<DeValue<'_>>) -> Node {
     Node { span, value }
 }
 
-/// Where in the file a part of a decoded string lies: exact if the string is written without escapes, else the whole
-/// value.
-pub fn inside(source: &str, node: &Node, part: &Range<usize>) -> Range<usize> {
-    let Value::Text(text) = &node.value else { return node.span.clone() };
-    let Some(written) = source.get(node.span.clone()) else { return node.span.clone() };
-    let is_quote = |c: char| matches!(c, '"' | '\'' | '\n' | '\r');
-    match written.find(text.as_str()) {
-        Some(at)
-            if !text.is_empty()
-                && written[..at].chars().all(is_quote)
-                && part.end <= text.len()
-                && part.start <= part.end =>
-        {
-            let start = node.span.start + at + part.start;
-            // An empty range at the end of the text still needs one byte to stand on: the closing quote.
-            start..(node.span.start + at + part.end).max(start + 1)
-        }
-        _ => node.span.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,12 +258,29 @@ mod tests {
 
     #[test]
     fn a_part_of_a_string_is_found_in_the_file() {
-        let text = "a = \"0 25 * * *\"\nb = \"\\u0030 25 * * *\"\n";
-        let (table, _) = parse(text);
-        let plain = &table.get("a").expect("there").node;
-        assert_eq!(&text[inside(text, plain, &(2..4))], "25");
-        let escaped = &table.get("b").expect("there").node;
-        assert_eq!(inside(text, escaped, &(2..4)), escaped.span, "the whole value");
+        for (value, text, part) in [
+            (r#""0 25 * * *""#, "0 25 * * *", "25"),
+            ("'0 25 * * *'", "0 25 * * *", "25"),
+            (r#""\u0030 25 * * *""#, "0 25 * * *", "25"),
+            (r#""\\d+ \"x\" = 1""#, r#"\d+ "x" = 1"#, "="),
+            (r#""\tü\U0001F600 ß=""#, "\tü\u{1F600} ß=", "="),
+            ("\"\"\"\na \\  \n   b = \\\"c\"\"\"", "a b = \"c", "="),
+            ("'''\r\na\r\n= b'''", "a\n= b", "="),
+            ("\"\"\"\"a\" =\"\"\"", "\"a\" =", "="),
+        ] {
+            let file = format!("key = {value}");
+            let (table, errors) = parse(&file);
+            assert!(errors.is_empty(), "{value}");
+            let node = &table.get("key").expect("there").node;
+            assert!(matches!(&node.value, Value::Text(own) if own.replace("\r\n", "\n") == text), "{node:?}");
+            let Value::Text(own) = &node.value else { continue };
+            let at = own.find(part).expect(part);
+            let place = inside(&file, node, &(at..at + part.len()));
+            assert_eq!((&file[place.clone()], place.start), (part, file.rfind(part).expect(part)), "{value}");
+            let end = inside(&file, node, &(own.len()..own.len()));
+            assert!(file[end.clone()].starts_with(['"', '\'']), "{value}: {end:?}");
+            assert_eq!(inside(&file, node, &(0..own.len() + 1)), node.span, "what is not there");
+        }
     }
 
     #[test]
