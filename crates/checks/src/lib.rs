@@ -10,9 +10,11 @@
 //! | [`probe`] | the seam: what a kind must do |
 //! | [`notebook`] | what was seen so far: times, facts, and the trace without secrets |
 //! | [`look`] | one look: deadline, panic, assertions, verdict |
+//! | `mailserver` | the way to a mail server, and what each failure means |
 //! | [`kinds`] | one file per kind, one row each |
 
 pub mod kinds;
 pub mod look;
+mod mailserver;
 pub mod notebook;
 pub mod probe;

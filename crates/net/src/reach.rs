@@ -117,12 +117,12 @@ pub async fn reach(
 ) -> Result<Reached, NetError> {
     let start = Instant::now();
     let name = bare(host);
-    let addresses = resolve(resolver, family, name, port, start + (deadline - start) / 2).await?;
+    let found = addresses(resolver, family, name, port, start + (deadline - start) / 2).await?;
     let dns = start.elapsed();
     let began = Instant::now();
     let mut failed = Vec::new();
-    let count = addresses.len();
-    for (at, address) in addresses.into_iter().enumerate() {
+    let count = found.len();
+    for (at, address) in found.into_iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(count - at).unwrap_or(1);
         let error = match timeout(share, TcpStream::connect(address)).await {
@@ -147,7 +147,11 @@ pub(crate) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-async fn resolve(
+/// The addresses of a name that count, each with that port; at most eight.
+///
+/// # Errors
+/// [`NetError::Dns`] when it has none, or none is known before the deadline.
+pub async fn addresses(
     resolver: &Resolver,
     family: Family,
     name: &str,

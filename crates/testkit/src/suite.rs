@@ -20,6 +20,10 @@ pub enum Part {
     Chromium,
     /// OpenSMTPD.
     Smtpd,
+    /// BIND.
+    Bind,
+    /// Dovecot with IMAP, LMTP and submission.
+    Dovecot,
     /// cron(8) and libfaketime.
     Cron,
     /// A memory control group of version 1 in which we may make another.
@@ -36,6 +40,8 @@ impl Part {
             Self::Docker => "docker",
             Self::Chromium => "chromium",
             Self::Smtpd => "smtpd",
+            Self::Bind => "bind",
+            Self::Dovecot => "dovecot",
             Self::Cron => "cron",
             Self::MemoryCgroup => "memory-cgroup",
             Self::Loop => "loop",
@@ -51,6 +57,12 @@ impl Part {
                 Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()
             }
             Self::Smtpd => Path::new("/usr/sbin/smtpd").exists() && answers("unshare", &["--mount", "true"]),
+            Self::Bind => Path::new("/usr/sbin/named").exists() && answers("unshare", &["--mount", "true"]),
+            Self::Dovecot => {
+                Path::new("/usr/lib/dovecot/submission").exists()
+                    && Path::new("/usr/lib/dovecot/lmtp").exists()
+                    && answers("unshare", &["--mount", "true"])
+            }
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
             Self::Loop => answers("losetup", &["-f"]) && answers("mkfs.ext4", &["-V"]),
             Self::MemoryCgroup => {

@@ -4,5 +4,11 @@ use muster_config::kind::Kind;
 
 use crate::probe::Part;
 
+pub mod dns;
+pub mod imap;
+pub mod mail;
+pub mod ping;
+pub mod smtp;
+
 /// Every kind, in the order of the reference page.
-pub const KINDS: &[Kind<Part>] = &[];
+pub const KINDS: &[Kind<Part>] = &[dns::ROW, ping::ROW, smtp::ROW, imap::ROW, mail::ROW];

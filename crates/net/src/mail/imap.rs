@@ -1,11 +1,11 @@
 //! The client's side of IMAP (RFC 3501, RFC 9051): as much as it takes to find a mail and to delete it.
 
-use base64::Engine as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::error::MailError;
 use super::response::{Item, Response, Standing, announced, parse};
+use super::sasl;
 use crate::line::{Dialogue, LineError, Sink};
 
 /// Most bytes of the literals of one answer.
@@ -103,8 +103,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                     _ => {}
                 }
             }
-            let line = base64::engine::general_purpose::STANDARD.encode(format!("\0{user}\0{password}"));
-            let sent = self.dialogue.send_hidden(&line, "***").await;
+            let sent = self.dialogue.send_hidden(&sasl::plain(user, password), "***").await;
             sent.map_err(|error| MailError::line(step, error))?;
             return self.collect(&tag, step).await.map(drop);
         }
@@ -254,13 +253,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 return parse(&pieces).map_err(|_| MailError::foreign(step, "IMAP", &first));
             };
             let length = length.map_err(|why| cannot(LineError::Endless(why)))?;
+            let literal = self.dialogue.literal(length).await.map_err(cannot)?;
             sum += length;
             if sum > ANSWER_LIMIT {
                 return Err(cannot(LineError::Endless(format!(
                     "literals of more than {ANSWER_LIMIT} bytes came"
                 ))));
             }
-            let literal = self.dialogue.literal(length).await.map_err(cannot)?;
             pieces.push((line, Some(literal)));
         }
     }

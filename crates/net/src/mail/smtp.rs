@@ -1,10 +1,10 @@
 //! The client's side of SMTP (RFC 5321) on a connection that stands already: greeting, extensions, STARTTLS, login, mail.
 
-use base64::Engine as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::error::MailError;
+use super::sasl;
 use crate::line::{Dialogue, Sink};
 
 /// What the server says to one command.
@@ -84,17 +84,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             let mut words = extensions.iter().filter_map(|extension| extension.strip_prefix("AUTH "));
             words.any(|words| words.split(' ').any(|word| word.eq_ignore_ascii_case(mechanism)))
         };
-        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
         if offered("PLAIN") {
-            let line = format!("AUTH PLAIN {}", encode(&format!("\0{user}\0{password}")));
+            let line = format!("AUTH PLAIN {}", sasl::plain(user, password));
             return self.hidden(&line, "AUTH PLAIN ***").await;
         }
         if !offered("LOGIN") {
             return Err(MailError::Lacking("a way to log in by password (AUTH PLAIN or LOGIN)"));
         }
         self.command("AUTH LOGIN", "the login").await?;
-        self.hidden(&encode(user), "***").await?;
-        self.hidden(&encode(password), "***").await
+        self.hidden(&sasl::encode(user), "***").await?;
+        self.hidden(&sasl::encode(password), "***").await
     }
 
     /// Says one line that may hold what a person wrote, and hears that it is well.

@@ -1,0 +1,26 @@
+//! Every kind of check against real servers on loopback, at their best and at their worst.
+
+#[cfg(test)]
+mod dns;
+#[cfg(test)]
+mod imap;
+#[cfg(test)]
+mod looking;
+#[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod ping;
+#[cfg(test)]
+mod smtp;
+
+use std::process::ExitCode;
+
+use muster_testkit::suite::Suite;
+
+fn main() -> ExitCode {
+    [dns::TESTS, ping::TESTS, smtp::TESTS, imap::TESTS, mail::TESTS]
+        .into_iter()
+        .flatten()
+        .fold(Suite::new(), |suite, (name, parts, body)| suite.test(name, parts, *body))
+        .run()
+}
