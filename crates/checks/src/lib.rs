@@ -11,10 +11,14 @@
 //! | [`notebook`] | what was seen so far: times, facts, and the trace without secrets |
 //! | [`look`] | one look: deadline, panic, assertions, verdict |
 //! | `mailserver` | the way to a mail server, and what each failure means |
+//! | [`apart`] | blocking work, off the runtime |
 //! | [`kinds`] | one file per kind, one row each |
 
+pub mod apart;
 pub mod kinds;
 pub mod look;
 mod mailserver;
 pub mod notebook;
 pub mod probe;
+#[cfg(test)]
+mod trial;

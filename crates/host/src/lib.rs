@@ -14,6 +14,7 @@
 //! | [`lock`] | kernel locks that flock(1) understands |
 //! | [`secret`] | secrets, fetched when they are needed |
 //! | [`spool`] | signals on their way to the agent |
+//! | [`user`] | names of users |
 //! | [`walk`] | the files that a glob matches |
 
 pub mod adopt;
@@ -28,4 +29,5 @@ pub mod scope;
 pub mod secret;
 pub mod spool;
 pub mod state;
+pub mod user;
 pub mod walk;
