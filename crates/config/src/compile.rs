@@ -302,7 +302,8 @@ impl Roll<'_> {
         let Some(kind) = notify::kind_of(self.reading, entry, table, kinds, also, &path) else {
             return Vec::new();
         };
-        let rows = vec![KIND, check::FIELDS, check::LOOKED, kind.fields];
+        // The first row of a key holds: a kind may have a default of its own for one of the common keys.
+        let rows = vec![KIND, check::FIELDS, kind.fields, check::LOOKED];
         let section = Section::open(self.reading, table, rows, path, place);
         let (looks, part) = (check::Looks::read(&section, self.defaults), (kind.read)(&section));
         let (Some(looks), Some(part)) = (looks, part) else {

@@ -10,12 +10,13 @@ mod search;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use muster_config::assertion::Assertion;
 use muster_config::assertion::facts::Value;
 use muster_config::assertion::term::{Takes, Term, Type};
-use muster_config::field::{Field, Shape};
+use muster_config::field::{DAY, Field, SECOND, Shape};
 use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::expectation::Level;
@@ -113,7 +114,7 @@ const RECEIVE: &[Field] = &[
 pub const ROW: Kind<Part> = Kind {
     name: "mail",
     sentence: "Sends a mail and waits until it is in the mailbox.",
-    example: "[check.mail-loop]\nkind = \"mail\"\nsend = { smtp = \"smtp.example.com:587\", user = \"probe\", password = { env = \"PROBE_SMTP\" } }\nreceive = { imap = \"imap.example.com:993\", user = \"probe\", password = { env = \"PROBE_IMAP\" } }\nevery = \"15m\"\ntimeout = \"5m\"\n",
+    example: "[check.mail-loop]\nkind = \"mail\"\nsend = { smtp = \"smtp.example.com:587\", user = \"probe\", password = { env = \"PROBE_SMTP\" } }\nreceive = { imap = \"imap.example.com:993\", user = \"probe\", password = { env = \"PROBE_IMAP\" } }\nevery = \"15m\"\n",
     fields: &[
         Field::new(
             "send",
@@ -129,6 +130,21 @@ pub const ROW: Kind<Part> = Kind {
             "{ imap = \"imap.example.com:993\", user = \"probe\", password = { env = \"PROBE_IMAP\" } }",
         )
         .required(),
+        Field::new(
+            "every",
+            Shape::Duration(60 * SECOND, DAY),
+            "From one look to the next; each of them sends a mail.",
+            "\"30m\"",
+        )
+        .default("\"15m\""),
+        Field::new(
+            "timeout",
+            Shape::Duration(SECOND, DAY),
+            "A mail that is not in the mailbox after this long counts as lost; shorter than `every`, and four fifths of it \
+             where that is less.",
+            "\"2m\"",
+        )
+        .default("\"5m\""),
         Field::new(
             "expect",
             Shape::Assertions(TERMS),
@@ -197,13 +213,21 @@ impl Probe for Mail {
     fn probe<'a>(&'a self, scene: &'a Scene) -> BoxFuture<'a, Result<(), Miss>> {
         Box::pin(async move {
             let start = Instant::now();
-            let sink = |line: &str| scene.notebook.say(line);
+            // The tenth search for the same mail tells nothing new.
+            let is_quiet = AtomicBool::new(false);
+            let sink = |line: &str| {
+                if !is_quiet.load(Ordering::Relaxed) {
+                    scene.notebook.say(line);
+                }
+            };
             let letter = Letter::new(&self.from, &self.to, &self.name).map_err(Miss::blind)?;
             let met = self.receiver.receive(scene, &sink).await?;
             let mut search = Search::begin(met.session, met.offers, &self.name).await.map_err(of_mail)?;
             let receipt = self.send(scene, &letter).await?;
             let accepted = Instant::now();
-            let found = match self.wait(scene, &mut search, &letter).await? {
+            let waited = self.wait(scene, &mut search, &letter, &is_quiet).await;
+            is_quiet.store(false, Ordering::Relaxed);
+            let found = match waited.map_err(|miss| with_receipt(miss, &receipt))? {
                 Some(found) => found,
                 None => {
                     return Err(Miss::down(
@@ -270,6 +294,7 @@ impl Mail {
         scene: &Scene,
         search: &mut Search<'_, S>,
         letter: &Letter,
+        is_quiet: &AtomicBool,
     ) -> Result<Option<Found>, Miss> {
         // What is left must do for one last search.
         let end = almost(scene) - Duration::from_millis(100);
@@ -282,9 +307,21 @@ impl Mail {
             if now >= end {
                 return Ok(None);
             }
+            is_quiet.store(true, Ordering::Relaxed);
             pause = (pause * 2).min(LONGEST_PAUSE);
             tokio::time::sleep_until(end.min(now + pause)).await;
         }
+    }
+}
+
+/// What went wrong after the mail was taken, and that it was.
+fn with_receipt(miss: Miss, receipt: &str) -> Miss {
+    match miss {
+        Miss::Down { class, why } => Miss::Down {
+            class,
+            why: format!("{why}; the mail itself was taken with the words \"{receipt}\""),
+        },
+        blind @ Miss::Blind { .. } => blind,
     }
 }
 

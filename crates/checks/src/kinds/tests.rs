@@ -1,13 +1,24 @@
 //! What holds for every kind.
 
+use muster_config::assertion::examples_compile;
 use muster_config::compile::compile;
+use muster_config::field::{Field, Shape};
 use muster_config::kind::Catalogue;
+use muster_config::plan::check::CheckPlan;
 use muster_config::section::judge_alone;
 use muster_config::source::Source;
+use muster_core::time::Span;
 
 use super::*;
 
 const CATALOGUE: Catalogue<(), Part> = Catalogue { channels: &[], checks: KINDS };
+
+fn plans(text: &str) -> Vec<CheckPlan<Part>> {
+    let source = Source { file: "muster.toml", text, zone: "UTC", host: "web1" };
+    let (plan, faults) = compile(&source, &CATALOGUE);
+    assert!(!faults.has_errors(), "{faults}\n{text}");
+    plan.map(|plan| plan.checks).unwrap_or_default()
+}
 
 #[test]
 fn every_file_of_the_folder_has_its_row() {
@@ -26,18 +37,55 @@ fn every_file_of_the_folder_has_its_row() {
 }
 
 #[test]
-fn every_example_reads_back() {
+fn every_example_is_a_check_of_its_kind() {
     for kind in KINDS {
-        let source = Source { file: "muster.toml", text: kind.example, zone: "UTC", host: "web1" };
-        let (plan, faults) = compile(&source, &CATALOGUE);
-        assert!(!faults.has_errors() && plan.is_some(), "{}: {faults}", kind.name);
+        let plans = plans(kind.example);
+        assert_eq!(plans.iter().map(|plan| plan.kind).collect::<Vec<_>>(), [kind.name]);
         assert!(kind.sentence.ends_with('.'), "{}", kind.name);
+        judge(kind.name, kind.fields);
+    }
+}
+
+/// Examples and defaults of rows satisfy them, and each row says in a sentence what it is for.
+fn judge(path: &str, fields: &[Field]) {
+    for field in fields {
+        let path = format!("{path}.{}", field.key);
+        assert!(field.doc.ends_with('.'), "{path}: {}", field.doc);
+        for value in [Some(field.example), field.default].into_iter().flatten() {
+            let found = judge_alone(field, value);
+            assert!(found.is_empty(), "{path} = {value}: {found}");
+        }
+        if let Shape::Table(inner) = field.shape {
+            judge(&path, inner);
+        }
+    }
+}
+
+#[test]
+fn the_words_of_every_kind_have_examples_that_compile() {
+    for kind in KINDS {
         for field in kind.fields {
-            assert!(field.doc.ends_with('.'), "{}.{}: {}", kind.name, field.key, field.doc);
-            for value in [Some(field.example), field.default].into_iter().flatten() {
-                let found = judge_alone(field, value);
-                assert!(found.is_empty(), "{}.{} = {value}: {found}", kind.name, field.key);
+            if let Shape::Assertions(terms) = field.shape {
+                assert_eq!(examples_compile(terms), Ok(()), "{}", kind.name);
             }
         }
     }
+}
+
+#[test]
+fn a_mail_has_more_time_than_other_looks_and_never_more_than_there_is() {
+    let row = KINDS.iter().find(|kind| kind.name == "mail").expect("the kind");
+    let without = row.example.replace("every = \"15m\"\n", "");
+    assert_ne!(without, row.example);
+    for (text, every, timeout) in [
+        (row.example.to_owned(), Span::minutes(15), Span::minutes(5)),
+        (without.clone(), Span::minutes(15), Span::minutes(5)),
+        (without.clone() + "every = \"5m\"\n", Span::minutes(5), Span::minutes(4)),
+        (without + "every = \"5m\"\ntimeout = \"30s\"\n", Span::minutes(5), Span::seconds(30)),
+    ] {
+        let plan = plans(&text).remove(0);
+        assert_eq!((plan.every, plan.timeout), (every, timeout), "{text}");
+    }
+    let ping = KINDS.iter().find(|kind| kind.name == "ping").expect("the kind");
+    assert_eq!(plans(ping.example)[0].timeout, Span::seconds(10));
 }

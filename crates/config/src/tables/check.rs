@@ -173,7 +173,8 @@ impl Looks {
         let every = section.duration("every")?;
         let timeout = match section.has("timeout") {
             true => section.duration("timeout")?,
-            false => Span::seconds(10).min(every.times(4).over(5)),
+            // A kind that needs longer has a default of its own.
+            false => section.duration("timeout").unwrap_or(Span::seconds(10)).min(every.times(4).over(5)),
         };
         if timeout >= every {
             section.contradiction(
