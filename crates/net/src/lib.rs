@@ -1,4 +1,4 @@
-//! Contact with networks: dialling with deadlines, TLS, HTTP. Async; every wait has a deadline.
+//! Contact with networks: dialling with deadlines, TLS, HTTP, name service, mail, ping. Async; every wait has a deadline.
 //!
 //! | module | holds |
 //! |---|---|
