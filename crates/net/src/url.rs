@@ -5,6 +5,8 @@ use hyper::Uri;
 use crate::endpoint::Endpoint;
 use crate::error::NetError;
 
+const NOT_WEB: &str = "only http:// and https:// can be called";
+
 /// An `http://` or `https://` address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
@@ -33,7 +35,7 @@ impl Url {
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(NetError::Address("only http:// and https:// can be called".into())),
+            _ => return Err(NetError::Address(NOT_WEB.into())),
         };
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let after = authority.rsplit_once('@').map_or(authority, |(_, bare)| bare);
@@ -96,7 +98,10 @@ impl Url {
     pub fn join(&self, location: &str) -> Result<Self, NetError> {
         let location = encoded(location.split('#').next().unwrap_or_default().trim());
         if has_scheme(&location) {
-            return Self::parse(&location);
+            let is_web = ["http:", "https:"].iter().any(|scheme| {
+                location.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            });
+            return if is_web { Self::parse(&location) } else { Err(NetError::Address(NOT_WEB.into())) };
         }
         if let Some(rest) = location.strip_prefix("//") {
             return Self::parse(&format!("{}://{rest}", if self.secure { "https" } else { "http" }));
