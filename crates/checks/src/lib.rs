@@ -10,15 +10,19 @@
 //! | [`probe`] | the seam: what a kind must do |
 //! | [`notebook`] | what was seen so far: times, facts, and the trace without secrets |
 //! | [`look`] | one look: deadline, panic, assertions, verdict |
+//! | `contact` | connections and handshakes, noted as they come about |
+//! | `starttls` | a plain connection asks to become a private one |
 //! | `mailserver` | the way to a mail server, and what each failure means |
 //! | [`apart`] | blocking work, off the runtime |
 //! | [`kinds`] | one file per kind, one row each |
 
 pub mod apart;
+mod contact;
 pub mod kinds;
 pub mod look;
 mod mailserver;
 pub mod notebook;
 pub mod probe;
+mod starttls;
 #[cfg(test)]
 mod trial;

@@ -30,6 +30,8 @@ pub enum Part {
     MemoryCgroup,
     /// A free loop device and mkfs.ext4(8).
     Loop,
+    /// nginx(8) with TLS and HTTP/2.
+    Nginx,
 }
 
 impl Part {
@@ -45,6 +47,7 @@ impl Part {
             Self::Cron => "cron",
             Self::MemoryCgroup => "memory-cgroup",
             Self::Loop => "loop",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -64,6 +67,7 @@ impl Part {
                     && answers("unshare", &["--mount", "true"])
             }
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
+            Self::Nginx => answers("nginx", &["-v"]),
             Self::Loop => answers("losetup", &["-f"]) && answers("mkfs.ext4", &["-V"]),
             Self::MemoryCgroup => {
                 let probe = format!("/sys/fs/cgroup/memory/muster-probe-{}", std::process::id());

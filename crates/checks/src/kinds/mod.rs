@@ -4,17 +4,34 @@ use muster_config::kind::Kind;
 
 use crate::probe::Part;
 
+pub mod certificate;
 pub mod command;
 pub mod dns;
+pub mod domain;
 pub mod file;
+pub mod http;
 pub mod imap;
 pub mod mail;
 pub mod ping;
 pub mod smtp;
+pub mod tcp;
+pub mod tls;
 
 /// Every kind, in the order of the reference page.
-pub const KINDS: &[Kind<Part>] =
-    &[dns::ROW, ping::ROW, smtp::ROW, imap::ROW, mail::ROW, file::ROW, command::ROW];
+pub const KINDS: &[Kind<Part>] = &[
+    http::ROW,
+    tcp::ROW,
+    tls::ROW,
+    certificate::ROW,
+    domain::ROW,
+    dns::ROW,
+    ping::ROW,
+    smtp::ROW,
+    imap::ROW,
+    mail::ROW,
+    file::ROW,
+    command::ROW,
+];
 
 #[cfg(test)]
 mod tests;

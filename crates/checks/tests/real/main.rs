@@ -9,6 +9,8 @@ mod looking;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod nginx;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod smtp;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 use muster_testkit::suite::Suite;
 
 fn main() -> ExitCode {
-    [dns::TESTS, ping::TESTS, smtp::TESTS, imap::TESTS, mail::TESTS]
+    [dns::TESTS, ping::TESTS, smtp::TESTS, imap::TESTS, mail::TESTS, nginx::TESTS]
         .into_iter()
         .flatten()
         .fold(Suite::new(), |suite, (name, parts, body)| suite.test(name, parts, *body))
