@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`suite`] | tests that need a part of the machine, counted as ignored where it is missing |
+//! | [`database`] | PostgreSQL, MariaDB, Redis |
 //! | [`http`] | a web server that answers, refuses, hangs, drips or breaks off |
 //! | [`smtp`] | a mail server that takes, refuses, hangs or upgrades to TLS |
 //! | [`bind`] | BIND, answering for zones of ours |
@@ -13,6 +14,7 @@
 
 pub mod bind;
 mod daemon;
+pub mod database;
 pub mod http;
 mod listener;
 pub mod mailhost;

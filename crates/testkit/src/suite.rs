@@ -9,6 +9,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::database::postgres_bin;
+
 /// A part of the machine that a test needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -24,6 +26,12 @@ pub enum Part {
     Bind,
     /// Dovecot with IMAP, LMTP and submission.
     Dovecot,
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    Mariadb,
+    /// Redis.
+    Redis,
     /// cron(8) and libfaketime.
     Cron,
     /// A memory control group of version 1 in which we may make another.
@@ -44,6 +52,9 @@ impl Part {
             Self::Smtpd => "smtpd",
             Self::Bind => "bind",
             Self::Dovecot => "dovecot",
+            Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
+            Self::Redis => "redis",
             Self::Cron => "cron",
             Self::MemoryCgroup => "memory-cgroup",
             Self::Loop => "loop",
@@ -65,6 +76,13 @@ impl Part {
                 Path::new("/usr/lib/dovecot/submission").exists()
                     && Path::new("/usr/lib/dovecot/lmtp").exists()
                     && answers("unshare", &["--mount", "true"])
+            }
+            Self::Postgres => postgres_bin().is_some() && answers("unshare", &["--mount", "true"]),
+            Self::Mariadb => {
+                Path::new("/usr/sbin/mariadbd").exists() && answers("unshare", &["--mount", "true"])
+            }
+            Self::Redis => {
+                Path::new("/usr/bin/redis-server").exists() && answers("unshare", &["--mount", "true"])
             }
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
             Self::Nginx => answers("nginx", &["-v"]),

@@ -25,6 +25,7 @@ use tokio::process::{Child, Command as Program};
 use tokio::time::{Instant, timeout_at};
 
 use self::said::Said;
+use crate::contact::word;
 use crate::notebook::Notebook;
 use crate::probe::{BoxFuture, Class, Lane, Miss, Part, Probe, Scene};
 
@@ -85,10 +86,6 @@ const TERMS: &[Term] = &[
     },
     word("time.total", Type::Time, "How long it took.", "time.total < 2s"),
 ];
-
-const fn word(name: &'static str, gives: Type, doc: &'static str, example: &'static str) -> Term {
-    Term { name, takes: Takes::Nothing, gives, doc, example }
-}
 
 fn read(section: &Section<'_>) -> Option<Part> {
     let words = section.texts("command");

@@ -24,6 +24,7 @@ use muster_core::words::{length, size};
 use self::find::{Found, Place, Wanted, Which};
 use self::rules::Rules;
 use crate::apart::Apart;
+use crate::contact::word;
 use crate::notebook::Notebook;
 use crate::probe::{BoxFuture, Class, Lane, Miss, Part, Probe, Scene};
 
@@ -120,10 +121,6 @@ const TERMS: &[Term] = &[
         example: "json('$.version') >= 3",
     },
 ];
-
-const fn word(name: &'static str, gives: Type, doc: &'static str, example: &'static str) -> Term {
-    Term { name, takes: Takes::Nothing, gives, doc, example }
-}
 
 fn read(section: &Section<'_>) -> Option<Part> {
     let place = place(section)?;

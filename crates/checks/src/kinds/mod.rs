@@ -13,7 +13,9 @@ pub mod http;
 pub mod imap;
 pub mod mail;
 pub mod ping;
+pub mod redis;
 pub mod smtp;
+pub mod sql;
 pub mod tcp;
 pub mod tls;
 
@@ -31,6 +33,8 @@ pub const KINDS: &[Kind<Part>] = &[
     mail::ROW,
     file::ROW,
     command::ROW,
+    sql::ROW,
+    redis::ROW,
 ];
 
 #[cfg(test)]

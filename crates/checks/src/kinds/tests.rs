@@ -40,7 +40,8 @@ fn every_file_of_the_folder_has_its_row() {
 fn every_example_is_a_check_of_its_kind() {
     for kind in KINDS {
         let plans = plans(kind.example);
-        assert_eq!(plans.iter().map(|plan| plan.kind).collect::<Vec<_>>(), [kind.name]);
+        // One for each place that it is looked at from.
+        assert!(!plans.is_empty() && plans.iter().all(|plan| plan.kind == kind.name), "{}", kind.name);
         assert!(kind.sentence.ends_with('.'), "{}", kind.name);
         judge(kind.name, kind.fields);
     }

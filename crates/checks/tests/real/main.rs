@@ -13,14 +13,18 @@ mod nginx;
 #[cfg(test)]
 mod ping;
 #[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod smtp;
+#[cfg(test)]
+mod sql;
 
 use std::process::ExitCode;
 
 use muster_testkit::suite::Suite;
 
 fn main() -> ExitCode {
-    [dns::TESTS, ping::TESTS, smtp::TESTS, imap::TESTS, mail::TESTS, nginx::TESTS]
+    [dns::TESTS, ping::TESTS, smtp::TESTS, imap::TESTS, mail::TESTS, nginx::TESTS, sql::TESTS, redis::TESTS]
         .into_iter()
         .flatten()
         .fold(Suite::new(), |suite, (name, parts, body)| suite.test(name, parts, *body))
