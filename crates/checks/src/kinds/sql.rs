@@ -100,6 +100,8 @@ const VALUE: usize = 64 * 1024;
 const TRAFFIC: usize = 8 << 20;
 /// How far ahead of the clock a row may be.
 const AHEAD: i64 = 60_000;
+/// How long the cancelling of a query may take.
+const CANCEL: Duration = Duration::from_secs(1);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(200);
 
@@ -184,7 +186,9 @@ impl Probe for Sql {
             let text = scene.value(&self.dsn).await?;
             let dsn = Dsn::parse(&text).map_err(|why| Miss::blind(format!("{}: {why}", self.target)))?;
             dsn.hide(&scene.notebook);
-            let until = give_up(scene);
+            // What is left is for the cancelling.
+            let left = scene.deadline.saturating_duration_since(began);
+            let until = give_up(scene).checked_sub((left / 5).min(CANCEL)).unwrap_or(began);
             let answer = match &dsn {
                 Dsn::Postgres(server) => postgres::ask(server, &self.asked, scene, until).await?,
                 Dsn::Mysql(server) => mysql::ask(server, &self.asked, scene, until).await?,

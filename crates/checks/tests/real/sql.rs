@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use muster_checks::probe::{Class, Miss};
@@ -38,6 +39,35 @@ fn wait_for_end(stream: &mut std::net::TcpStream) -> std::io::Result<()> {
 /// Reads what a client of PostgreSQL begins with.
 fn greeting(stream: &mut std::net::TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0; 4096]).map(|_| ())
+}
+
+/// Stands before a PostgreSQL and makes its time limit an endless one.
+fn without_limit(server: SocketAddr) -> Raw {
+    Raw::start(move |client| {
+        let mut server = TcpStream::connect(server)?;
+        let (mut back, mut to) = (server.try_clone()?, client.try_clone()?);
+        std::thread::spawn(move || {
+            std::io::copy(&mut back, &mut to).ok();
+            to.shutdown(Shutdown::Both).ok();
+        });
+        let mut part = [0; 4096];
+        loop {
+            let count = client.read(&mut part)?;
+            if count == 0 {
+                return server.shutdown(Shutdown::Both);
+            }
+            let limit = b"statement_timeout = ";
+            let found = part[..count].windows(limit.len()).position(|some| some == limit);
+            if let Some(at) = found {
+                part[at + limit.len()..count]
+                    .iter_mut()
+                    .filter(|byte| byte.is_ascii_digit())
+                    .for_each(|byte| *byte = b'9');
+            }
+            server.write_all(&part[..count])?;
+        }
+    })
+    .expect("a server")
 }
 
 pub(crate) const TESTS: &[Test] = &[
@@ -126,9 +156,12 @@ pub(crate) const TESTS: &[Test] = &[
             .down(Class::Refused, "\"gone\" does not exist (42P01)");
         look(&table(&dsn, "query = \"select pg_sleep(60)\""), SHORT)
             .down(Class::Timeout, "statement timeout");
-        // What ignores the server's own limit is cancelled.
-        let stubborn = "query = \"select pg_sleep(60) from set_config('statement_timeout', '0', true)\"";
-        look(&table(&dsn, stubborn), SHORT).down(Class::Timeout, "");
+        // Where the server's own limit does not hold, the query is cancelled.
+        let lax = without_limit(address);
+        let beyond = format!("postgres://{USER}:{PASSWORD}@{}/app", lax.address());
+        let looked = look(&table(&beyond, "query = \"select pg_sleep(60)\""), SHORT)
+            .down(Class::Timeout, "did not come to its end and was cancelled");
+        assert!(looked.took <= SHORT);
         let busy = "select count(*) from pg_stat_activity where application_name = 'muster'";
         wait_for(&server, busy, "0");
         server.carry_out("create table held (id int)").expect("made");
@@ -195,7 +228,12 @@ pub(crate) const TESTS: &[Test] = &[
             .down(Class::Refused, "syntax");
         look(&table(&dsn, "query = \"selekt 1\""), LONG).down(Class::Refused, "syntax");
         look(&table(&dsn, "query = \"select sleep(60)\""), SHORT).down(Class::Timeout, "");
-        look(&table(&dsn, "query = \"set statement max_statement_time = 0 for select sleep(60)\""), SHORT);
+        let looked = look(
+            &table(&dsn, "query = \"set statement max_statement_time = 0 for select sleep(60)\""),
+            SHORT,
+        )
+        .down(Class::Timeout, "did not come to its end and was cancelled");
+        assert!(looked.took <= SHORT);
         wait_for(&server, "select count(*) from information_schema.processlist where user = 'probe'", "0");
         look(&table(format!("mysql://{USER}:wrong-words@{address}/app"), ""), LONG)
             .down(Class::Refused, "Access denied")

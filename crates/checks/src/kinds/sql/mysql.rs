@@ -10,12 +10,9 @@ use tokio_rustls::rustls;
 
 use super::cell::{Answer, Cell};
 use super::dsn::Mysql;
-use super::{Asked, GOODBYE, ROWS, TRAFFIC};
+use super::{Asked, CANCEL, GOODBYE, ROWS, TRAFFIC};
 use crate::contact::time;
 use crate::probe::{Class, Miss, Scene};
-
-/// How long the cancelling of a query may take.
-const CANCEL: Duration = Duration::from_secs(1);
 
 /// Logs in, asks, and says goodbye.
 pub(super) async fn ask(

@@ -22,14 +22,12 @@ use tokio_postgres::{Client, Error};
 
 use super::cell::{Answer, Cell};
 use super::dsn::{Place, Postgres};
-use super::{Asked, GOODBYE, ROWS, TRAFFIC, moment};
+use super::{Asked, CANCEL, GOODBYE, ROWS, TRAFFIC, moment};
 use crate::contact::{connect, secure, time};
 use crate::probe::{Class, Miss, Scene};
 
 /// From 1970 to 2000, where PostgreSQL begins to count, in milliseconds.
 const EPOCH: i64 = 946_684_800_000;
-/// How long the cancelling of a query may take.
-const CANCEL: Duration = Duration::from_secs(1);
 
 /// Logs in, asks, and says goodbye.
 pub(super) async fn ask(
