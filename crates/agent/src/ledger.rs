@@ -215,6 +215,8 @@ fn joined(held: Commit, state: Commit) -> Commit {
         outbox,
         forgotten: _,
         notes,
+        looks: _,
+        traces: _,
         watermark,
     } = state;
     Commit { rows, outbox, notes, watermark, ..held }

@@ -166,7 +166,7 @@ impl AgentPlan {
             notify,
             channels,
             zone: plan.muster.zone.clone(),
-            keep: Keep { age: plan.muster.keep.runs, ..Keep::default() },
+            keep: Keep { age: plan.muster.keep.runs, looks: plan.muster.keep.metrics, ..Keep::default() },
             logs: Bounds {
                 age: plan.muster.keep.runs,
                 per_job: plan.muster.keep.logs_per_job,

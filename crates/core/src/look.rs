@@ -79,18 +79,21 @@ pub struct Tally {
 impl Tally {
     /// Adds one look.
     pub fn add(&mut self, look: &Look) {
-        if look.due.is_none() {
-            return;
+        if look.due.is_some() {
+            self.add_slots(look.verdict, look.further.saturating_add(1), look.took);
         }
-        let slots = look.further.saturating_add(1);
-        let sum = match look.verdict {
+    }
+
+    /// Adds slots that ended the same way; `took` is the length of the one look behind them, if there was one.
+    pub fn add_slots(&mut self, verdict: Verdict, slots: u32, took: Option<Span>) {
+        let sum = match verdict {
             Verdict::Ok => &mut self.ok,
             Verdict::Failed => &mut self.failed,
             Verdict::Unknown => &mut self.unknown,
             Verdict::Missed | Verdict::Skipped => &mut self.missed,
         };
         *sum = sum.saturating_add(slots);
-        if let Some(took) = look.took {
+        if let Some(took) = took {
             self.took = self.took.saturating_add(took.as_millis());
             self.longest = self.longest.max(u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
         }

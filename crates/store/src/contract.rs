@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::look::{Look, Tally, Trace};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::{Span, Timestamp};
@@ -17,7 +18,7 @@ use crate::keep::{Keep, Pruned};
 /// Everything of one step of the roll call. It is written in one transaction, or not at all.
 ///
 /// Writing the same commit twice is harmless: signals are known by id, slots by expectation and due time, outbox
-/// entries by key, rows by expectation, notes by name.
+/// entries by key, rows by expectation, notes by name, looks by check and their times, traces by check and beginning.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Commit {
     /// What was heard. An id that is already known is ignored, and changes no run.
@@ -36,6 +37,10 @@ pub struct Commit {
     pub forgotten: Vec<String>,
     /// Small texts that the agent keeps under a name; a later one replaces an earlier one.
     pub notes: Vec<(String, String)>,
+    /// What checks saw. A look whose times are those of another look of the same check is ignored.
+    pub looks: Vec<Look>,
+    /// Looks that went badly, in full.
+    pub traces: Vec<Trace>,
     /// How far time had come.
     pub watermark: Option<Watermark>,
 }
@@ -73,6 +78,9 @@ pub struct Loaded {
     /// What was there and could not be read, a sentence each. Never dropped in silence.
     pub unreadable: Vec<String>,
 }
+
+/// What a UTC day of a check came to: which check, when the day began, the slots that were due on it.
+pub type DayTally = (ExpectationId, Timestamp, Tally);
 
 /// How an engine is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -229,6 +237,33 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] when it cannot be read.
     fn gaps(&self, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError>;
 
+    /// Looks of one check that began, or had a slot that was due, at or after `since`, oldest first; the newest `limit`
+    /// if there are more, and never more than [`crate::looks::LOOK_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn looks(&self, about: &ExpectationId, since: Timestamp, limit: usize) -> Result<Vec<Look>, StoreError>;
+
+    /// The tallies of one check, or of all, for each UTC day since that of `since`, today included, by check and then
+    /// by day. A row of slots counts on the days on which they were due.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn tallies(&self, about: Option<&ExpectationId>, since: Timestamp) -> Result<Vec<DayTally>, StoreError>;
+
+    /// The last slot of each check that has a verdict. It outlives the looks: it goes once the check is off the roll
+    /// and nothing was seen of it for [`Keep::age`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn last_slots(&self) -> Result<BTreeMap<ExpectationId, Timestamp>, StoreError>;
+
+    /// The newest traces of one check, newest first, at most `limit` and [`crate::looks::TRACES`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn traces(&self, about: &ExpectationId, limit: usize) -> Result<Vec<Trace>, StoreError>;
+
     /// What was heard about one expectation, or about all.
     ///
     /// # Errors
@@ -278,7 +313,8 @@ pub trait Store: Send + Sync {
     fn drop_credential(&self, digest: &str) -> Result<bool, StoreError>;
 
     /// Deletes what is too old or too much, oldest first, a bounded number of rows at a time. Rows of the roll, runs
-    /// that go on, entries that wait and the last transition of each expectation are never deleted.
+    /// that go on, entries that wait and the last transition of each expectation are never deleted. Looks of hours that
+    /// are over are packed closer here, so it should be called once an hour at least, and again while there is more.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be written.

@@ -7,14 +7,16 @@ use muster_core::time::Span;
 pub struct Keep {
     /// Oldest history.
     pub age: Span,
+    /// Oldest single looks; of what is older only the tallies of whole days are kept, up to `age`.
+    pub looks: Span,
     /// Most bytes in use. The file itself may never grow past [`Keep::hard_cap`].
     pub bytes: u64,
 }
 
 impl Default for Keep {
-    /// 90 days, 256 MiB.
+    /// 90 days, single looks 7 days, 256 MiB.
     fn default() -> Self {
-        Self { age: Span::days(90), bytes: 256 << 20 }
+        Self { age: Span::days(90), looks: Span::days(7), bytes: 256 << 20 }
     }
 }
 

@@ -10,7 +10,9 @@
 //! | [`history`] | pages, cursors, and how runs follow from signals |
 //! | [`credential`] | sessions, tokens and one-time links of the web |
 //! | [`keep`] | how much is kept, and what pruning did |
+//! | [`looks`] | how many looks and traces, in which order, and what counts on which day |
 //! | [`memory`] | [`memory::Memory`]: bounded, lost at the end of the process |
+//! | `packed` | looks as bytes |
 //! | [`sqlite`] | [`sqlite::Sqlite`]: one file, WAL, one writer thread with group commit |
 //! | [`switch`] | [`switch::Switch`]: the engine of the moment, exchangeable |
 
@@ -19,6 +21,8 @@ pub mod contract;
 pub mod credential;
 pub mod history;
 pub mod keep;
+pub mod looks;
 pub mod memory;
+mod packed;
 pub mod sqlite;
 pub mod switch;

@@ -1,17 +1,18 @@
 //! The engine in use, exchangeable while others hold on to it: when a damaged file was replaced, the web reads the new
 //! one without being told.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::look::{Look, Trace};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
 use crate::brief::Brief;
-use crate::contract::{Commit, Done, Health, Loaded, Store, StoreError};
+use crate::contract::{Commit, DayTally, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
@@ -95,6 +96,18 @@ impl Store for Switch {
     }
     fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {
         self.engine().deliveries(before, limit)
+    }
+    fn looks(&self, about: &ExpectationId, since: Timestamp, limit: usize) -> Result<Vec<Look>, StoreError> {
+        self.engine().looks(about, since, limit)
+    }
+    fn tallies(&self, about: Option<&ExpectationId>, since: Timestamp) -> Result<Vec<DayTally>, StoreError> {
+        self.engine().tallies(about, since)
+    }
+    fn last_slots(&self) -> Result<BTreeMap<ExpectationId, Timestamp>, StoreError> {
+        self.engine().last_slots()
+    }
+    fn traces(&self, about: &ExpectationId, limit: usize) -> Result<Vec<Trace>, StoreError> {
+        self.engine().traces(about, limit)
     }
     fn put_credential(&self, credential: &Credential) -> Result<(), StoreError> {
         self.engine().put_credential(credential)

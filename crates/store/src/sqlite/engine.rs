@@ -1,10 +1,11 @@
 //! The contract over one file.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::look::{Look, Trace};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
@@ -12,9 +13,9 @@ use muster_core::time::Timestamp;
 use super::open::{self, Opened};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{prune, read, write};
+use super::{looks, prune, read, write};
 use crate::brief::Brief;
-use crate::contract::{Commit, Done, Health, Loaded, Store, StoreError};
+use crate::contract::{Commit, DayTally, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
@@ -23,6 +24,7 @@ use crate::keep::{Keep, Pruned};
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    keep: Keep,
 }
 
 impl Sqlite {
@@ -34,17 +36,19 @@ impl Sqlite {
     pub fn open(path: &Path, keep: &Keep, now: Timestamp) -> Result<(Self, Opened), StoreError> {
         let (connection, opened) = open::open(path, keep, now)?;
         let writer = Writer::start(connection, *keep)?;
-        Ok((Self { writer, readers: Readers::new(path.to_owned()) }, opened))
+        Ok((Self { writer, readers: Readers::new(path.to_owned()), keep: *keep }, opened))
     }
 }
 
 impl Store for Sqlite {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        self.writer.write(move |connection| write::commit(connection, &commit))
+        let keep = self.keep;
+        self.writer.write(move |connection| write::commit(connection, &commit, &keep))
     }
 
     fn submit(&self, commit: Commit, done: Done) {
-        self.writer.submit(move |connection| write::commit(connection, &commit), done);
+        let keep = self.keep;
+        self.writer.submit(move |connection| write::commit(connection, &commit, &keep), done);
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
@@ -108,6 +112,22 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Listed<Signal>, StoreError> {
         self.readers.read(|connection| read::signals(connection, about, before, limit))
+    }
+
+    fn looks(&self, about: &ExpectationId, since: Timestamp, limit: usize) -> Result<Vec<Look>, StoreError> {
+        self.readers.read(|connection| looks::looks(connection, about, since, limit, &mut Vec::new()))
+    }
+
+    fn tallies(&self, about: Option<&ExpectationId>, since: Timestamp) -> Result<Vec<DayTally>, StoreError> {
+        self.readers.read(|connection| looks::tallies(connection, about, since, &mut Vec::new()))
+    }
+
+    fn last_slots(&self) -> Result<BTreeMap<ExpectationId, Timestamp>, StoreError> {
+        self.readers.read(|connection| looks::last_slots(connection, &mut Vec::new()))
+    }
+
+    fn traces(&self, about: &ExpectationId, limit: usize) -> Result<Vec<Trace>, StoreError> {
+        self.readers.read(|connection| looks::traces(connection, about, limit, &mut Vec::new()))
     }
 
     fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {

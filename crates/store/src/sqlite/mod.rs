@@ -7,13 +7,19 @@
 //! | `writer` | the one thread that writes, with group commit |
 //! | `readers` | the small pool of reading connections |
 //! | `write` | one commit as SQL |
+//! | `journal` | its looks and traces |
 //! | `read` | what is read, as SQL |
+//! | `looks` | looks, tallies and traces as they are read |
+//! | `compact` | the journal of past hours into strips and tallies |
 //! | `prune` | deleting, in small steps |
 //! | `archive` | [`Archive`]: the file read without an agent |
 //! | `engine` | [`Sqlite`], which puts these behind the contract |
 
 mod archive;
+mod compact;
 mod engine;
+mod journal;
+mod looks;
 mod open;
 mod prune;
 mod read;

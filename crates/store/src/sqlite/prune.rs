@@ -5,9 +5,10 @@ use muster_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::open::fault;
-use super::read;
+use super::{compact, journal, read, write};
 use crate::contract::StoreError;
 use crate::keep::{Keep, Pruned};
+use crate::looks::{self, DAY};
 
 /// Most rows of one table that one step deletes.
 const STEP: u32 = 500;
@@ -27,7 +28,10 @@ struct Table {
     may_go: &'static str,
 }
 
-const TABLES: [Table; 5] = [
+/// When the hour of a strip began.
+const STRIP_TIME: &str = "(seq >> 20) * 3600000";
+
+const TABLES: [Table; 7] = [
     Table { name: "signals", time: "at", order: "seq", may_go: "1" },
     Table { name: "runs", time: "started", order: "started, seq", may_go: "ended IS NOT NULL" },
     Table {
@@ -40,18 +44,30 @@ const TABLES: [Table; 5] = [
     },
     Table { name: "slots", time: "due", order: "seq", may_go: "1" },
     Table { name: "outbox", time: "queued", order: "queued, seq", may_go: "live = 0" },
+    Table { name: "traces", time: "at", order: "seq", may_go: "1" },
+    // By bytes as well as by age; they have an age of their own, which is less.
+    Table { name: "strips", time: STRIP_TIME, order: "seq", may_go: "1" },
 ];
 
 pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
     let before = read::size(connection)?;
     let cutoff = now - keep.age;
+    let packed = compact::compact(connection, now)?;
     let mut rows = 0;
-    let mut more = false;
+    let mut more = packed.more;
     for table in &TABLES {
         let gone = delete(connection, table, cutoff)?;
         rows += gone;
         more |= gone >= u64::from(STEP);
     }
+    let closely = [("strips", looks::hour(now - keep.looks.min(keep.age))), ("tallies", looks::day(cutoff))];
+    for (table, time) in closely {
+        let gone = first_of(connection, table, journal::first(time))?;
+        rows += gone;
+        more |= gone >= u64::from(STEP);
+    }
+    rows += nameless(connection, cutoff)?;
+    rows += journal::bound_traces(connection, keep)?;
     rows += expired(connection, now)?;
     if read::size(connection)? > keep.bytes {
         rows += by_bytes(connection, keep.bytes)?;
@@ -67,12 +83,39 @@ pub(super) fn by_bytes(connection: &Connection, bytes: u64) -> Result<u64, Store
     if read::size(connection)? <= bytes {
         return Ok(0);
     }
-    let Some(cutoff) = oldest(connection)? else { return Ok(0) };
-    let mut rows = 0;
-    for table in &TABLES {
-        rows += delete(connection, table, cutoff)?;
+    if let Some(cutoff) = oldest(connection)? {
+        let mut rows = 0;
+        for table in &TABLES {
+            rows += delete(connection, table, cutoff)?;
+        }
+        return Ok(rows);
     }
-    Ok(rows)
+    // Looks of this hour alone, or days that were added up.
+    match compact::compact_all(connection)?.rows {
+        0 => first_of(connection, "tallies", i64::MAX),
+        rows => Ok(rows),
+    }
+}
+
+/// Deletes the first strips or tallies before a place.
+fn first_of(connection: &Connection, table: &str, end: i64) -> Result<u64, StoreError> {
+    let sql = format!(
+        "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE seq < ?1 ORDER BY seq LIMIT {STEP})"
+    );
+    write::run(connection, &sql, params![end]).map(|gone| gone as u64)
+}
+
+/// Deletes the names of checks that are off the roll, and of which nothing is left: when they were last seen is known
+/// to the day.
+fn nameless(connection: &Connection, cutoff: Timestamp) -> Result<u64, StoreError> {
+    let sql = format!(
+        "DELETE FROM checks WHERE number IN (SELECT number FROM checks WHERE seen < ?1
+         AND NOT EXISTS (SELECT 1 FROM roll WHERE roll.about = checks.name)
+         AND NOT EXISTS (SELECT 1 FROM traces WHERE traces.number = checks.number) LIMIT {STEP})"
+    );
+    // A tally goes when its whole day is too old.
+    let seen = cutoff.millis().saturating_sub(2 * DAY);
+    write::run(connection, &sql, params![seen]).map(|gone| gone as u64)
 }
 
 fn delete(connection: &Connection, table: &Table, cutoff: Timestamp) -> Result<u64, StoreError> {

@@ -91,8 +91,57 @@ DROP INDEX signals_by_at;
 DROP INDEX slots_by_due;
 ";
 
+/// Schema 3. What checks saw. `journal` has one row for all looks of a commit; `compact` puts what is older than the hour
+/// into `strips`, one for a check and hour, and adds it to `tallies`, one for a check and day. `seq` of these two is the
+/// hour or day since the epoch and the number of the check in one, so that those of one time lie together. Looks are
+/// packed (`packed`), because there may be fourteen million a day.
+const THIRD: &str = "
+CREATE TABLE checks (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  slot INTEGER,
+  seen INTEGER NOT NULL
+);
+
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY,
+  newest INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+
+CREATE TABLE strips (
+  seq INTEGER PRIMARY KEY,
+  body BLOB NOT NULL
+);
+
+CREATE TABLE tallies (
+  seq INTEGER PRIMARY KEY,
+  ok INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  unknown INTEGER NOT NULL,
+  missed INTEGER NOT NULL,
+  took INTEGER NOT NULL,
+  longest INTEGER NOT NULL
+);
+
+CREATE TABLE traces (
+  seq INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  UNIQUE (number, at)
+);
+
+CREATE TABLE trace_bytes (bytes INTEGER NOT NULL);
+INSERT INTO trace_bytes VALUES (0);
+CREATE TRIGGER trace_added AFTER INSERT ON traces
+BEGIN UPDATE trace_bytes SET bytes = bytes + length(CAST(new.body AS BLOB)) + 64; END;
+CREATE TRIGGER trace_gone AFTER DELETE ON traces
+BEGIN UPDATE trace_bytes SET bytes = bytes - length(CAST(old.body AS BLOB)) - 64; END;
+";
+
 /// Entry `n` leads from schema `n` to schema `n + 1`.
-const MIGRATIONS: [&str; 2] = [FIRST, SECOND];
+const MIGRATIONS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 /// Brings the file to the newest schema, one transaction per step; true if the file was empty before.
 pub(super) fn migrate(connection: &mut Connection) -> Result<bool, StoreError> {

@@ -7,21 +7,26 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::open::fault;
-use super::read;
+use super::{journal, read};
 use crate::contract::{Commit, StoreError};
 use crate::credential::Credential;
 use crate::history::{Run, Subject, follow, subject};
+use crate::keep::Keep;
 
 pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| StoreError::Unavailable(format!("cannot be written: {error}")))
 }
 
-fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<usize, StoreError> {
+pub(super) fn run(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Result<usize, StoreError> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(fault)
 }
 
-pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), StoreError> {
+pub(super) fn commit(connection: &Connection, commit: &Commit, keep: &Keep) -> Result<(), StoreError> {
     for signal in &commit.signals {
         put_signal(connection, signal)?;
     }
@@ -58,6 +63,8 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Sto
     for (name, text) in &commit.notes {
         put_meta(connection, &format!("note.{name}"), text)?;
     }
+    journal::put_looks(connection, &commit.looks)?;
+    journal::put_traces(connection, &commit.traces, keep)?;
     if let Some(watermark) = &commit.watermark {
         put_meta(connection, "watermark", &json(watermark)?)?;
     }

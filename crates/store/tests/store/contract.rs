@@ -301,7 +301,7 @@ fn pruning_by_age_keeps_what_is_open(store: &dyn Store) {
             ..Commit::default()
         })
         .unwrap();
-    let keep = Keep { age: Span::seconds(100), bytes: 1 << 30 };
+    let keep = Keep { age: Span::seconds(100), bytes: 1 << 30, ..Keep::default() };
     let pruned = store.prune(&keep, at(550)).unwrap();
     assert_eq!(pruned.rows, 3 + 1 + 1 + 1 + 1, "signals, a run, a transition, a slot, a told page");
     assert!(!pruned.more);
@@ -359,7 +359,7 @@ pub(crate) fn memory_into_sqlite() {
 pub(crate) fn bounds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.db");
-    let keep = Keep { age: Span::days(1000), bytes: 1 << 20 };
+    let keep = Keep { age: Span::days(1000), bytes: 1 << 20, ..Keep::default() };
     let (store, _) = Sqlite::open(&path, &keep, at(0)).unwrap();
     store
         .commit(Commit {

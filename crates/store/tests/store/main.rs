@@ -11,6 +11,8 @@ mod crash;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod made;
 #[cfg(test)]
 mod old;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         .test("sqlite_keeps_the_contract", &[], contract::sqlite)
         .test("memory_keeps_the_contract", &[], contract::memory)
         .test("what_memory_held_goes_into_sqlite_as_one_commit", &[], contract::memory_into_sqlite)
+        .test("sqlite_keeps_looks", &[], looks::sqlite)
+        .test("memory_keeps_looks", &[], looks::memory)
         .test("sqlite_gives_way_to_its_bounds_and_keeps_working", &[], contract::bounds)
         .test("kill_9_in_the_middle_of_commits_tears_none", &[], crash::kill_9)
         .test("a_thousand_commits_at_once_share_their_flushes", &[], crash::group_commit)

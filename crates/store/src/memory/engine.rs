@@ -1,46 +1,25 @@
-//! The engine for when the disk is gone: bounded, and lost at the end of the process. What it holds can be handed to
-//! a durable engine as one commit when that comes back.
+//! The contract over what is held.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use muster_core::effect::{SlotClosed, Transition, Verdict};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::look::{Look, Trace};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
+use super::held::Held;
 use crate::brief::{BRIEF_LIMIT, Brief, GAP_LIMIT};
-use crate::contract::{Commit, Health, Loaded, Store, StoreError, Watermark};
+use crate::contract::{Commit, DayTally, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
-use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT, Subject, follow, subject};
+use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT};
 use crate::keep::{Keep, Pruned};
-
-/// Most items of each kind of history; the oldest go first. Rows of the roll and waiting pages are not bounded here:
-/// the first are as many as there are expectations, the second are promises.
-const HELD: usize = 4000;
 
 /// Everything in memory.
 #[derive(Default)]
 pub struct Memory(Mutex<Held>);
-
-#[derive(Default, Clone)]
-struct Held {
-    seq: i64,
-    rows: BTreeMap<ExpectationId, String>,
-    removed: BTreeSet<ExpectationId>,
-    signals: VecDeque<(i64, Signal)>,
-    known: HashSet<SignalId>,
-    runs: VecDeque<(i64, Run)>,
-    transitions: VecDeque<(i64, Transition)>,
-    slots: BTreeMap<(ExpectationId, Timestamp), SlotClosed>,
-    outbox: BTreeMap<String, (i64, Entry)>,
-    forgotten: BTreeSet<String>,
-    credentials: BTreeMap<String, Credential>,
-    notes: BTreeMap<String, String>,
-    watermark: Option<Watermark>,
-    dropped: u64,
-}
 
 impl Memory {
     /// Nothing in it.
@@ -60,6 +39,8 @@ impl Memory {
             outbox: held.outbox.values().map(|(_, entry)| entry.clone()).collect(),
             forgotten: held.forgotten.iter().cloned().collect(),
             notes: held.notes.clone().into_iter().collect(),
+            looks: held.watched.looks(),
+            traces: held.watched.traces(),
             watermark: held.watermark.clone(),
         };
         (commit, held.dropped)
@@ -67,79 +48,6 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held {
-    fn next(&mut self) -> i64 {
-        self.seq += 1;
-        self.seq
-    }
-
-    fn hear(&mut self, signal: Signal) {
-        if !self.known.insert(signal.id.clone()) {
-            return;
-        }
-        let place = match subject(&signal) {
-            Subject::Named(id) => {
-                Some(self.runs.iter().position(|(_, run)| run.about == signal.about && run.id == id))
-            }
-            Subject::NewestAnonymous => Some(self.newest_anonymous(&signal.about)),
-            Subject::New => Some(None),
-            Subject::None => None,
-        };
-        if let Some(place) = place {
-            let existing = place.and_then(|place| self.runs.get(place)).map(|(_, run)| run.clone());
-            match (follow(existing, &signal), place.and_then(|place| self.runs.get_mut(place))) {
-                (Some(changed), Some((_, run))) => *run = changed,
-                (Some(changed), None) => {
-                    let seq = self.next();
-                    self.runs.push_back((seq, changed));
-                }
-                (None, _) => {}
-            }
-        }
-        let seq = self.next();
-        self.signals.push_back((seq, signal));
-    }
-
-    fn newest_anonymous(&self, about: &ExpectationId) -> Option<usize> {
-        self.runs
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, run))| run.about == *about && run.anonymous && run.is_open())
-            .max_by_key(|(_, (seq, run))| (run.started, *seq))
-            .map(|(place, _)| place)
-    }
-
-    fn bound(&mut self) {
-        while self.signals.len() > HELD {
-            if let Some((_, signal)) = self.signals.pop_front() {
-                self.known.remove(&signal.id);
-                self.dropped += 1;
-            }
-        }
-        while self.runs.len() > HELD {
-            let Some(place) = self.runs.iter().position(|(_, run)| !run.is_open()) else { break };
-            self.dropped += u64::from(self.runs.remove(place).is_some());
-        }
-        while self.transitions.len() > HELD {
-            self.dropped += u64::from(self.transitions.pop_front().is_some());
-        }
-        while self.slots.len() > HELD {
-            let oldest = self.slots.keys().min_by_key(|(_, due)| *due).cloned();
-            self.dropped += u64::from(oldest.and_then(|key| self.slots.remove(&key)).is_some());
-        }
-        while self.outbox.len() > HELD {
-            let finished = self
-                .outbox
-                .iter()
-                .filter(|(key, _)| self.forgotten.contains(*key))
-                .min_by_key(|(_, (seq, _))| *seq)
-                .map(|(key, _)| key.clone());
-            let Some(key) = finished else { break };
-            self.dropped += u64::from(self.outbox.remove(&key).is_some());
-        }
     }
 }
 
@@ -167,8 +75,19 @@ fn matches_about(about: Option<&ExpectationId>, own: &ExpectationId) -> bool {
 
 impl Store for Memory {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let Commit { signals, rows, removed, transitions, slots, outbox, forgotten, notes, watermark } =
-            commit;
+        let Commit {
+            signals,
+            rows,
+            removed,
+            transitions,
+            slots,
+            outbox,
+            forgotten,
+            notes,
+            looks,
+            traces,
+            watermark,
+        } = commit;
         let mut held = self.lock();
         for signal in signals {
             held.hear(signal);
@@ -197,6 +116,8 @@ impl Store for Memory {
         }
         held.forgotten.extend(forgotten);
         held.notes.extend(notes);
+        held.watched.see(looks);
+        held.watched.note(&traces);
         if watermark.is_some() {
             held.watermark = watermark;
         }
@@ -305,6 +226,22 @@ impl Store for Memory {
         Ok(page(items.map(|(seq, item)| (*seq, item)), |item| item.at, before, limit))
     }
 
+    fn looks(&self, about: &ExpectationId, since: Timestamp, limit: usize) -> Result<Vec<Look>, StoreError> {
+        Ok(self.lock().watched.looks_of(about, since, limit))
+    }
+
+    fn tallies(&self, about: Option<&ExpectationId>, since: Timestamp) -> Result<Vec<DayTally>, StoreError> {
+        Ok(self.lock().watched.tallies(about, since))
+    }
+
+    fn last_slots(&self) -> Result<BTreeMap<ExpectationId, Timestamp>, StoreError> {
+        Ok(self.lock().watched.last_slots())
+    }
+
+    fn traces(&self, about: &ExpectationId, limit: usize) -> Result<Vec<Trace>, StoreError> {
+        Ok(self.lock().watched.traces_of(about, limit))
+    }
+
     fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {
         let held = self.lock();
         Ok(page(held.outbox.values().map(|(seq, item)| (*seq, item)), |item| item.queued, before, limit))
@@ -349,6 +286,7 @@ impl Store for Memory {
                 + held.slots.len()
                 + held.outbox.len()
                 + held.credentials.len()
+                + held.watched.rows()
         };
         let rows = count(&held);
         let Held { signals, known, runs, transitions, slots, outbox, forgotten, credentials, .. } =
@@ -365,6 +303,7 @@ impl Store for Memory {
         slots.retain(|(_, due), _| *due >= cutoff);
         outbox.retain(|key, (_, entry)| entry.queued >= cutoff || !forgotten.remove(key));
         credentials.retain(|_, credential| !credential.is_expired(now));
+        held.watched.prune(keep, now);
         let gone = rows - count(&held);
         drop(held);
         Ok(Pruned { rows: gone as u64, before, after: self.size()?, more: false })
@@ -379,7 +318,7 @@ impl Store for Memory {
             + held.transitions.len()
             + held.slots.len()
             + held.outbox.len();
-        Ok((rows + items * 512) as u64)
+        Ok((rows + items * 512) as u64 + held.watched.size())
     }
 
     fn health(&self) -> Health {
