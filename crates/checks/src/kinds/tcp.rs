@@ -30,8 +30,8 @@ use crate::starttls::{self, PROTOCOL, Protocol};
 pub const ROW: Kind<Part> = Kind {
     name: "tcp",
     sentence: "Connects to a port, and says and hears a few lines there if asked to.",
-    example: "[check.mail-out]\nkind = \"tcp\"\naddress = \"smtp.example.com:587\"\nfrom = [\"host\", \
-              \"container:api\"]\n",
+    example: "[check.mail-out]\nkind = \"tcp\"\naddress = \"smtp.example.com:587\"\ndialogue = [\"< 220\", \"> \
+              EHLO muster.invalid\", \"< 250 \"]\n",
     fields: &[
         Field::new("address", Shape::Text, "Host and port.", "\"smtp.example.com:587\"").required(),
         FAMILY,
