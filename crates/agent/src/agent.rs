@@ -19,6 +19,7 @@ use crate::driver;
 use crate::duties::{Context, Duties, tell_systemd};
 use crate::handle::Handle;
 use crate::ledger::Ledger;
+use crate::looks::{Lookout, Sights};
 use crate::parts::Parts;
 use crate::resident::message::Message;
 use crate::resident::{Origin, Resident, Settings, Vitals};
@@ -26,6 +27,9 @@ use crate::roster::Roster;
 
 /// Messages that may wait for the resident; whoever sends more waits.
 const INBOX: usize = 2048;
+
+/// Looks that may be asked for at the same time.
+const ORDERS: usize = 16;
 
 /// How long duties have to come to their end.
 const LAST_DUTIES: Duration = Duration::from_secs(1);
@@ -89,7 +93,16 @@ impl Agent {
         let vitals = Arc::new(Vitals::new());
         let [wake_spool, wake_store, wake_config, wake_start, wake_discover] =
             std::array::from_fn(|_| Arc::new(Notify::new()));
-        let handle = Handle { inbox, board: snapshots, store, roster: Arc::clone(&roster) };
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let sights = Arc::new(Sights::default());
+        let handle = Handle {
+            inbox,
+            board: snapshots,
+            store,
+            roster: Arc::clone(&roster),
+            sights: Arc::clone(&sights),
+            orders,
+        };
         let resident = Resident::new(Origin {
             clock: Arc::clone(&clock),
             boot,
@@ -113,7 +126,11 @@ impl Agent {
         let mut tasks = JoinSet::new();
         listen(&mut tasks, layout.datagram(), Arc::clone(&wake_spool), stopped.clone());
         hang_up(&mut tasks, Arc::clone(&wake_config), stopped.clone());
+        let lookout = Lookout::new(&handle, Arc::clone(&clock), settings_seen.clone(), ordered);
+        let pulse = lookout.pulse();
+        tasks.spawn(lookout.keep(stopped.clone()));
         let context = Context {
+            pulse,
             handle: handle.clone(),
             clock,
             layout,

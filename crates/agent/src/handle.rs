@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use muster_core::board::Snapshot;
 use muster_core::ids::{ChannelName, ExpectationId, RunId};
+use muster_core::look::Last;
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
 use muster_store::contract::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::looks::{Order, Sights};
 use crate::parts::AgentPlan;
 use crate::resident::message::{Message, Source};
 use crate::roster::{Roster, Standing};
@@ -20,6 +22,9 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// How long a test page may take: a channel's own deadline and some more.
 const TEST: Duration = Duration::from_secs(45);
 
+/// How long somebody who asked for a look waits for it.
+const LOOK: Duration = Duration::from_secs(120);
+
 /// A running agent, as the web and the command line see it. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
@@ -27,6 +32,8 @@ pub struct Handle {
     pub(crate) board: watch::Receiver<Arc<Snapshot>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) sights: Arc<Sights>,
+    pub(crate) orders: mpsc::Sender<Order>,
 }
 
 /// What became of signals.
@@ -85,6 +92,24 @@ impl Handle {
     /// The store, for reading and for credentials. It stays valid when the engine behind it is replaced.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
+    }
+
+    /// How everything that is looked at looked last.
+    pub fn sights(&self) -> Arc<Sights> {
+        Arc::clone(&self.sights)
+    }
+
+    /// Looks at one thing now, beside its rounds; what was seen. None if nobody of that name is looked at.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub async fn look_now(&self, about: ExpectationId) -> Result<Option<Last>, HandleError> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.orders.send(Order { about, reply }).await.map_err(|_| HandleError::Stopped)?;
+            answer.await.map_err(|_| HandleError::Stopped)
+        };
+        tokio::time::timeout(LOOK, asked).await.unwrap_or(Err(HandleError::Busy(LOOK)))
     }
 
     /// How each duty stands.

@@ -14,6 +14,7 @@
 //! | [`roster`] | how each duty stands |
 //! | `duties` | one file per duty |
 //! | `resident` | the task that owns the state |
+//! | [`looks`] | what is looked at: rounds, vantages, the last sight of each |
 //! | `ledger` | the store, or memory while that is gone |
 //! | `couriers` | deliveries under way |
 //! | `drift` | where the host and the configuration no longer say the same |
@@ -31,6 +32,7 @@ mod duties;
 mod faults;
 pub mod handle;
 mod ledger;
+pub mod looks;
 pub mod parts;
 mod resident;
 pub mod roster;

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use muster_config::plan::Plan;
+use muster_checks::probe::Part as Probe;
+use muster_config::plan::{CheckPlan, Plan, Vantage};
 use muster_core::expectation::Expectation;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::outbox::Route;
 use muster_core::rota::Entry;
+use muster_core::rounds::Round;
 use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use muster_host::state::Layout;
@@ -125,6 +127,23 @@ pub struct AgentPlan {
     pub beat: Option<Beat>,
     /// What is started, and when.
     pub starts: Starts,
+    /// What is looked at.
+    pub checks: Arc<[Watched]>,
+}
+
+/// One thing that is looked at, from one place.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// When it is looked at.
+    pub round: Round,
+    /// A look that takes longer is cut off.
+    pub timeout: Span,
+    /// From where.
+    pub from: Vantage,
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// Who looks.
+    pub probe: Probe,
 }
 
 /// One way to tell people.
@@ -150,7 +169,7 @@ pub struct Beat {
 impl AgentPlan {
     /// The agent's share of a configuration. What has no table of its own is told to `notify` of `[defaults]`; where that
     /// is empty, to every channel that does not merely stand in for another one, because nothing may fail untold.
-    pub fn of<C, K>(plan: &Plan<C, K>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
+    pub fn of<C>(plan: &Plan<C, Probe>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
         let stands_in =
             |name: &ChannelName| channels.iter().any(|other| other.fallback.as_ref() == Some(name));
         let mut notify = plan.notify.clone();
@@ -182,6 +201,7 @@ impl AgentPlan {
                     .map(|job| job.id.clone())
                     .collect(),
             },
+            checks: plan.checks.iter().map(watched).collect(),
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }
     }
@@ -191,5 +211,16 @@ impl AgentPlan {
             .iter()
             .map(|one| Route { name: one.name.clone(), fallback: one.fallback.clone() })
             .collect()
+    }
+}
+
+fn watched(check: &CheckPlan<Probe>) -> Watched {
+    let CheckPlan { id, kind, every, timeout, retry, after, from, part } = check;
+    Watched {
+        round: Round { id: id.clone(), every: *every, retry: *retry, after: *after },
+        timeout: *timeout,
+        from: from.clone(),
+        kind,
+        probe: Arc::clone(part),
     }
 }

@@ -33,6 +33,13 @@ pub struct Looked {
     pub took: Duration,
 }
 
+impl Looked {
+    /// Nobody could look, and why.
+    pub fn blind(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unknown, level: None, sight: words(why), took: Duration::ZERO }
+    }
+}
+
 /// Looks once. Never takes longer than the scene's deadline, and never panics.
 pub async fn look(probe: &dyn Probe, scene: &Scene) -> Looked {
     let began = Instant::now();
@@ -57,9 +64,7 @@ pub async fn look(probe: &dyn Probe, scene: &Scene) -> Looked {
             bad(Class::Timeout, format!("{why}: cut off at {} ms, {so_far}", limit.as_millis()))
         }
         Err(Miss::Down { class, why }) => bad(class, why),
-        Err(Miss::Blind { why }) => {
-            Looked { verdict: Verdict::Unknown, level: None, sight: words(why), took: Duration::ZERO }
-        }
+        Err(Miss::Blind { why }) => Looked::blind(why),
     };
     looked.took = took;
     looked.sight.words = seen.blot(&looked.sight.words);

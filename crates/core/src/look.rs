@@ -59,6 +59,27 @@ pub struct Sight {
     pub lines: Vec<String>,
 }
 
+/// What is looked at and how it looked last, for the screens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Last {
+    /// Which check.
+    pub about: ExpectationId,
+    /// The name of its kind.
+    pub kind: String,
+    /// What it looks at, without a secret.
+    pub target: String,
+    /// From where: `host`, `container:api`.
+    pub from: String,
+    /// From one slot to the next.
+    pub every: Span,
+    /// The last look; none before the first one.
+    pub look: Option<Look>,
+    /// What that look saw.
+    pub sight: Sight,
+    /// When it last looked well, and how long that took.
+    pub well: Option<(Timestamp, Span)>,
+}
+
 /// What a day of a check came to. Slots only: what was looked at between them does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {

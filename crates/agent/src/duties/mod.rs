@@ -11,6 +11,7 @@
 //! | [`config`] | reads the configuration again when it changed |
 //! | [`prune`] | keeps history within its bounds |
 //! | [`logs`] | keeps the logs of runs within theirs, and compresses them |
+//! | [`looks`] | sees to it that checks are being looked at |
 //! | [`audit`] | checks that everything due is judged and every duty performed |
 //! | [`beat`] | tells somebody outside that all is well |
 //! | [`watchdog`] | tells systemd that the agent is alive |
@@ -23,6 +24,7 @@ mod config;
 mod deliver;
 mod discover;
 mod logs;
+mod looks;
 mod prune;
 mod runs;
 mod spool;

@@ -9,10 +9,11 @@ use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
-use super::{audit, beat, config, deliver, discover, logs, prune, runs, spool, start, store, watchdog};
+use super::{audit, beat, config, deliver, discover, logs, looks, prune, runs, spool, start, store, watchdog};
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
 use crate::handle::Handle;
+use crate::looks::Pulse;
 use crate::parts::{ConfigSource, Starter, Survey};
 use crate::resident::{Settings, Vitals};
 use crate::roster::Roster;
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) wake_start: Arc<Notify>,
     pub(crate) wake_discover: Arc<Notify>,
     pub(crate) starter: Option<Starter>,
+    /// Whether checks are being looked at.
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// The terms of a duty, known before there is anything to perform it with.
@@ -59,6 +62,7 @@ pub(crate) struct Duties {
     config: Registration,
     prune: Registration,
     logs: Registration,
+    looks: Registration,
     audit: Registration,
     beat: Registration,
     watchdog: Registration,
@@ -80,6 +84,7 @@ impl Duties {
             config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
+            looks: register(looks::TERMS, &own(), looks::Looks::new(context)),
             audit: register(audit::TERMS, &own(), audit::Audit::new(context, Arc::clone(&findings))),
             beat: register(beat::TERMS, &own(), beat::Beat::new(context, findings)),
             watchdog: register(watchdog::TERMS, &context.vitals.readiness, watchdog::Watchdog::new(context)),
@@ -87,10 +92,10 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 12] {
-        let Self { spool, runs, start, deliver, store, discover, config, prune, logs, audit, beat, watchdog } =
+    pub(crate) fn list(self) -> [Registration; 13] {
+        let Self { spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, watchdog } =
             self;
-        [spool, runs, start, deliver, store, discover, config, prune, logs, audit, beat, watchdog]
+        [spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, watchdog]
     }
 
     /// What is expected of each duty: that it is performed, and that it goes well.
@@ -105,6 +110,7 @@ impl Duties {
             config::TERMS,
             prune::TERMS,
             logs::TERMS,
+            looks::TERMS,
             audit::TERMS,
             beat::TERMS,
             watchdog::TERMS,

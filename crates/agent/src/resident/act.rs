@@ -37,6 +37,7 @@ impl Resident {
     pub(super) async fn act(&mut self, message: Message) {
         match message {
             Message::Hear { .. } | Message::Drained { .. } => {}
+            Message::Looked(batch) => self.hear_looks(batch),
             Message::Performed(done) => self.hear_performance(&done),
             Message::Host { roll: host, record } => {
                 let now = self.clock.now();

@@ -14,6 +14,7 @@ use super::task::Resident;
 use crate::driver::{Ending as DutyEnding, Performance};
 use crate::faults;
 use crate::handle::Heard;
+use crate::looks::Batch;
 
 /// Signals of one sender, and where the answer goes.
 pub(super) struct Letter {
@@ -135,6 +136,21 @@ impl Resident {
             Answer::Repeated => heard.repeated += 1,
             Answer::UnknownExpectation => heard.unknown.push(signal.about),
         }
+    }
+
+    /// Hears what looks saw. How each went is kept by itself, so none of these signals goes into the history.
+    pub(super) fn hear_looks(&mut self, batch: Batch) {
+        let now = self.clock.now();
+        for signal in &batch.signals {
+            self.roll.hear(signal, now);
+            if matches!(signal.report, Report::Success(_)) {
+                self.news.later();
+            } else {
+                self.news.soon();
+            }
+        }
+        self.unwritten.looks.extend(batch.looks);
+        self.unwritten.traces.extend(batch.traces);
     }
 
     /// Hears about a duty or a channel. Only a change of words goes into the history.

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::driver::Performance;
 use crate::handle::{Heard, NotStartable, Started};
 use crate::ledger::{Found, Standing};
+use crate::looks::Batch;
 use crate::parts::{AgentPlan, BadConfig};
 
 /// Where signals come from.
@@ -29,6 +30,8 @@ pub(crate) enum Source {
 pub(crate) enum Message {
     /// Signals.
     Hear { signals: Vec<Signal>, source: Source, reply: oneshot::Sender<Heard> },
+    /// What was looked at, and how it looked.
+    Looked(Batch),
     /// The spool was read to its end; the reading began then.
     Drained { began: Now },
     /// A duty was performed.

@@ -70,21 +70,23 @@ impl Resident {
 
     async fn write(&mut self, now: Now) {
         let entries = self.outbox.changes();
-        let Unwritten { signals, transitions: _, slots: _, rows, forgotten, notes, loud, since } =
+        let Unwritten { signals, transitions: _, slots: _, looks, traces: _, rows, forgotten, notes, loud, since } =
             &mut self.unwritten;
-        *loud |= !entries.is_empty() || !signals.is_empty() || !forgotten.is_empty() || !notes.is_empty();
+        *loud |= !entries.is_empty() || !looks.is_empty() || !signals.is_empty() || !forgotten.is_empty() || !notes.is_empty();
         if !rows.is_empty() && since.is_none() {
             *since = Some(Instant::now());
         }
         if !*loud && since.is_none_or(|since| since.elapsed() < QUIET) {
             return;
         }
-        let Unwritten { signals, transitions, slots, rows, forgotten, notes, .. } =
+        let Unwritten { signals, transitions, slots, looks, traces, rows, forgotten, notes, .. } =
             std::mem::take(&mut self.unwritten);
         let mut commit = Commit {
             signals,
             transitions,
             slots,
+            looks,
+            traces,
             outbox: entries,
             forgotten,
             notes,

@@ -10,6 +10,7 @@ use muster_core::effect::{SlotClosed, Transition};
 use muster_core::expectation::Expectation;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::ExpectationId;
+use muster_core::look::{Look, Trace};
 use muster_core::outbox::{Delivery, Outbox};
 use muster_core::roll_call::{RollCall, StoredRow};
 use muster_core::rota::Rota;
@@ -26,7 +27,7 @@ use crate::clock::Clock;
 use crate::couriers::{Couriers, Told};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
-use crate::parts::{AgentPlan, Beat};
+use crate::parts::{AgentPlan, Beat, Watched};
 use crate::roster::Roster;
 use crate::timers::Timers;
 
@@ -48,11 +49,12 @@ pub(crate) struct Settings {
     pub(crate) keep: Keep,
     pub(crate) logs: Bounds,
     pub(crate) beat: Option<Beat>,
+    pub(crate) checks: Arc<[Watched]>,
 }
 
 impl Settings {
     pub(crate) fn of(plan: &AgentPlan) -> Self {
-        Self { keep: plan.keep, logs: plan.logs, beat: plan.beat.clone() }
+        Self { keep: plan.keep, logs: plan.logs, beat: plan.beat.clone(), checks: Arc::clone(&plan.checks) }
     }
 }
 
@@ -147,6 +149,8 @@ pub(super) struct Unwritten {
     pub(super) signals: Vec<Signal>,
     pub(super) transitions: Vec<Transition>,
     pub(super) slots: Vec<SlotClosed>,
+    pub(super) looks: Vec<Look>,
+    pub(super) traces: Vec<Trace>,
     /// None for a row that is to be removed.
     pub(super) rows: BTreeMap<ExpectationId, Option<StoredRow>>,
     pub(super) forgotten: Vec<String>,
