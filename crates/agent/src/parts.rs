@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use muster_store::keep::Keep;
 use muster_store::sqlite::Opened;
 
 use crate::clock::Clock;
+use crate::looks::egress;
 
 /// A future on the heap.
 pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -129,6 +131,8 @@ pub struct AgentPlan {
     pub starts: Starts,
     /// What is looked at.
     pub checks: Arc<[Watched]>,
+    /// Who is asked whether this host still has a way out.
+    pub canaries: Arc<[SocketAddr]>,
 }
 
 /// One thing that is looked at, from one place.
@@ -179,8 +183,11 @@ impl AgentPlan {
         if notify.is_empty() {
             notify = channels.iter().map(|one| one.name.clone()).collect();
         }
+        let checks: Arc<[Watched]> = plan.checks.iter().map(watched).collect();
+        let mut expectations = plan.expectations.clone();
+        egress::expect(&mut expectations, &checks, &notify);
         Self {
-            expectations: plan.expectations.clone(),
+            expectations,
             timers: plan.timers.clone(),
             notify,
             channels,
@@ -201,7 +208,8 @@ impl AgentPlan {
                     .map(|job| job.id.clone())
                     .collect(),
             },
-            checks: plan.checks.iter().map(watched).collect(),
+            checks,
+            canaries: plan.muster.canaries.clone().into(),
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }
     }

@@ -34,6 +34,16 @@ pub struct Looked {
 }
 
 impl Looked {
+    /// Somebody else looked, and it was well.
+    pub fn well(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Ok, level: None, sight: words(why), took: Duration::ZERO }
+    }
+
+    /// Somebody else looked, and it was bad in that way.
+    pub fn down(class: Class, why: impl Into<String>) -> Self {
+        bad(class, why.into())
+    }
+
     /// Nobody could look, and why.
     pub fn blind(why: impl Into<String>) -> Self {
         Self { verdict: Verdict::Unknown, level: None, sight: words(why), took: Duration::ZERO }

@@ -59,6 +59,8 @@ pub struct MusterPlan {
     pub at_once: u32,
     /// The outside address that hears from us while all is well.
     pub beat: Option<Beat>,
+    /// Who is asked whether this host still has a way out.
+    pub canaries: Vec<SocketAddr>,
     /// The password of the web page.
     pub password: Option<SecretRef>,
     /// Certificate and key of the listener.

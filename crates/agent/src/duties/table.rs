@@ -9,7 +9,9 @@ use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
-use super::{audit, beat, config, deliver, discover, logs, looks, prune, runs, spool, start, store, watchdog};
+use super::{
+    audit, beat, config, deliver, discover, logs, looks, prune, runs, spool, start, store, watchdog,
+};
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
 use crate::handle::Handle;
@@ -93,8 +95,21 @@ impl Duties {
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
     pub(crate) fn list(self) -> [Registration; 13] {
-        let Self { spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, watchdog } =
-            self;
+        let Self {
+            spool,
+            runs,
+            start,
+            deliver,
+            store,
+            discover,
+            config,
+            prune,
+            logs,
+            looks,
+            audit,
+            beat,
+            watchdog,
+        } = self;
         [spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, watchdog]
     }
 

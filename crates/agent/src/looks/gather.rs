@@ -35,7 +35,13 @@ pub(super) struct Gather {
 
 impl Gather {
     /// One look is over.
-    pub(super) fn add(&mut self, about: &ExpectationId, began: Timestamp, looked: &Looked, note: Option<String>) {
+    pub(super) fn add(
+        &mut self,
+        about: &ExpectationId,
+        began: Timestamp,
+        looked: &Looked,
+        note: Option<String>,
+    ) {
         let bad = looked.verdict != Verdict::Ok || looked.level.is_some();
         self.batch.signals.push(signal(about, began, looked, note));
         if bad {

@@ -1,11 +1,12 @@
 //! The task that keeps the rounds: who looks now, in a task of its own, and what became of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_checks::look::{Looked, look};
-use muster_checks::probe::{Lane, Scene};
+use muster_checks::probe::{Class, Lane, Scene};
 use muster_config::plan::Vantage;
 use muster_core::effect::Verdict;
 use muster_core::ids::ExpectationId;
@@ -17,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::egress::{self, Egress, WayOut};
 use super::gather::Gather;
 use super::pulse::Pulse;
 use super::sights::Sights;
@@ -67,6 +69,7 @@ pub(crate) struct Lookout {
     tasks: HashMap<Id, (ExpectationId, Timestamp)>,
     waiting: Vec<Order>,
     gather: Gather,
+    egress: Egress,
 }
 
 impl Lookout {
@@ -92,6 +95,7 @@ impl Lookout {
             tasks: HashMap::new(),
             waiting: Vec::new(),
             gather: Gather::default(),
+            egress: Egress::default(),
         }
     }
 
@@ -104,11 +108,12 @@ impl Lookout {
         self.plan().await;
         loop {
             self.begin();
+            self.doubt();
             self.hand_over().await;
             let pause = self.pause();
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = ended(&mut stop) => break,
                 Some(done) = self.going.join_next_with_id() => self.end(done),
                 changed = self.settings.changed() => {
                     if changed.is_err() {
@@ -117,6 +122,7 @@ impl Lookout {
                     self.plan().await;
                 }
                 Some(order) = self.orders.recv() => self.order(order),
+                reached = self.egress.answer() => self.way_out(&reached),
                 () = tokio::time::sleep(pause) => {}
             }
             while let Some(done) = self.going.try_join_next_with_id() {
@@ -142,6 +148,7 @@ impl Lookout {
         self.rounds.plan(checks.iter().map(|one| one.round.clone()).collect(), &last, now);
         self.watched = checks.iter().map(|one| (one.round.id.clone(), one.clone())).collect();
         self.sights.keep(|about| self.watched.contains_key(about));
+        self.egress.keep(|about| self.watched.contains_key(about));
         for one in checks.iter() {
             let before = self.sights.of(&one.round.id);
             let (look, sight, well) = match before.as_deref() {
@@ -174,6 +181,12 @@ impl Lookout {
             }
             Ok(Err(_)) | Err(_) => BTreeMap::new(),
         }
+    }
+
+    /// While the way out is lost, the canaries are asked again and again.
+    fn doubt(&mut self) {
+        let canaries = Arc::clone(&self.settings.borrow().canaries);
+        self.egress.ask(&canaries);
     }
 
     /// Begins every look whose turn it is.
@@ -231,7 +244,10 @@ impl Lookout {
         self.rounds.done(&about, looked.verdict, looked.took.into(), now);
         let before = self.sights.of(&about);
         let well = before.as_ref().and_then(|before| before.well);
-        if self.watched.contains_key(&about) {
+        if let Some(watched) = self.watched.get(&about) {
+            if watched.probe.is_outside() && watched.from == Vantage::Host {
+                self.egress.saw(&about, is_cut(&looked));
+            }
             let note = well.map(|(at, took)| format!("it last looked well at {at}, in {took}"));
             self.gather.add(&about, began, &looked, note);
         }
@@ -247,6 +263,20 @@ impl Lookout {
             drop(order.reply.send(Some(last.clone())));
         }
         self.sights.put(last);
+    }
+
+    /// The canaries answered, or did not.
+    fn way_out(&mut self, reached: &[SocketAddr]) {
+        let canaries = Arc::clone(&self.settings.borrow().canaries);
+        if let Some(news) = self.egress.judge(reached, &canaries)
+            && let Some(about) = egress::id()
+        {
+            let (looked, began) = match news {
+                WayOut::Open(words) => (Looked::well(words), self.clock.now().wall),
+                WayOut::Lost(words) => (Looked::down(Class::Connect, words), self.clock.now().wall),
+            };
+            self.gather.add(&about, began, &looked, None);
+        }
     }
 
     /// Takes up the verdicts that fell.
@@ -279,4 +309,17 @@ impl Lookout {
             drop(order.reply.send(None));
         }
     }
+}
+
+/// Nothing came back from there.
+fn is_cut(looked: &Looked) -> bool {
+    let cut = [Class::Name, Class::Connect, Class::Timeout].map(Class::word);
+    looked.verdict == Verdict::Failed
+        && looked.sight.class.as_deref().is_some_and(|class| cut.contains(&class))
+}
+
+/// Waits until everything is to end.
+async fn ended(stop: &mut watch::Receiver<bool>) {
+    // An error means that whoever would say so is gone, which is the same.
+    drop(stop.wait_for(|stop| *stop).await);
 }

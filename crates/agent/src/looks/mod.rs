@@ -7,11 +7,13 @@
 //! | module | holds |
 //! |---|---|
 //! | `lookout` | the task |
+//! | `egress` | whether this host still has a way out |
 //! | `gather` | what was seen, on its way to the resident |
 //! | `sights` | the last sight of each check, for the screens |
 //! | `pulse` | whether the rounds go on, for the duty that watches them |
 //! | `vantage` | looking from inside a container's network |
 
+pub(crate) mod egress;
 mod gather;
 mod lookout;
 mod pulse;

@@ -28,7 +28,9 @@ pub(super) async fn look_from(container: String, probe: Part, timeout: Duration)
     let thread = std::thread::Builder::new().name("vantage".into()).spawn(move || {
         let looked = match enter(&container) {
             Ok(resolver) => look_here(&probe, resolver, timeout),
-            Err(why) => Looked::blind(format!("the network of container {container} cannot be entered: {why}")),
+            Err(why) => {
+                Looked::blind(format!("the network of container {container} cannot be entered: {why}"))
+            }
         };
         // Whoever asked may have gone.
         drop(reply.send(looked));
@@ -38,7 +40,7 @@ pub(super) async fn look_from(container: String, probe: Part, timeout: Duration)
     }
     match answer.await {
         Ok(looked) => looked,
-        Err(_) => Looked::blind("the thread in the container's network ended without a word".into()),
+        Err(_) => Looked::blind("the thread in the container's network ended without a word"),
     }
 }
 

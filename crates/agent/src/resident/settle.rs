@@ -70,9 +70,23 @@ impl Resident {
 
     async fn write(&mut self, now: Now) {
         let entries = self.outbox.changes();
-        let Unwritten { signals, transitions: _, slots: _, looks, traces: _, rows, forgotten, notes, loud, since } =
-            &mut self.unwritten;
-        *loud |= !entries.is_empty() || !looks.is_empty() || !signals.is_empty() || !forgotten.is_empty() || !notes.is_empty();
+        let Unwritten {
+            signals,
+            transitions: _,
+            slots: _,
+            looks,
+            traces: _,
+            rows,
+            forgotten,
+            notes,
+            loud,
+            since,
+        } = &mut self.unwritten;
+        *loud |= !entries.is_empty()
+            || !looks.is_empty()
+            || !signals.is_empty()
+            || !forgotten.is_empty()
+            || !notes.is_empty();
         if !rows.is_empty() && since.is_none() {
             *since = Some(Instant::now());
         }

@@ -1,6 +1,7 @@
 //! The loop: wait for a message, a delivery or a deadline, gather what has come meanwhile, take one step.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,11 +51,18 @@ pub(crate) struct Settings {
     pub(crate) logs: Bounds,
     pub(crate) beat: Option<Beat>,
     pub(crate) checks: Arc<[Watched]>,
+    pub(crate) canaries: Arc<[SocketAddr]>,
 }
 
 impl Settings {
     pub(crate) fn of(plan: &AgentPlan) -> Self {
-        Self { keep: plan.keep, logs: plan.logs, beat: plan.beat.clone(), checks: Arc::clone(&plan.checks) }
+        Self {
+            keep: plan.keep,
+            logs: plan.logs,
+            beat: plan.beat.clone(),
+            checks: Arc::clone(&plan.checks),
+            canaries: Arc::clone(&plan.canaries),
+        }
     }
 }
 

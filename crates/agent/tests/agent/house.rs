@@ -90,6 +90,8 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         logs: muster_run::log::bounds::Bounds::default(),
         beat: None,
         starts: muster_agent::parts::Starts::default(),
+        checks: std::sync::Arc::new([]),
+        canaries: std::sync::Arc::new([]),
     }
 }
 

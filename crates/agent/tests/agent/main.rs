@@ -13,6 +13,8 @@ mod house;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod many;
 #[cfg(test)]
 mod receiver;
@@ -44,6 +46,10 @@ fn main() -> ExitCode {
         .test("a_second_agent_on_the_same_state_is_refused", &[], life::second)
         .test("a_thousand_deadlines_fire_once_each_and_none_early", &[], many::deadlines)
         .test("five_thousand_heartbeats_are_durable_when_answered", &[], many::heartbeats)
+        .test("a_check_that_fails_twice_pages_once_and_its_end_is_told", &[], looks::page_and_end)
+        .test("a_probe_that_hangs_panics_or_is_blind_disturbs_no_other", &[], looks::neighbours)
+        .test("a_restart_leaves_no_slot_without_a_verdict_and_pages_nobody", &[], looks::restart)
+        .test("a_check_is_looked_at_when_somebody_asks", &[], looks::look_now)
         .test("a_job_of_a_user_is_heard_by_roots_agent", &[Part::Root], users::heard)
         .test("a_user_cannot_report_a_job_that_somebody_else_runs", &[Part::Root], users::judged)
         .test("what_users_reported_while_the_agent_was_down_is_not_missed", &[Part::Root], users::caught_up)

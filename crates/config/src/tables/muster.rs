@@ -76,6 +76,14 @@ const FIELDS: &[Field] = &[
     )
     .default("4"),
     Field::new(
+        "canaries",
+        Shape::List(&Shape::Socket, 0),
+        "Who is asked whether this host still has a way out, when most checks outside go bad at once: addresses in networks \
+         that have nothing to do with each other. An empty list asks nobody.",
+        "[\"1.1.1.1:443\", \"9.9.9.9:443\"]",
+    )
+    .default("[\"1.1.1.1:443\", \"8.8.8.8:443\", \"9.9.9.9:443\"]"),
+    Field::new(
         "store",
         Shape::Text,
         "Another place for what is remembered.",
@@ -151,6 +159,7 @@ pub(crate) fn read(section: &Section<'_>, zone: &str, host: &str) -> Option<Must
         keep,
         at_once: section.count("at_once")?,
         beat,
+        canaries: section.texts("canaries").iter().filter_map(|text| text.parse().ok()).collect(),
         password: section.secret("password"),
         tls,
         ping_key: section.secret("ping_key"),

@@ -1,7 +1,7 @@
 //! Holding pages back in favour of a parent, one hop. Suppression hides a page, never a check; a parent that is not
 //! surely down and told about suppresses nobody.
 
-use crate::expectation::{Expectation, Level};
+use crate::expectation::{Expectation, Hearing, Level, Rhythm};
 use crate::ids::ExpectationId;
 use crate::time::Span;
 
@@ -39,6 +39,10 @@ impl Row {
         if self.suppresses() {
             return ParentView::Down(self.state.id.clone());
         }
+        // It is told of its children's fall before they are bad for long enough: nobody has to wait for it.
+        if self.spec.hearing == Hearing::Looked && self.spec.rhythm == Rhythm::OnReport {
+            return ParentView::Absent;
+        }
         match &self.state.standing {
             Standing::Ok | Standing::Pending { .. } => {
                 ParentView::Watching { grace: self.interval().min(PARENT_GRACE) }
@@ -49,7 +53,14 @@ impl Row {
 
     /// The parent no longer holds our pages back: one full interval to come back as well.
     pub(super) fn released(&mut self, scene: &mut Scene<'_>) {
-        let grace = self.interval().min(CHILD_GRACE);
+        // What is looked at is well only after some looks in a row, each of which takes its time.
+        let back = match self.spec.hearing {
+            Hearing::Looked => {
+                self.interval().times(u64::from(self.spec.recover.max(1))) + self.spec.start_within
+            }
+            Hearing::Spooled | Hearing::Direct => self.interval(),
+        };
+        let grace = back.min(CHILD_GRACE);
         if let Standing::Firing(incident) = &mut self.state.standing
             && let Telling::Untold { not_before } = &mut incident.telling
         {

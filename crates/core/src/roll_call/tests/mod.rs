@@ -5,6 +5,7 @@ mod clocks;
 mod habits;
 mod infected;
 mod load;
+mod looked;
 mod pages;
 mod parents;
 mod runs;
