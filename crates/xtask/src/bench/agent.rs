@@ -13,9 +13,16 @@ use super::peers;
 const PORT: u16 = 17_077;
 
 /// A running agent, ended when the value is dropped.
-struct Agent {
+pub(super) struct Agent {
     child: Child,
     _folder: Folder,
+}
+
+impl Agent {
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Agent {
@@ -25,7 +32,8 @@ impl Drop for Agent {
     }
 }
 
-fn start(name: &str, checks: &str) -> Result<Agent, String> {
+/// Starts an agent with these checks and waits until it answers.
+pub(super) fn start(name: &str, checks: &str) -> Result<Agent, String> {
     let muster = super::muster()?;
     let folder = Folder::new(name)?;
     let file = folder.0.join("muster.toml");

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod agent;
+mod checks;
 mod measure;
 mod peers;
 mod rules;
@@ -20,11 +21,12 @@ type Bench = fn() -> Result<(), String>;
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, Bench); 8] = [
+    const ALL: [(&str, Bench); 9] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
         ("idle", agent::idle),
+        ("checks", checks::run),
         ("sim", rules::simulation),
         ("cron", rules::cron),
         ("adopt", adopt::run),

@@ -176,3 +176,57 @@ pub(super) fn monitored(files: u32) -> Result<(), String> {
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
+
+/// A monitor that asks for so many pages of one web server; none if it is not installed.
+pub(super) fn web_monitor(checks: u32, port: u16, every: Duration) -> Result<Option<Peer>, String> {
+    let fail = |error: std::io::Error| error.to_string();
+    let folder = Folder::new("web-monitor")?;
+    let place = folder.0.display().to_string();
+    let mut text = format!(
+        "set daemon {}\nset logfile {place}/log\nset pidfile {place}/pid\nset statefile {place}/state\nset idfile {place}/id\n",
+        every.as_secs()
+    );
+    for number in 0..checks {
+        text.push_str(&format!(
+            "check host h{number} with address 127.0.0.1 if failed port {port} protocol http request \"/{number}\" with timeout 5 seconds then alert\n"
+        ));
+    }
+    let rc = folder.0.join("rc");
+    std::fs::write(&rc, text).map_err(fail)?;
+    std::fs::set_permissions(&rc, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
+    let arguments = ["-I".to_owned(), "-c".to_owned(), rc.display().to_string()];
+    Ok(Peer::start(MONITOR, folder, &arguments))
+}
+
+/// A prober of web pages and the one that asks it and remembers; none if they are not installed.
+pub(super) fn prober(checks: u32, port: u16, every: Duration) -> Result<Option<(Peer, Peer)>, String> {
+    const PROBER: u16 = 17_081;
+    let fail = |error: std::io::Error| error.to_string();
+    let folder = Folder::new("prober")?;
+    let modules = folder.0.join("blackbox.yml");
+    std::fs::write(&modules, "modules:\n  get:\n    prober: http\n    timeout: 5s\n").map_err(fail)?;
+    let arguments =
+        [format!("--config.file={}", modules.display()), format!("--web.listen-address=127.0.0.1:{PROBER}")];
+    let Some(prober) = Peer::start("prometheus-blackbox-exporter", folder, &arguments) else {
+        return Ok(None);
+    };
+    let folder = Folder::new("scraper")?;
+    let seconds = every.as_secs();
+    let mut text = format!(
+        "global:\n  scrape_interval: {seconds}s\n  scrape_timeout: 10s\nscrape_configs:\n- job_name: pages\n  metrics_path: /probe\n  \
+         params:\n    module: [get]\n  relabel_configs:\n  - source_labels: [__address__]\n    target_label: __param_target\n  \
+         - target_label: __address__\n    replacement: 127.0.0.1:{PROBER}\n  static_configs:\n  - targets:\n"
+    );
+    for number in 0..checks {
+        text.push_str(&format!("    - http://127.0.0.1:{port}/{number}\n"));
+    }
+    let file = folder.0.join("prometheus.yml");
+    std::fs::write(&file, text).map_err(fail)?;
+    let arguments = [
+        format!("--config.file={}", file.display()),
+        format!("--storage.tsdb.path={}", folder.0.join("data").display()),
+        "--web.listen-address=127.0.0.1:17082".to_owned(),
+    ];
+    let Some(scraper) = Peer::start("prometheus", folder, &arguments) else { return Ok(None) };
+    Ok(Some((prober, scraper)))
+}
