@@ -53,7 +53,7 @@ impl Looked {
 /// Looks once. Never takes longer than the scene's deadline, and never panics.
 pub async fn look(probe: &dyn Probe, scene: &Scene) -> Looked {
     let began = Instant::now();
-    let limit = scene.deadline.saturating_duration_since(began);
+    let limit = (scene.deadline.saturating_duration_since(began).as_millis() + 5) / 10 * 10;
     let looking = AssertUnwindSafe(probe.probe(scene)).catch_unwind();
     let ended = match timeout_at(scene.deadline, looking).await {
         Ok(Ok(ended)) => ended,
@@ -71,7 +71,7 @@ pub async fn look(probe: &dyn Probe, scene: &Scene) -> Looked {
                 Some((phase, _)) => format!("after {phase}"),
                 None => "before anything came back".to_owned(),
             };
-            bad(Class::Timeout, format!("{why}: cut off at {} ms, {so_far}", limit.as_millis()))
+            bad(Class::Timeout, format!("{why}: cut off at {limit} ms, {so_far}"))
         }
         Err(Miss::Down { class, why }) => bad(class, why),
         Err(Miss::Blind { why }) => Looked::blind(why),

@@ -9,6 +9,8 @@ use crate::time::{Now, Span, Timestamp};
 
 /// After a start each check looks within this time.
 const OPENING: Span = Span::seconds(5);
+/// A clock that moved further than this was set.
+const SET: Span = Span::seconds(1);
 /// Slots in a row that nobody was there for are recorded up to so many; what lies before was never planned.
 const MOST: u64 = 100_000;
 
@@ -48,6 +50,8 @@ struct Row {
     next: Span,
     /// The next slot, by that clock. No later than `every` after the last one.
     slot: Span,
+    /// What the wall clock shows at that slot, unless it is set in the meantime.
+    due: Timestamp,
     /// The first look after a start: it fills the slot in progress.
     opening: bool,
     going: Option<Going>,
@@ -110,7 +114,8 @@ impl Rounds {
         if row.opening {
             row.opening = false;
             row.next = row.slot;
-            return row.start(Some(wall(row.slot, now) - every), now);
+            let due = row.due(now) - every;
+            return row.start(Some(due), now);
         }
         if now.uptime < row.slot {
             // Between two slots: it went badly, and is tried again.
@@ -118,8 +123,9 @@ impl Rounds {
             return if row.going.is_some() { None } else { row.start(None, now) };
         }
         let behind = (now.uptime - row.slot).as_millis() / every.as_millis().max(1);
-        let due = wall(row.slot, now);
+        let due = row.due(now);
         row.slot = row.slot + every.times(behind + 1);
+        row.due = due + every.times(behind + 1);
         row.next = row.slot;
         let missed = |from: Timestamp, slots: u64| Look {
             about: row.round.id.clone(),
@@ -194,7 +200,7 @@ impl Rounds {
     fn close_gap(&mut self, row: &Row, last: Timestamp, now: Now) {
         let every = row.round.every;
         // The first slot of this life.
-        let current = if row.opening { wall(row.slot, now) - every } else { wall(row.slot, now) };
+        let current = if row.opening { row.due - every } else { row.due };
         let slots = current.since(last + every).as_millis().div_ceil(every.as_millis().max(1)).min(MOST);
         if last >= current || slots == 0 {
             return;
@@ -212,6 +218,14 @@ impl Rounds {
 }
 
 impl Row {
+    /// What the wall clock shows at the next slot. Two clocks that are read in milliseconds never agree to the last one,
+    /// so only a clock that was set moves it.
+    fn due(&self, now: Now) -> Timestamp {
+        let shown = wall(self.slot, now);
+        let apart = shown.since(self.due).max(self.due.since(shown));
+        if apart > SET { shown } else { self.due }
+    }
+
     fn start(&mut self, due: Option<Timestamp>, now: Now) -> Option<Turn> {
         self.going = Some(Going { due, began: now.wall });
         Some(Turn { id: self.round.id.clone(), due })
@@ -232,7 +246,7 @@ fn begin(round: Round, now: Now) -> Row {
     let opening = slot > now.uptime + window;
     let next =
         if opening { now.uptime + Span::millis(hash.rotate_left(32) % window.as_millis()) } else { slot };
-    Row { round, next, slot, opening, going: None, bad: 0 }
+    Row { round, next, slot, due: wall(slot, now), opening, going: None, bad: 0 }
 }
 
 /// The wall time of a moment of the clock that nobody sets.

@@ -145,6 +145,22 @@ fn whole_slots_that_nobody_asked_for_are_missed() {
 }
 
 #[test]
+fn clocks_that_differ_by_a_millisecond_move_no_slot() {
+    let mut rounds = Rounds::default();
+    rounds.plan(vec![round("site", 20)], &BTreeMap::new(), at(0));
+    let mut dues = Vec::new();
+    for millis in (0..200_000).step_by(10) {
+        let mut now = at(millis);
+        now.wall = now.wall - Span::millis(millis / 10 % 2);
+        for turn in rounds.turns(now) {
+            dues.push(turn.due.expect("a slot").millis());
+            rounds.done(&turn.id, Verdict::Ok, Span::millis(1), now);
+        }
+    }
+    assert!(dues.windows(2).all(|pair| pair[1] - pair[0] == 20_000), "{dues:?}");
+}
+
+#[test]
 fn a_step_of_the_clock_moves_no_look() {
     let mut rounds = Rounds::default();
     rounds.plan(vec![round("site", 20)], &BTreeMap::new(), at(0));
