@@ -93,6 +93,8 @@ pub struct Health {
     pub fault: Option<String>,
     /// Bytes in use.
     pub bytes: u64,
+    /// What was met since the start and could not be read, a sentence each; what lay beside it was read all the same.
+    pub unreadable: Vec<String>,
 }
 
 /// Why the store could not do it. Nothing of the commit was written (or, after [`StoreError::Unavailable`] by

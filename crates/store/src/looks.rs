@@ -20,6 +20,9 @@ pub const TRACE_BYTES: u64 = 64 << 20;
 /// A longer trace loses the end of what it says line by line.
 pub const TRACE_LONGEST: usize = 32 << 10;
 
+/// Checks have numbers below this one.
+pub(crate) const NUMBERS: u32 = 1 << 20;
+
 /// Milliseconds of an hour.
 pub(crate) const HOUR: i64 = 3_600_000;
 

@@ -8,7 +8,7 @@
 use muster_core::effect::Verdict;
 use muster_core::time::{Span, Timestamp};
 
-use crate::looks::Bare;
+use crate::looks::{Bare, NUMBERS};
 
 /// The first byte of whatever is packed here.
 const VERSION: u8 = 1;
@@ -48,7 +48,7 @@ pub(crate) fn journal(looks: &[(u32, Bare)]) -> Vec<u8> {
     let mut course = Course::new(base, false);
     let mut before = 0;
     for (number, look) in looks {
-        put(&mut out, u64::from(number.wrapping_sub(before)));
+        put(&mut out, u64::from(number.saturating_sub(before)));
         before = *number;
         course.put(&mut out, look);
     }
@@ -65,7 +65,10 @@ pub(crate) fn read_journal(bytes: &[u8]) -> Unpacked<(u32, Bare)> {
     while (looks.len() as u64) < count {
         let Some(step) = take(&mut rest).and_then(|step| u32::try_from(step).ok()) else { break };
         let Some(look) = course.take(&mut rest) else { break };
-        number = number.wrapping_add(step);
+        number = number.saturating_add(step);
+        if number >= NUMBERS {
+            break;
+        }
         looks.push((number, look));
     }
     Unpacked::of(looks, Some(count), rest)
@@ -217,4 +220,93 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
 
 fn take_signed(rest: &mut &[u8]) -> Option<i64> {
     take(rest).map(|value| (value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(n: i64) -> Bare {
+        Bare {
+            due: (n % 7 != 3).then(|| Timestamp::from_millis(1_800_000_000_000 + n * 20_000)),
+            at: Timestamp::from_millis(1_800_000_000_000 + n * 20_000 + n * 7 % 11),
+            verdict: VERDICTS[n as usize % VERDICTS.len()],
+            took: (n % 5 != 3).then(|| Span::millis(n as u64 * 37 % 900)),
+            further: if n % 9 == 4 { 12 } else { 0 },
+            every: Span::seconds(if n % 17 < 9 { 20 } else { 60 }),
+        }
+    }
+
+    #[test]
+    fn what_was_packed_comes_back() {
+        let strange = [0, 1, -1, i64::MAX, i64::MIN, 1 << 40].map(Timestamp::from_millis);
+        let mut looks: Vec<_> = (0..100).map(look).collect();
+        for at in strange {
+            for due in strange {
+                let (took, every) = (Some(Span::millis(u64::MAX)), Span::millis(due.millis().unsigned_abs()));
+                looks.push(Bare { due: Some(due), at, took, every, further: u32::MAX, ..look(0) });
+                looks.push(Bare { due: None, at, ..look(0) });
+            }
+        }
+        assert_eq!(read_strip(&strip(&looks)), Unpacked { looks: looks.clone(), fault: None });
+        let numbered: Vec<_> = (0..NUMBERS).step_by(7000).zip(looks).collect();
+        assert_eq!(read_journal(&journal(&numbered)), Unpacked { looks: numbered, fault: None });
+        assert_eq!(read_strip(&strip(&[])), Unpacked { looks: Vec::new(), fault: None });
+    }
+
+    #[test]
+    fn of_what_is_cut_off_the_beginning_is_read() {
+        let looks: Vec<_> = (0..50).map(look).collect();
+        let whole = strip(&looks);
+        let numbered: Vec<_> = (0..50).zip(looks.clone()).collect();
+        let row = journal(&numbered);
+        for end in 0..whole.len() {
+            let read = read_strip(&whole[..end]);
+            assert!(read.fault.is_some() && looks.starts_with(&read.looks), "{end}");
+        }
+        for end in 0..row.len() {
+            let read = read_journal(&row[..end]);
+            assert!(read.fault.is_some() && numbered.starts_with(&read.looks), "{end}");
+        }
+        let longer = [whole, vec![0]].concat();
+        assert_eq!(read_strip(&longer).looks, looks);
+        assert!(read_strip(&longer).fault.is_some());
+    }
+
+    #[test]
+    fn no_bytes_do_harm() {
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut bytes = vec![VERSION];
+            for _ in 0..state % 60 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                bytes.push((state >> 56) as u8);
+            }
+            state = state.wrapping_add(1);
+            let mut days = std::collections::BTreeMap::new();
+            for look in read_strip(&bytes).looks {
+                let _hour = look.hour();
+                crate::looks::count(&look, &mut days);
+            }
+            assert!(read_journal(&bytes).looks.iter().all(|(number, _)| *number < NUMBERS));
+        }
+        assert!(read_strip(&[]).fault.is_some());
+        assert!(read_strip(&[9, 0, 0]).fault.is_some());
+    }
+
+    #[test]
+    fn a_look_that_went_well_takes_few_bytes() {
+        let ok = |n: i64, check: i64| Bare {
+            due: Some(Timestamp::from_millis(1_800_000_000_000 + n * 20_000 + check * 67)),
+            at: Timestamp::from_millis(1_800_000_000_000 + n * 20_000 + check * 67 + (n * 31 + check) % 60),
+            verdict: Verdict::Ok,
+            took: Some(Span::millis((n * 7919 % 2000).unsigned_abs())),
+            further: 0,
+            every: Span::seconds(20),
+        };
+        let row: Vec<_> = (0..15).map(|n| (n as u32 * 20, ok(0, n))).collect();
+        assert!(journal(&row).len() <= 15 * 8, "{}", journal(&row).len());
+        let hour: Vec<_> = (0..180).map(|n| ok(n, 0)).collect();
+        assert!(strip(&hour).len() <= 180 * 5, "{}", strip(&hour).len());
+    }
 }

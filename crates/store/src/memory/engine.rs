@@ -327,6 +327,7 @@ impl Store for Memory {
             durable: false,
             fault: Some("history is kept in memory and ends with the process".into()),
             bytes: self.size().unwrap_or(0),
+            unreadable: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::journal::{of_seq, seq};
 use super::looks::{TALLY, Unread, bytes, strip, tally};
 use super::open::fault;
-use super::write::run;
+use super::write::{self, run};
 use crate::contract::StoreError;
 use crate::looks::{self, Bare, HOUR, Place};
 use crate::packed;
@@ -35,21 +35,26 @@ pub(super) struct Compacted {
 /// than an hour ahead was seen by a wrong clock and is packed as well, else it would stay until that time comes.
 pub(super) fn compact(connection: &Connection, now: Timestamp) -> Result<Compacted, StoreError> {
     let hour = looks::hour(now).saturating_mul(HOUR);
-    rows_outside(connection, hour, hour.saturating_add(2 * HOUR))
+    rows_outside(connection, hour, hour.saturating_add(2 * HOUR), now)
 }
 
 /// Packs rows of the journal, oldest first, whatever their hours.
 pub(super) fn compact_all(connection: &Connection) -> Result<Compacted, StoreError> {
-    rows_outside(connection, i64::MAX, i64::MAX)
+    rows_outside(connection, i64::MAX, i64::MAX, Timestamp::from_millis(i64::MAX))
 }
 
-fn rows_outside(connection: &Connection, from: i64, to: i64) -> Result<Compacted, StoreError> {
+fn rows_outside(
+    connection: &Connection,
+    from: i64,
+    to: i64,
+    now: Timestamp,
+) -> Result<Compacted, StoreError> {
     let mut done = Compacted::default();
     let mut strips: BTreeMap<i64, Vec<Bare>> = BTreeMap::new();
     let mut taken = Vec::new();
     let mut looks = 0;
     {
-        let sql = "SELECT seq, body FROM journal WHERE newest < ?1 OR newest >= ?2 ORDER BY seq";
+        let sql = "SELECT seq, body, newest FROM journal WHERE newest < ?1 OR newest >= ?2 ORDER BY seq";
         let mut statement = connection.prepare_cached(sql).map_err(fault)?;
         let mut rows = statement.query(params![from, to]).map_err(fault)?;
         while let Some(row) = rows.next().map_err(fault)? {
@@ -60,7 +65,10 @@ fn rows_outside(connection: &Connection, from: i64, to: i64) -> Result<Compacted
             let row_seq: i64 = row.get(0).map_err(fault)?;
             let read = packed::read_journal(bytes(row, 1));
             if let Some(error) = read.fault {
-                done.unread.push(format!("journal row {row_seq}: {error}"));
+                let newest: i64 = row.get(2).map_err(fault)?;
+                let words = format!("journal row {row_seq}: {error}");
+                say_unread(connection, newest.min(now.millis()), row_seq, &words)?;
+                done.unread.push(words);
             }
             looks += read.looks.len();
             for (number, look) in read.looks {
@@ -90,8 +98,12 @@ fn put_strip(
     sums: &mut Sums,
     unread: &mut Unread,
 ) -> Result<(), StoreError> {
-    let number = of_seq(place).1;
+    let (hour, number) = of_seq(place);
+    let before = unread.len();
     let there = strip(connection, place, unread)?.unwrap_or_default();
+    if let Some(words) = unread.get(before) {
+        say_unread(connection, hour.saturating_mul(HOUR), place, words)?;
+    }
     let mut all: BTreeMap<Place, Bare> = there.into_iter().map(|look| (look.place(), look)).collect();
     for look in looks {
         if let Entry::Vacant(free) = all.entry(look.place()) {
@@ -106,6 +118,17 @@ fn put_strip(
         params![place, packed::strip(&all)],
     )
     .map(drop)
+}
+
+/// Writes down that something could not be read, for the next start to say: what is packed anew is without it.
+fn say_unread(connection: &Connection, time: i64, seq: i64, words: &str) -> Result<(), StoreError> {
+    write::put_meta(connection, &format!("unread.{time}.{seq}"), words)
+}
+
+/// Says no more what could not be read of looks that would be gone by now.
+pub(super) fn forget_unread(connection: &Connection, cutoff: Timestamp) -> Result<(), StoreError> {
+    let sql = "DELETE FROM meta WHERE key LIKE 'unread.%' AND CAST(substr(key, 8) AS INTEGER) < ?1";
+    run(connection, sql, params![cutoff.millis()]).map(drop)
 }
 
 /// What a step adds to the tallies and to the last slots.

@@ -1,7 +1,8 @@
 //! The contract over one file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
@@ -9,7 +10,9 @@ use muster_core::look::{Look, Trace};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
+use rusqlite::Connection;
 
+use super::looks::Unread;
 use super::open::{self, Opened};
 use super::readers::Readers;
 use super::writer::Writer;
@@ -25,7 +28,12 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     keep: Keep,
+    /// What was met and could not be read.
+    unread: Mutex<BTreeSet<String>>,
 }
+
+/// Most sentences about what could not be read.
+const SENTENCES: usize = 20;
 
 impl Sqlite {
     /// Opens the file at `path`, makes it if there is none, and migrates an old one. A damaged file is moved aside and
@@ -36,7 +44,29 @@ impl Sqlite {
     pub fn open(path: &Path, keep: &Keep, now: Timestamp) -> Result<(Self, Opened), StoreError> {
         let (connection, opened) = open::open(path, keep, now)?;
         let writer = Writer::start(connection, *keep)?;
-        Ok((Self { writer, readers: Readers::new(path.to_owned()), keep: *keep }, opened))
+        Ok((
+            Self { writer, readers: Readers::new(path.to_owned()), keep: *keep, unread: Mutex::default() },
+            opened,
+        ))
+    }
+
+    /// Reads what is packed; of damage the rest is read, and the damage is heeded.
+    fn heed<T>(
+        &self,
+        act: impl FnOnce(&Connection, &mut Unread) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut unread = Unread::new();
+        let result = self.readers.read(|connection| act(connection, &mut unread));
+        self.note(unread);
+        result
+    }
+
+    fn note(&self, unread: Unread) {
+        let mut all = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(unread);
+        while all.len() > SENTENCES {
+            all.pop_first();
+        }
     }
 }
 
@@ -52,7 +82,11 @@ impl Store for Sqlite {
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
-        self.readers.read(read::load)
+        self.readers.read(|connection| {
+            let mut loaded = read::load(connection)?;
+            loaded.unreadable.extend(looks::unread(connection)?);
+            Ok(loaded)
+        })
     }
 
     fn known(&self, ids: &[SignalId]) -> Result<HashSet<SignalId>, StoreError> {
@@ -115,19 +149,19 @@ impl Store for Sqlite {
     }
 
     fn looks(&self, about: &ExpectationId, since: Timestamp, limit: usize) -> Result<Vec<Look>, StoreError> {
-        self.readers.read(|connection| looks::looks(connection, about, since, limit, &mut Vec::new()))
+        self.heed(|connection, unread| looks::looks(connection, about, since, limit, unread))
     }
 
     fn tallies(&self, about: Option<&ExpectationId>, since: Timestamp) -> Result<Vec<DayTally>, StoreError> {
-        self.readers.read(|connection| looks::tallies(connection, about, since, &mut Vec::new()))
+        self.heed(|connection, unread| looks::tallies(connection, about, since, unread))
     }
 
     fn last_slots(&self) -> Result<BTreeMap<ExpectationId, Timestamp>, StoreError> {
-        self.readers.read(|connection| looks::last_slots(connection, &mut Vec::new()))
+        self.heed(looks::last_slots)
     }
 
     fn traces(&self, about: &ExpectationId, limit: usize) -> Result<Vec<Trace>, StoreError> {
-        self.readers.read(|connection| looks::traces(connection, about, limit, &mut Vec::new()))
+        self.heed(|connection, unread| looks::traces(connection, about, limit, unread))
     }
 
     fn deliveries(&self, before: Option<Cursor>, limit: usize) -> Result<Listed<Entry>, StoreError> {
@@ -159,7 +193,9 @@ impl Store for Sqlite {
 
     fn prune(&self, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
         let keep = *keep;
-        self.writer.write(move |connection| prune::prune(connection, &keep, now))
+        let (pruned, unread) = self.writer.write(move |connection| prune::prune(connection, &keep, now))?;
+        self.note(unread);
+        Ok(pruned)
     }
 
     fn size(&self) -> Result<u64, StoreError> {
@@ -172,6 +208,7 @@ impl Store for Sqlite {
             durable: true,
             fault: self.writer.fault().map(|error| error.to_string()),
             bytes: self.size().unwrap_or(0),
+            unreadable: self.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
         }
     }
 }

@@ -9,11 +9,11 @@ use super::open::fault;
 use super::write::{json, run};
 use crate::contract::StoreError;
 use crate::keep::Keep;
-use crate::looks::{self, Bare, DAY, TRACE_BYTES, TRACES};
+use crate::looks::{self, Bare, DAY, NUMBERS, TRACE_BYTES, TRACES};
 use crate::packed;
 
 /// Strips and tallies are found by one number: the hour or the day since the epoch, and so many bits for the check.
-pub(super) const BITS: u32 = 20;
+const BITS: u32 = NUMBERS.trailing_zeros();
 
 /// Traces that go at once when all together are too many.
 const STEP: u32 = 32;
@@ -30,7 +30,7 @@ pub(super) fn first(time: i64) -> i64 {
 
 /// The hour or day, and the check, whose place this is.
 pub(super) fn of_seq(seq: i64) -> (i64, u32) {
-    (seq >> BITS, (seq & ((1 << BITS) - 1)) as u32)
+    (seq >> BITS, (seq & i64::from(NUMBERS - 1)) as u32)
 }
 
 /// Adds all looks of a commit.
@@ -71,7 +71,7 @@ fn number(connection: &Connection, about: &ExpectationId, at: Timestamp) -> Resu
                 .prepare_cached(sql)
                 .and_then(|mut new| new.query_row(params![about.as_str(), at.millis()], |row| row.get(0)))
                 .map_err(fault)?;
-            if number >> BITS == 0 {
+            if number < NUMBERS {
                 Ok(number)
             } else {
                 Err(StoreError::Unavailable("more names of checks than the store has numbers for".into()))

@@ -40,6 +40,19 @@ fn number(connection: &Connection, about: &ExpectationId) -> Result<Option<u32>,
         .map_err(fault)
 }
 
+/// Says what of the journal cannot be read, and what was lost when it was packed.
+pub(super) fn unread(connection: &Connection) -> Result<Unread, StoreError> {
+    let mut unread = Unread::new();
+    names(connection, &mut unread)?;
+    each_of_journal(connection, Timestamp::from_millis(i64::MIN), &mut unread, |_, _| {})?;
+    let sql = "SELECT value FROM meta WHERE key LIKE 'unread.%' ORDER BY key DESC LIMIT 20";
+    let mut said = connection.prepare_cached(sql).map_err(fault)?;
+    for words in said.query_map([], |row| row.get(0)).map_err(fault)? {
+        unread.push(words.map_err(fault)?);
+    }
+    Ok(unread)
+}
+
 /// The bytes of a column; none where they are of another type, which nobody here writes.
 pub(super) fn bytes<'a>(row: &'a Row<'_>, column: usize) -> &'a [u8] {
     row.get_ref(column).ok().and_then(|value| value.as_blob().ok()).unwrap_or_default()

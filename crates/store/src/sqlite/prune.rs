@@ -4,6 +4,7 @@
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::looks::Unread;
 use super::open::fault;
 use super::{compact, journal, read, write};
 use crate::contract::StoreError;
@@ -29,7 +30,7 @@ struct Table {
 }
 
 /// When the hour of a strip began.
-const STRIP_TIME: &str = "(seq >> 20) * 3600000";
+const STRIP_TIME: &str = "CAST((seq >> 20) * 3600000 AS INTEGER)";
 
 const TABLES: [Table; 7] = [
     Table { name: "signals", time: "at", order: "seq", may_go: "1" },
@@ -49,10 +50,15 @@ const TABLES: [Table; 7] = [
     Table { name: "strips", time: STRIP_TIME, order: "seq", may_go: "1" },
 ];
 
-pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Result<Pruned, StoreError> {
+pub(super) fn prune(
+    connection: &Connection,
+    keep: &Keep,
+    now: Timestamp,
+) -> Result<(Pruned, Unread), StoreError> {
     let before = read::size(connection)?;
     let cutoff = now - keep.age;
     let packed = compact::compact(connection, now)?;
+    compact::forget_unread(connection, now - keep.looks)?;
     let mut rows = 0;
     let mut more = packed.more;
     for table in &TABLES {
@@ -75,7 +81,7 @@ pub(super) fn prune(connection: &Connection, keep: &Keep, now: Timestamp) -> Res
     give_back(connection)?;
     let after = read::size(connection)?;
     more |= rows > 0 && after > keep.bytes;
-    Ok(Pruned { rows, before, after, more })
+    Ok((Pruned { rows, before, after, more }, packed.unread))
 }
 
 /// Deletes the oldest rows of all tables together if more than `bytes` are in use; how many went.

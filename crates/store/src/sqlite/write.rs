@@ -71,7 +71,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit, keep: &Keep) -> R
     Ok(())
 }
 
-fn put_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
+pub(super) fn put_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
     run(
         connection,
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",

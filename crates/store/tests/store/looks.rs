@@ -34,11 +34,11 @@ pub(crate) fn put(store: &dyn Store, looks: Vec<Look>) {
     store.commit(Commit { looks, ..Commit::default() }).unwrap();
 }
 
-fn prune(store: &dyn Store, now: Timestamp) {
+pub(crate) fn prune(store: &dyn Store, now: Timestamp) {
     while store.prune(&Keep::default(), now).unwrap().more {}
 }
 
-fn all(store: &dyn Store, about: &str) -> Vec<Look> {
+pub(crate) fn all(store: &dyn Store, about: &str) -> Vec<Look> {
     store.looks(&id(about), Timestamp::from_millis(i64::MIN), usize::MAX).unwrap()
 }
 
@@ -217,4 +217,31 @@ fn what_is_too_old_goes(store: &dyn Store) {
     assert_eq!(days, (4..10).map(|day| at(day * DAY)).collect::<Vec<_>>());
     assert_eq!(store.last_slots().unwrap(), [(id("check.a"), at(9 * DAY + 180))].into());
     assert_eq!(store.prune(&keep, now).unwrap().rows, 0);
+}
+
+/// After a time without a disk, what memory still holds is joined to what was written before.
+pub(crate) fn memory_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Sqlite::open(&folder.path().join("m.db"), &Keep::default(), at(0)).unwrap().0;
+    let trace = |n| Trace { about: id(&format!("check.c{n}")), at: at(n), sight: Sight::default() };
+    let some = |from: i64, to: i64| Commit {
+        looks: (from..to).map(|n| look("check.a", n * 20, Verdict::Ok)).collect(),
+        traces: (from..to).map(trace).collect(),
+        ..Commit::default()
+    };
+    disk.commit(some(0, 300)).unwrap();
+    prune(&disk, at(200 * 20));
+    let memory = Memory::new();
+    memory.commit(some(200, 500)).unwrap();
+    let (held, dropped) = memory.held();
+    disk.commit(held).unwrap();
+    assert_eq!((dropped, all(&disk, "check.a").len()), (0, 500));
+    assert_eq!(disk.tallies(None, at(0)).unwrap()[0].2.ok, 500);
+    assert_eq!(disk.traces(&id("check.c400"), 1).unwrap(), [trace(400)]);
+    (0..100).for_each(|round| memory.commit(some(round * 500, round * 500 + 500)).unwrap());
+    assert!(memory.size().unwrap() < 12 << 20);
+    assert!(memory.held().1 > 10_000, "what was given up is counted");
+    let counted: u32 = memory.tallies(None, at(0)).unwrap().iter().map(|(_, _, tally)| tally.ok).sum();
+    assert_eq!(counted, 50_000, "what was given up stays in the tallies");
+    assert_eq!(memory.last_slots().unwrap(), [(id("check.a"), at(49_999 * 20))].into());
 }

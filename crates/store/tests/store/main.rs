@@ -16,6 +16,8 @@ mod looks;
 mod made;
 #[cfg(test)]
 mod old;
+#[cfg(test)]
+mod packed;
 
 fn main() -> ExitCode {
     if let Some(path) = std::env::var_os(crash::CHILD) {
@@ -27,6 +29,14 @@ fn main() -> ExitCode {
         .test("what_memory_held_goes_into_sqlite_as_one_commit", &[], contract::memory_into_sqlite)
         .test("sqlite_keeps_looks", &[], looks::sqlite)
         .test("memory_keeps_looks", &[], looks::memory)
+        .test("a_day_of_300_checks_takes_few_megabytes", &[], packed::a_day)
+        .test("a_commit_of_looks_is_a_page", &[], packed::a_page_each_second)
+        .test("memory_keeps_a_bounded_number_of_looks", &[], looks::memory_bounds)
+        .test("wherever_the_log_is_cut_off_each_look_counts_once", &[], packed::cut_off)
+        .test("of_damaged_looks_the_rest_is_read_and_the_damage_said", &[], packed::damaged)
+        .test("when_everything_fails_traces_stay_within_their_bound", &[], packed::many_traces)
+        .test("the_last_slot_outlives_the_looks", &[], packed::names)
+        .test("looks_give_way_to_the_bound_of_the_store", &[], packed::bounds)
         .test("sqlite_gives_way_to_its_bounds_and_keeps_working", &[], contract::bounds)
         .test("kill_9_in_the_middle_of_commits_tears_none", &[], crash::kill_9)
         .test("a_thousand_commits_at_once_share_their_flushes", &[], crash::group_commit)
