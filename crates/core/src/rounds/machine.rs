@@ -54,6 +54,8 @@ struct Row {
     due: Timestamp,
     /// The first look after a start: it fills the slot in progress.
     opening: bool,
+    /// The slot in progress has its verdict from an earlier life.
+    filled: bool,
     going: Option<Going>,
     bad: u32,
 }
@@ -81,8 +83,9 @@ impl Rounds {
             let row = match old.remove(&round.id) {
                 Some(row) if row.round.every == round.every => Row { round, ..row },
                 Some(_) | None => {
-                    let row = begin(round, now);
+                    let mut row = begin(round, now);
                     if let Some(last) = last.get(&row.round.id) {
+                        row.filled = *last + row.round.every >= row.due;
                         self.close_gap(&row, *last, now);
                     }
                     row
@@ -115,7 +118,8 @@ impl Rounds {
             row.opening = false;
             row.next = row.slot;
             let due = row.due(now) - every;
-            return row.start(Some(due), now);
+            let due = (!row.filled).then_some(due);
+            return row.start(due, now);
         }
         if now.uptime < row.slot {
             // Between two slots: it went badly, and is tried again.
@@ -246,7 +250,7 @@ fn begin(round: Round, now: Now) -> Row {
     let opening = slot > now.uptime + window;
     let next =
         if opening { now.uptime + Span::millis(hash.rotate_left(32) % window.as_millis()) } else { slot };
-    Row { round, next, slot, due: wall(slot, now), opening, going: None, bad: 0 }
+    Row { round, next, slot, due: wall(slot, now), opening, filled: false, going: None, bad: 0 }
 }
 
 /// The wall time of a moment of the clock that nobody sets.

@@ -98,6 +98,21 @@ fn a_restart_keeps_the_phase_and_calls_the_gap_unknown() {
 }
 
 #[test]
+fn a_restart_within_a_slot_fills_it_once() {
+    let mut first = Rounds::default();
+    first.plan(vec![round("site", 60)], &BTreeMap::new(), at(0));
+    let (begun, closed) = drive(&mut first, 0, 130_000, |_, _| (Verdict::Ok, 50));
+    let last = closed.last().and_then(|look| look.due).expect("a slot");
+    let again = begun.last().expect("a look").0 + 10_000;
+    let mut second = Rounds::default();
+    second.plan(vec![round("site", 60)], &BTreeMap::from([(id("site"), last)]), at(again));
+    let (_, after) = drive(&mut second, again, again + 130_000, |_, _| (Verdict::Ok, 50));
+    let dues: Vec<i64> = closed.iter().chain(&after).filter_map(|look| Some(look.due?.millis())).collect();
+    assert!(dues.windows(2).all(|pair| pair[1] - pair[0] == 60_000), "{dues:?}");
+    assert_eq!(after[0].due, None, "it looks at once all the same");
+}
+
+#[test]
 fn a_bad_look_is_tried_again_soon_until_it_counts() {
     let mut rounds = Rounds::default();
     rounds.plan(vec![round("site", 20)], &BTreeMap::new(), at(0));
