@@ -15,6 +15,7 @@
 //! | `mailserver` | the way to a mail server, and what each failure means |
 //! | [`apart`] | blocking work, off the runtime |
 //! | [`kinds`] | one file per kind, one row each |
+//! | [`scan`] | a whole site, once, with no configuration |
 
 pub mod apart;
 mod contact;
@@ -23,6 +24,7 @@ pub mod look;
 mod mailserver;
 pub mod notebook;
 pub mod probe;
+pub mod scan;
 mod starttls;
 #[cfg(test)]
 mod trial;

@@ -18,6 +18,7 @@ use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::expectation::Level;
+use muster_core::time::Timestamp;
 use muster_host::clock;
 use muster_net::url::Url;
 use tokio::time::Instant;
@@ -88,6 +89,20 @@ const TERMS: &[Term] = &[
     ),
     word("registrar", Type::Text, "Through whom it is registered.", "registrar contains 'Example'"),
 ];
+
+/// When a registration ends, as the registry says now; the deadline is that of the scene.
+///
+/// # Errors
+/// In words: why nobody can say.
+pub(crate) async fn registered_until(scene: &Scene, name: &str) -> Result<Timestamp, String> {
+    match registry::ask(scene, name, None, None).await {
+        Ok(registered) => {
+            registered.expires.ok_or_else(|| "the registry does not say when it ends".to_owned())
+        }
+        Err(Failed::Unknown) => Err(format!("the registry knows no {name}")),
+        Err(Failed::NoAnswer(why)) => Err(why),
+    }
+}
 
 /// A domain.
 #[derive(Debug)]

@@ -15,6 +15,8 @@ mod ping;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod sql;
@@ -24,9 +26,19 @@ use std::process::ExitCode;
 use muster_testkit::suite::Suite;
 
 fn main() -> ExitCode {
-    [dns::TESTS, ping::TESTS, smtp::TESTS, imap::TESTS, mail::TESTS, nginx::TESTS, sql::TESTS, redis::TESTS]
-        .into_iter()
-        .flatten()
-        .fold(Suite::new(), |suite, (name, parts, body)| suite.test(name, parts, *body))
-        .run()
+    [
+        dns::TESTS,
+        ping::TESTS,
+        smtp::TESTS,
+        imap::TESTS,
+        mail::TESTS,
+        nginx::TESTS,
+        sql::TESTS,
+        redis::TESTS,
+        scan::TESTS,
+    ]
+    .into_iter()
+    .flatten()
+    .fold(Suite::new(), |suite, (name, parts, body)| suite.test(name, parts, *body))
+    .run()
 }

@@ -1,7 +1,8 @@
 //! A real nginx on loopback ports: TLS, HTTP/2, redirects, a slow answer, a renewed certificate.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -13,11 +14,11 @@ use muster_testkit::tls::Identity;
 
 use crate::looking::{LONG, SHORT, Test, look};
 
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: tempfile::TempDir,
-    open: SocketAddr,
-    secure: SocketAddr,
+    pub(crate) open: SocketAddr,
+    pub(crate) secure: SocketAddr,
 }
 
 impl Drop for Nginx {
@@ -30,23 +31,40 @@ impl Drop for Nginx {
 
 impl Nginx {
     fn start() -> Self {
+        Self::serving(&["localhost"], (-60, 30), |open, secure| {
+            format!(
+                "server {{ listen {open}; location / {{ return 301 https://localhost:{}$request_uri; }} }}\n\
+                 server {{ listen {secure} ssl http2; server_name localhost; root html;\n\
+                 ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate cert.pem; ssl_certificate_key key.pem;\n\
+                 location = /health {{ default_type application/json; return 200 '{{\"database\":\"ok\"}}'; }}\n\
+                 location = /down {{ return 503; }}\n\
+                 location = /big {{ }}\n\
+                 location = /slow {{ alias html/big; limit_rate 1k; }} }}\n",
+                secure.port()
+            )
+        })
+    }
+
+    /// With these server blocks, which may use two ports, `html`, `cert.pem` and `key.pem`: a certificate for these names
+    /// that is good from so many days from now to so many.
+    pub(crate) fn serving(
+        names: &[&str],
+        (from, to): (i64, i64),
+        servers: impl Fn(SocketAddr, SocketAddr) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (open, secure) = (port::refusing().expect("a port"), port::refusing().expect("a port"));
-        certify(folder.path(), -60, 30);
+        certify(folder.path(), names, from, to);
+        // Started by root, its workers are somebody else.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("set");
         fs::create_dir(folder.path().join("html")).expect("a folder");
         fs::write(folder.path().join("html/big"), "x".repeat(300_000)).expect("written");
+        fs::write(folder.path().join("html/index.html"), "<p>hello</p>\n".repeat(300)).expect("written");
         let conf = format!(
             "daemon off; master_process on; pid nginx.pid; error_log stderr warn; events {{}}\n\
              http {{ access_log off; client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3;\n\
-             uwsgi_temp_path t4; scgi_temp_path t5;\n\
-             server {{ listen {open}; location / {{ return 301 https://localhost:{}$request_uri; }} }}\n\
-             server {{ listen {secure} ssl http2; server_name localhost; root html;\n\
-             ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate cert.pem; ssl_certificate_key key.pem;\n\
-             location = /health {{ default_type application/json; return 200 '{{\"database\":\"ok\"}}'; }}\n\
-             location = /down {{ return 503; }}\n\
-             location = /big {{ }}\n\
-             location = /slow {{ alias html/big; limit_rate 1k; }} }} }}\n",
-            secure.port()
+             uwsgi_temp_path t4; scgi_temp_path t5; types {{ text/html html; }}\n{} }}\n",
+            servers(open, secure)
         );
         fs::write(folder.path().join("nginx.conf"), conf).expect("written");
         let child = Command::new("nginx")
@@ -69,7 +87,7 @@ impl Nginx {
         Command::new("kill").args([which, &self.child.id().to_string()]).status()
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
@@ -82,14 +100,14 @@ impl Nginx {
 }
 
 /// Writes a certificate with its key, and the one of its authority.
-fn certify(folder: &Path, from: i64, to: i64) {
-    let (identity, root) = Identity::signed(&["localhost"], from, to).expect("an identity");
+fn certify(folder: &Path, names: &[&str], from: i64, to: i64) {
+    let (identity, root) = Identity::signed(names, from, to).expect("an identity");
     identity.write_certificate(&folder.join("cert.pem")).expect("written");
     identity.write_key(&folder.join("key.pem")).expect("written");
     fs::write(folder.join("ca.pem"), root).expect("written");
 }
 
-const NGINX: &[Part] = &[Part::Nginx];
+pub(crate) const NGINX: &[Part] = &[Part::Nginx];
 
 pub(crate) const TESTS: &[Test] = &[
     ("nginx::is_spoken_to_in_both_versions", NGINX, both_versions),
@@ -143,7 +161,7 @@ fn renewal() {
     );
     let due = look(&keys, LONG).unmet;
     assert!(due.len() == 1 && due[0].starts_with("renewal.due_in"), "30 of 90 days are left: {due:?}");
-    certify(nginx.folder.path(), -1, 89);
+    certify(nginx.folder.path(), &["localhost"], -1, 89);
     look(&keys, LONG).down(Class::Unmet, "renewed and not reloaded");
     assert!(nginx.signal("-HUP").is_ok_and(|status| status.success()));
     let deadline = Instant::now() + LONG;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, completions, config, init, jobs, notify, open, pause, ping, resume, run, schema, status, up,
+    ack, completions, config, init, jobs, notify, open, pause, ping, resume, run, scan, schema, status, up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
@@ -68,6 +68,7 @@ enum Verb {
     #[command(subcommand)]
     Notify(notify::Verb),
     Open(open::Args),
+    Scan(scan::Args),
     #[command(subcommand)]
     Config(config::Verb),
     Init(init::Args),
@@ -116,6 +117,7 @@ impl Verb {
             Self::Resume(args) => resume::execute(world, args),
             Self::Notify(verb) => notify::execute(world, verb),
             Self::Open(args) => open::execute(world, args),
+            Self::Scan(args) => scan::execute(world, args),
             Self::Config(verb) => config::execute(world, verb),
             Self::Init(args) => init::execute(world, args),
             Self::Completions(args) => completions::execute(world, args),

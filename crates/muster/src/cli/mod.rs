@@ -13,6 +13,7 @@
 //! | [`ack`], [`pause`], [`resume`] | what people say about an incident |
 //! | [`notify`] | tries a channel |
 //! | [`open`] | a link to the web page |
+//! | [`scan`] | grades a site from outside |
 //! | [`config`] | reads the configuration and says what is wrong |
 //! | [`init`] | writes a first configuration, or the systemd unit |
 //! | [`completions`], [`schema`] | for shells and editors |
@@ -30,6 +31,7 @@ pub(crate) mod pause;
 pub(crate) mod ping;
 pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod up;

@@ -11,6 +11,7 @@
 //! | [`diff`] | how two texts differ |
 //! | [`status`] | `muster status` |
 //! | [`jobs`] | `muster jobs` |
+//! | [`scan`] | `muster scan` |
 //! | [`refused`] | why a verb did not do what it was asked |
 //! | [`log`] | the log of a run |
 //! | [`reference`] | the command line as a page |
@@ -27,5 +28,6 @@ pub(crate) mod paper;
 pub(crate) mod reason;
 pub(crate) mod reference;
 pub(crate) mod refused;
+pub(crate) mod scan;
 pub(crate) mod status;
 pub(crate) mod table;

@@ -10,5 +10,6 @@ mod first_steps;
 mod lifecycle;
 mod reports;
 mod rig;
+mod scan;
 mod starts;
 mod without_agent;

@@ -17,6 +17,8 @@ pub enum RecordType {
     Caa,
     /// Another name for the same (RFC 1035).
     Cname,
+    /// How a web server is reached (RFC 9460).
+    Https,
     /// Who takes the mail (RFC 1035).
     Mx,
     /// Who answers for a zone (RFC 1035).
@@ -33,11 +35,12 @@ pub enum RecordType {
 
 impl RecordType {
     /// All of them, in the order of the alphabet.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::A,
         Self::Aaaa,
         Self::Caa,
         Self::Cname,
+        Self::Https,
         Self::Mx,
         Self::Ns,
         Self::Ptr,
@@ -53,6 +56,7 @@ impl RecordType {
             Self::Aaaa => "AAAA",
             Self::Caa => "CAA",
             Self::Cname => "CNAME",
+            Self::Https => "HTTPS",
             Self::Mx => "MX",
             Self::Ns => "NS",
             Self::Ptr => "PTR",
@@ -73,6 +77,7 @@ impl RecordType {
             Self::Aaaa => Rtype::AAAA,
             Self::Caa => Rtype::CAA,
             Self::Cname => Rtype::CNAME,
+            Self::Https => Rtype::HTTPS,
             Self::Mx => Rtype::MX,
             Self::Ns => Rtype::NS,
             Self::Ptr => Rtype::PTR,

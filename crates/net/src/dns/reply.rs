@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::base::iana::{Class, Rtype};
 use domain::base::{Message, Name, ParseRecordData, ParsedName, ParsedRecord, ToName};
-use domain::rdata::{A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
+use domain::rdata::{A, Aaaa, Caa, Cname, Https, Mx, Ns, Ptr, Soa, Srv, Txt};
 
 use super::question::{Question, RecordType};
 
@@ -198,6 +198,11 @@ fn text_of(record: &ParsedRecord<'_, &[u8]>, wanted: RecordType) -> Result<Strin
         RecordType::Txt => {
             let txt = data::<Txt<&[u8]>>(record)?;
             visible(&txt.iter().collect::<Vec<_>>().concat())
+        }
+        RecordType::Https => {
+            let https = data::<Https<&[u8], Parsed<'_>>>(record)?;
+            let parameters = visible(https.params().to_string().trim().as_bytes());
+            format!("{} {} {parameters}", https.priority(), name(https.target())).trim_end().to_owned()
         }
         RecordType::Caa => {
             let caa = data::<Caa<&[u8]>>(record)?;
