@@ -100,7 +100,8 @@ pub(crate) async fn registered_until(scene: &Scene, name: &str) -> Result<Timest
             registered.expires.ok_or_else(|| "the registry does not say when it ends".to_owned())
         }
         Err(Failed::Unknown) => Err(format!("the registry knows no {name}")),
-        Err(Failed::NoAnswer(why)) => Err(why),
+        // Nobody has a key `rdap` here.
+        Err(Failed::NoAnswer(why)) => Err(why.trim_end_matches("; name one with `rdap`").to_owned()),
     }
 }
 

@@ -106,7 +106,7 @@ async fn authority(session: &Session<'_>, zone: &str, address: SocketAddr, until
         asked(session, address, host, RecordType::Aaaa, until)
     );
     let says = match soa {
-        Err(why) if is_blind(&address, &why) => AuthoritySays::Unseen { why: no_way(&why) },
+        Err(why) if is_blind(&why) => AuthoritySays::Unseen { why },
         Err(why) => AuthoritySays::Silent { why },
         Ok((code, _, _)) if code != Code::NO_ERROR => {
             AuthoritySays::Lame { why: format!("it says {} for {zone}", code.word()) }
@@ -198,11 +198,7 @@ async fn caa(session: &Session<'_>, until: Instant) -> Fact<Vec<String>> {
     }
 }
 
-/// This host has no way to addresses of that family, so that nothing is known of the other side.
-fn is_blind(address: &SocketAddr, why: &str) -> bool {
-    address.is_ipv6() && (why.contains("unreachable") || why.contains("assign requested address"))
-}
-
-fn no_way(why: &str) -> String {
-    format!("this host has no way to IPv6 ({why})")
+/// This host has no way to it, so that nothing is known of the other side.
+fn is_blind(why: &str) -> bool {
+    ["unreachable", "No route to host", "assign requested address"].iter().any(|words| why.contains(words))
 }

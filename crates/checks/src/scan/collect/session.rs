@@ -53,19 +53,25 @@ pub(super) struct Session<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) resolver: Resolver,
     servers: Result<Vec<SocketAddr>, String>,
+    /// The text of hosts(5); empty where a name server was named.
+    hosts: String,
     began: Instant,
 }
 
 impl<'a> Session<'a> {
     /// Begins now.
     pub(super) fn new(wanted: &'a Wanted) -> Self {
-        let (resolver, servers) = match wanted.dns {
-            Some(server) => (Resolver::Servers(vec![server]), Ok(vec![server])),
-            None => {
-                (Resolver::Host, servers::of_host().map_err(|error| format!("/etc/resolv.conf: {error}")))
-            }
+        let servers = match wanted.dns {
+            Some(server) => Ok(vec![server]),
+            None => servers::of_host().map_err(|error| format!("/etc/resolv.conf: {error}")),
         };
-        Self { wanted, resolver, servers, began: Instant::now() }
+        // The system's resolver cannot be left before its own time is up, so it is used only where it is needed.
+        let resolver = servers.clone().map_or(Resolver::Host, Resolver::Servers);
+        let hosts = match wanted.dns {
+            Some(_) => String::new(),
+            None => std::fs::read_to_string("/etc/hosts").unwrap_or_default(),
+        };
+        Self { wanted, resolver, servers, hosts, began: Instant::now() }
     }
 
     /// The host that is scanned.
@@ -91,19 +97,19 @@ impl<'a> Session<'a> {
         until: Instant,
     ) -> Result<Vec<SocketAddr>, NetError> {
         match self.pinned(host, port) {
-            Some(to) => Ok(to.to_vec()),
-            None => reach::addresses(&self.resolver, Family::Any, host, port, until).await,
+            Some(to) => Ok(to),
+            None => reach::addresses(self.resolver_for(host), Family::Any, host, port, until).await,
         }
     }
 
     /// Connects to a host.
     pub(super) async fn dial(&self, host: &str, port: u16, until: Instant) -> Result<TcpStream, NetError> {
         let Some(to) = self.pinned(host, port) else {
-            return Ok(reach::reach(&self.resolver, Family::Any, host, port, until).await?.stream);
+            return Ok(reach::reach(self.resolver_for(host), Family::Any, host, port, until).await?.stream);
         };
         let mut last = NetError::Dns { host: host.to_owned(), why: "it is pinned to nothing".into() };
         for address in to {
-            match self.dial_address(*address, until).await {
+            match self.dial_address(address, until).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             }
@@ -121,10 +127,24 @@ impl<'a> Session<'a> {
         Ok(reach::reach(&Resolver::Host, Family::Any, &ip, address.port(), until).await?.stream)
     }
 
-    fn pinned(&self, host: &str, port: u16) -> Option<&[SocketAddr]> {
+    /// Who knows a name of that sort: the name service knows nothing of names without a dot, nor of multicast ones.
+    fn resolver_for(&self, host: &str) -> &Resolver {
+        let is_near = !host.contains('.') || host.to_ascii_lowercase().ends_with(".local");
+        if is_near && self.wanted.dns.is_none() { &Resolver::Host } else { &self.resolver }
+    }
+
+    /// Where a host is dialled without asking anybody.
+    fn pinned(&self, host: &str, port: u16) -> Option<Vec<SocketAddr>> {
         let pins = &self.wanted.pins;
-        let pin = pins.iter().find(|pin| pin.port == port && pin.host.eq_ignore_ascii_case(host))?;
-        Some(&pin.to)
+        if let Some(pin) = pins.iter().find(|pin| pin.port == port && pin.host.eq_ignore_ascii_case(host)) {
+            return Some(pin.to.clone());
+        }
+        let own = in_hosts(&self.hosts, host);
+        if own.is_empty() {
+            None
+        } else {
+            Some(own.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+        }
     }
 
     /// The records of a name; none where there is no such name. The servers are asked in turn until one answers.
@@ -174,9 +194,28 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The addresses that a hosts(5) file has for a name.
+fn in_hosts(text: &str, name: &str) -> Vec<IpAddr> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let ip: IpAddr = words.next()?.parse().ok()?;
+            words.any(|word| word.eq_ignore_ascii_case(name)).then_some(ip)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hosts_file_is_believed_before_the_name_service() {
+        let text = "127.0.0.1 localhost\n# 192.0.2.1 shop.example\n192.0.2.2\tWWW.shop.example shop.example # ours\n";
+        assert_eq!(in_hosts(text, "www.shop.example"), ["192.0.2.2".parse::<IpAddr>().expect("an address")]);
+        assert_eq!(in_hosts(text, "ours"), [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST); 0]);
+    }
 
     #[test]
     fn a_pin_is_read_as_curl_reads_it_and_may_have_a_port_of_its_own() {

@@ -36,9 +36,7 @@ pub(super) const NO_HSTS: Rule = Rule {
     place: "nginx",
     snippet: "add_header Strict-Transport-Security \"max-age=63072000\" always;",
     observe: |facts| match secure(facts) {
-        Some(page) if page.header("strict-transport-security").is_none() => {
-            lacks("strict-transport-security")
-        }
+        Some(page) if page.header("strict-transport-security").is_none() => lacks(page),
         Some(_) | None => Vec::new(),
     },
 };
@@ -77,7 +75,7 @@ pub(super) const NO_CSP: Rule = Rule {
         Some(page) if page.header("content-security-policy").is_none() => {
             match page.header("content-security-policy-report-only") {
                 Some(_) => vec!["there is one that only reports".to_owned()],
-                None => lacks("content-security-policy"),
+                None => lacks(page),
             }
         }
         Some(_) | None => Vec::new(),
@@ -117,11 +115,13 @@ pub(super) const SNIFFED: Rule = Rule {
     fix: "Tell browsers to believe Content-Type.",
     place: "nginx",
     snippet: "add_header X-Content-Type-Options \"nosniff\" always;",
-    observe: |facts| match facts.page.known().map(|page| page.header("x-content-type-options")) {
-        Some(Some(value)) if value.eq_ignore_ascii_case("nosniff") => Vec::new(),
-        Some(Some(value)) => vec![format!("x-content-type-options: {value}")],
-        Some(None) => lacks("x-content-type-options"),
-        None => Vec::new(),
+    observe: |facts| {
+        let Some(page) = facts.page.known() else { return Vec::new() };
+        match page.header("x-content-type-options") {
+            Some(value) if value.eq_ignore_ascii_case("nosniff") => Vec::new(),
+            Some(value) => vec![format!("x-content-type-options: {value}")],
+            None => lacks(page),
+        }
     },
 };
 
@@ -134,12 +134,15 @@ pub(super) const REFERRER: Rule = Rule {
     fix: "Say it.",
     place: "nginx",
     snippet: "add_header Referrer-Policy \"strict-origin-when-cross-origin\" always;",
-    observe: |facts| match html(facts).map(|page| page.header("referrer-policy")) {
-        Some(Some(value)) if value.to_ascii_lowercase().contains("unsafe-url") => {
-            vec![format!("referrer-policy: {value}")]
+    observe: |facts| {
+        let Some(page) = html(facts) else { return Vec::new() };
+        match page.header("referrer-policy") {
+            Some(value) if value.to_ascii_lowercase().contains("unsafe-url") => {
+                vec![format!("referrer-policy: {value}")]
+            }
+            Some(_) => Vec::new(),
+            None => lacks(page),
         }
-        Some(None) => lacks("referrer-policy"),
-        Some(Some(_)) | None => Vec::new(),
     },
 };
 
@@ -153,7 +156,7 @@ pub(super) const PERMISSIONS: Rule = Rule {
     place: "nginx",
     snippet: "add_header Permissions-Policy \"camera=(), microphone=(), geolocation=()\" always;",
     observe: |facts| match html(facts) {
-        Some(page) if page.header("permissions-policy").is_none() => lacks("permissions-policy"),
+        Some(page) if page.header("permissions-policy").is_none() => lacks(page),
         Some(_) | None => Vec::new(),
     },
 };
@@ -259,8 +262,8 @@ fn html(facts: &Facts) -> Option<&Page> {
     facts.page.known().filter(|page| page.content_type().as_deref() == Some("text/html"))
 }
 
-fn lacks(header: &str) -> Vec<String> {
-    vec![format!("no {header} in the answer")]
+fn lacks(page: &Page) -> Vec<String> {
+    vec![format!("{} answers without it", page.url)]
 }
 
 /// The first `max-age` of a header; a value in quotes counts as well (RFC 6797, 6.1).

@@ -6,7 +6,7 @@ use crate::scan::facts::{Health, HealthAnswer};
 use crate::scan::report::Weight;
 
 const NOT_STORED: &str = "\
-location = /health {
+location = HEALTH {
     proxy_pass http://app;
     proxy_cache off;
     proxy_no_cache 1;

@@ -85,7 +85,7 @@ pub(super) const NO_SPF: Rule = Rule {
     place: "zone",
     snippet: "ZONE. IN TXT \"v=spf1 mx -all\"",
     observe: |facts| match spf(facts) {
-        Some(spf) if spf.records.is_empty() => vec!["no TXT record that begins with v=spf1".to_owned()],
+        Some(spf) if spf.records.is_empty() => vec!["no TXT record begins with v=spf1".to_owned()],
         Some(_) | None => Vec::new(),
     },
 };
@@ -100,7 +100,7 @@ pub(super) const NO_DMARC: Rule = Rule {
     place: "zone",
     snippet: "_dmarc.ZONE. IN TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@ZONE\"",
     observe: |facts| match mail(facts).map(|mail| &mail.dmarc) {
-        Some(Fact::Known(records)) if records.is_empty() => vec!["no TXT record at _dmarc".to_owned()],
+        Some(Fact::Known(records)) if records.is_empty() => vec!["no such TXT record at _dmarc".to_owned()],
         Some(_) | None => Vec::new(),
     },
 };

@@ -85,7 +85,7 @@ pub struct Rule {
     pub fix: &'static str,
     /// Where the lines belong, `nginx` or `zone`; empty where there are none.
     pub place: &'static str,
-    /// Lines to write there; `HOST` stands for the site's host, `ZONE` for its zone.
+    /// Lines to write there; `HOST`, `ZONE` and `HEALTH` stand for those of the site.
     pub snippet: &'static str,
     /// What was seen that is wrong; nothing where it is right or nobody could see.
     pub observe: fn(&Facts) -> Vec<String>,
@@ -158,6 +158,16 @@ impl Rule {
             return None;
         }
         let zone = facts.zone.known().map_or(facts.host.as_str(), |zone| zone.name.as_str());
+        let health = facts.health.known().map_or("/health", |health| health.path.as_str());
+        let snippet = [
+            ("HOST", facts.host.as_str(), "example.com"),
+            ("ZONE", zone, "example.com"),
+            ("HEALTH", health, "/health"),
+        ]
+        .into_iter()
+        .fold(self.snippet.to_owned(), |lines, (word, value, otherwise)| {
+            lines.replace(word, if is_plain(value) { value } else { otherwise })
+        });
         Some(Finding {
             id: self.id,
             area: self.area,
@@ -167,9 +177,14 @@ impl Rule {
             why: self.why,
             fix: self.fix,
             place: self.place,
-            snippet: self.snippet.replace("HOST", &facts.host).replace("ZONE", zone),
+            snippet,
         })
     }
+}
+
+/// Nothing that a shell or nginx would take for more than a name: the lines are there to be copied.
+fn is_plain(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_alphanumeric() || "-._/:".contains(c))
 }
 
 /// Text of strangers on one line and of a bounded length.

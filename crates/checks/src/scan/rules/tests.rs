@@ -284,6 +284,18 @@ fn what_strangers_write_stays_on_one_bounded_line() {
     assert!(!finding.observed[0].chars().any(char::is_control));
 }
 
+#[test]
+fn lines_to_copy_hold_names_and_nothing_that_a_shell_would_run() {
+    let mut facts = good();
+    tls(&mut facts).chain[0] = certificate(1);
+    tls(&mut facts).chain[0].not_after = AT;
+    let rule = RULES.iter().find(|rule| rule.id == "S11").expect("a rule");
+    let snippet = |facts: &Facts| rule.judge(facts).expect("a finding").snippet;
+    assert!(snippet(&facts).starts_with("certbot renew --cert-name www.example.com\n"));
+    facts.host = "a;reboot".into();
+    assert!(snippet(&facts).starts_with("certbot renew --cert-name example.com\n"));
+}
+
 fn way(facts: &mut Facts, at: usize) -> &mut Way {
     match &mut facts.ways {
         Fact::Known(ways) => &mut ways[at],

@@ -106,7 +106,7 @@ pub(super) const CLEAR: Rule = Rule {
     id: "S05",
     area: Area::Redirects,
     weight: Weight::Serious,
-    title: "http:// is answered and not sent to https://",
+    title: "plain http is answered and not sent to https",
     why: "Whoever types the name without https stays in the clear: passwords and sessions can be read on the way, and \
           no log shows it.",
     fix: "Answer everything on port 80 with a redirect to https.",

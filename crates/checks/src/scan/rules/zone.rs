@@ -128,7 +128,9 @@ pub(super) const NO_CAA: Rule = Rule {
     place: "zone",
     snippet: "ZONE. IN CAA 0 issue \"letsencrypt.org\"",
     observe: |facts| match facts.zone.known().map(|zone| &zone.caa) {
-        Some(Fact::Known(records)) if records.is_empty() => vec!["no CAA record".to_owned()],
+        Some(Fact::Known(records)) if records.is_empty() => {
+            vec![format!("neither {} nor a name above it names one", facts.host)]
+        }
         Some(_) | None => Vec::new(),
     },
 };

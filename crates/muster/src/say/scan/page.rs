@@ -5,7 +5,7 @@ use muster_checks::scan::report::{Finding, Grade, Report};
 
 use super::lines::clean;
 use super::terminal::sentence;
-use super::well::{nothing, well};
+use super::well::{not_judged, well};
 use crate::cli::command::VERSION;
 use crate::say::clock::Clock;
 
@@ -47,7 +47,7 @@ pub(crate) fn page(report: &Report, clock: &Clock) -> String {
                         "Unknown, which is never good",
                         report.unknown.iter().map(|one| (one.area.word(), format!("{}: {}", one.what, clean(&one.why)))),
                     ))
-                    (list("Nothing to look at", nothing(&report.facts).iter().map(|(area, why)| (area.word(), why.clone()))))
+                    (list("Not judged", not_judged(&report.facts).iter().map(|(area, why)| (area.word(), why.clone()))))
                 }
                 footer {
                     p {
@@ -82,6 +82,7 @@ fn found(finding: &Finding) -> Markup {
             p { (finding.why) }
             p.fix { b { "Fix " } (finding.fix) }
             @if !finding.snippet.is_empty() {
+                p.place { (finding.place) }
                 pre { code { (finding.snippet.lines().map(clean).collect::<Vec<_>>().join("\n")) } }
             }
         }

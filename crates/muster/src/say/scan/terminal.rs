@@ -4,7 +4,7 @@
 use muster_checks::scan::report::{Finding, Grade, Report, Weight};
 
 use super::lines::{clean, wrapped};
-use super::well::{nothing, well};
+use super::well::{not_judged, well};
 use crate::say::clock::Clock;
 use crate::say::count::counted;
 use crate::say::paper::{Paper, cut};
@@ -28,9 +28,12 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
     let rest = report.findings.get(whole..).unwrap_or_default();
     if !rest.is_empty() {
         text.push_str(&format!("\n{}\n", paper.strong("And then")));
-        for finding in rest {
-            text.push_str(&format!("  {:<8}  {}\n", finding.weight.word(), line(finding, width)));
+        let (minor, worse): (Vec<_>, Vec<_>) = rest.iter().partition(|one| one.weight == Weight::Minor);
+        for finding in worse {
+            text.push_str(&format!("  {:<11}{}\n", finding.weight.word(), line(finding, width)));
         }
+        let titles: Vec<String> = minor.iter().map(|one| format!("{} ({})", one.title, one.id)).collect();
+        text.push_str(&part(Weight::Minor.word(), &titles.join("; "), width));
     }
     let good = well(report);
     if !good.is_empty() {
@@ -50,9 +53,9 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
             ));
         }
     }
-    let absent = nothing(&report.facts);
+    let absent = not_judged(&report.facts);
     if !absent.is_empty() {
-        text.push_str(&format!("\n{}\n", paper.strong("Nothing to look at")));
+        text.push_str(&format!("\n{}\n", paper.strong("Not judged")));
         for (area, why) in absent {
             text.push_str(&part(area.word(), &why, width));
         }
@@ -131,26 +134,21 @@ fn in_full(finding: &Finding, paper: &Paper, width: usize, is_first: bool) -> St
             label = "";
         }
     }
-    if !finding.snippet.is_empty() {
+    let mut label = finding.place;
+    for line in finding.snippet.lines().map(clean) {
+        // Lines to copy are never cut.
+        text.push_str(format!("{label:<INDENT$}{line}").trim_end());
         text.push('\n');
-        for line in clean_lines(&finding.snippet) {
-            // Lines to copy are never cut.
-            text.push_str(&format!("{:INDENT$}{}\n", "", line).trim_end().to_owned());
-            text.push('\n');
-        }
+        label = "";
     }
     text
-}
-
-fn clean_lines(snippet: &str) -> impl Iterator<Item = String> {
-    snippet.lines().map(clean)
 }
 
 /// "S31  no Strict-Transport-Security: …", cut to the width.
 fn line(finding: &Finding, width: usize) -> String {
     let seen: Vec<String> = finding.observed.iter().map(|text| clean(text)).collect();
     let text = format!("{}  {}: {}", finding.id, finding.title, seen.join("; "));
-    cut(&text, width.saturating_sub(12)).into_owned()
+    cut(&text, width.saturating_sub(PARTS)).into_owned()
 }
 
 /// The name of a part, and words behind it that go on below each other.

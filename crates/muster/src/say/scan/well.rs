@@ -28,8 +28,8 @@ pub(crate) fn well(report: &Report) -> Vec<(Area, String)> {
     lines.filter(|(_, line)| !line.is_empty()).collect()
 }
 
-/// The parts of which there is nothing to look at, and why.
-pub(crate) fn nothing(facts: &Facts) -> Vec<(Area, String)> {
+/// What is neither good nor bad: parts of which there is nothing to look at, and hints that prove nothing.
+pub(crate) fn not_judged(facts: &Facts) -> Vec<(Area, String)> {
     fn why<T>(area: Area, fact: &Fact<T>) -> Option<(Area, String)> {
         match fact {
             Fact::Nothing { why } => Some((area, clean(why))),
@@ -42,7 +42,14 @@ pub(crate) fn nothing(facts: &Facts) -> Vec<(Area, String)> {
         why(Area::Mail, &facts.mail),
         why(Area::Domain, &facts.domain),
     ];
-    all.into_iter().flatten().collect()
+    let no_key = facts
+        .mail
+        .known()
+        .filter(|mail| mail.dkim.is_empty() && mail.spf.known().is_some_and(|spf| !spf.records.is_empty()));
+    let no_key = no_key.map(|_| {
+        (Area::Mail, "no DKIM key under the usual selectors; there may be one under another".to_owned())
+    });
+    all.into_iter().flatten().chain(no_key).collect()
 }
 
 type Fine<'a> = &'a dyn Fn(&str) -> bool;
@@ -187,10 +194,7 @@ fn mail(facts: &Facts, is_fine: Fine<'_>) -> Vec<String> {
     }
     let has_dmarc = mail.dmarc.known().is_some_and(|records| !records.is_empty());
     pieces.extend(piece(has_dmarc && is_fine("S76") && is_fine("S77"), "DMARC"));
-    pieces.push(match mail.dkim.as_slice() {
-        [] => "no DKIM key under the usual names, which proves nothing".to_owned(),
-        selectors => format!("DKIM ({})", selectors.join(", ")),
-    });
+    pieces.extend(piece(!mail.dkim.is_empty(), format!("DKIM ({})", mail.dkim.join(", "))));
     pieces
 }
 
