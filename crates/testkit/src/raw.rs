@@ -1,6 +1,6 @@
 //! A server on loopback that does with each connection what the test says: garbage, silence, floods.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -52,6 +52,26 @@ impl Raw {
     pub fn says(bytes: impl Into<Vec<u8>>) -> io::Result<Self> {
         let bytes = bytes.into();
         Self::start(move |stream| {
+            stream.write_all(&bytes)?;
+            wait_for_end(stream)
+        })
+    }
+
+    /// Waits for the empty line behind the head of a request, says these bytes, and waits until the other side goes.
+    ///
+    /// # Errors
+    /// As for [`Raw::start`].
+    pub fn answers(bytes: impl Into<Vec<u8>>) -> io::Result<Self> {
+        let bytes = bytes.into();
+        Self::start(move |stream| {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") {
+                if stream.read(&mut byte)? == 0 {
+                    return Ok(());
+                }
+                head.extend(byte);
+            }
             stream.write_all(&bytes)?;
             wait_for_end(stream)
         })

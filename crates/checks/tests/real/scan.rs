@@ -10,7 +10,7 @@ use muster_core::time::Timestamp;
 use muster_net::url::Url;
 use muster_testkit::bind::Bind;
 use muster_testkit::http::{Mode, Receiver};
-use muster_testkit::raw::{Raw, wait_for_end};
+use muster_testkit::raw::Raw;
 use muster_testkit::suite::Part;
 
 use crate::looking::{LONG, SHORT, Test};
@@ -228,17 +228,13 @@ fn disagreeing() {
 
 fn hostile() {
     let head = "HTTP/1.1 200 OK\r\n";
-    let drip = Raw::start(|stream| {
-        use std::io::Write as _;
-        stream.write_all(
-            b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\nserver: x/1\xc2\x9b2J\r\n\r\n<script>",
-        )?;
-        wait_for_end(stream)
-    });
+    let drip = Raw::answers(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\nserver: x/1\xc2\x9b2J\r\n\r\n<script>".as_slice(),
+    );
     for (server, ids_of, what) in [
-        (Raw::says("HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n"), Some("S02"), "a loop"),
+        (Raw::answers("HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n"), Some("S02"), "a loop"),
         (
-            Raw::says("HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\n\r\n"),
+            Raw::answers("HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\n\r\n"),
             Some("S03"),
             "another scheme",
         ),

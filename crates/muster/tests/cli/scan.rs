@@ -11,7 +11,7 @@ const ILL: &str = "HTTP/1.1 200 OK\r\nServer: x/1 \u{9b}2J<script>alert(1)</scri
 
 #[test]
 fn a_site_is_graded_and_what_it_says_stays_text() {
-    let site = Raw::says(ILL).expect("a server");
+    let site = Raw::answers(ILL).expect("a server");
     let rig = Rig::new();
     let url = format!("http://{}/", site.address());
     let out = rig.muster(&["scan", &url, "--html", "report.html", "--timeout", "5s"]).with(1);
