@@ -7,7 +7,7 @@
 pub(crate) enum ExitCode {
     /// It was done, and there is no bad news.
     Fine = 0,
-    /// It was done, and there is bad news: something is firing, a test page did not arrive.
+    /// It was done, and there is bad news: something is firing, a test page did not arrive, a scan has findings.
     BadNews = 1,
     /// Wrong arguments or a wrong configuration.
     Usage = 2,
@@ -25,7 +25,7 @@ pub(crate) enum ExitCode {
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0  done, and no bad news
-  1  done, and there is bad news (something is firing, a test page did not arrive)
+  1  done, and there is bad news (something is firing, a test page did not arrive, a scan has findings)
   2  wrong arguments or a wrong configuration
   3  nobody can say: the agent is not running, does not answer, or could not see
   4  there is nothing of that name

@@ -208,7 +208,7 @@ pub struct Tls {
     pub alpn: Option<String>,
     /// Why the certificate is not trusted; none if it is, with nothing but what was shown.
     pub distrust: Option<String>,
-    /// The names that it was asked for, and whether it is good for them.
+    /// The server's own certificate is good for the host.
     pub fits: bool,
     /// The certificates in the order in which they were shown, the server's own first.
     pub chain: Vec<Shown>,

@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("scan::a_bad_site_is_told_all_of_it", BOTH, bad),
     ("scan::a_cache_that_answers_for_a_dead_application_is_found", BOTH, cached),
     ("scan::name_servers_that_disagree_or_do_not_answer_are_named", &[Part::Bind], disagreeing),
+    ("scan::a_dead_address_beside_a_good_one_is_named", &[], half_dead),
     ("scan::servers_that_wish_us_ill_do_not_hold_it_up", &[], hostile),
 ];
 
@@ -224,6 +225,23 @@ fn disagreeing() {
     assert_eq!(lame.observed, ["ns2.shop.example (127.0.0.1): it says REFUSED for shop.example"]);
     wanted.pins[1] = pin("ns2.shop.example", 53, muster_testkit::port::refusing().expect("a port"));
     assert!(ids(&scan(&wanted)).contains(&"S62"), "nobody listens there");
+}
+
+fn half_dead() {
+    let site = Raw::answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").expect("a server");
+    let dead = muster_testkit::port::refusing().expect("a port").port();
+    let mut wanted = wanted("http://two.example/", None);
+    wanted.dns = Some(([127, 0, 0, 1], dead).into());
+    wanted.limit = SHORT;
+    wanted.pins = vec![pin("two.example", 80, format!("{},127.0.0.2:{dead},[::1]:{dead}", site.address()))];
+    let report = scan(&wanted);
+    assert!(ids(&report).contains(&"S60"), "{:?}", report.findings);
+    let six = "::1";
+    // A machine without IPv6 cannot know.
+    let told = |finding: &&str| *finding == "S61";
+    let unseen = |why: &str| why.starts_with(six);
+    assert!(ids(&report).iter().any(told) || report.unknown.iter().any(|one| unseen(&one.why)), "{report:?}");
+    assert!(areas(&report).contains(&Area::Mail), "nobody answers for the zone");
 }
 
 fn hostile() {

@@ -39,7 +39,7 @@ const HEADERS: &[&str] = &[
 pub(super) async fn look(session: &Session<'_>, page: &Fact<Page>, until: Instant) -> Fact<Health> {
     let home = match page {
         Fact::Known(page) => Url::parse(&page.url),
-        Fact::Unknown { why } | Fact::Nothing { why } => return Fact::unknown(why.clone()),
+        Fact::Unknown { .. } | Fact::Nothing { .. } => return Fact::unknown("the page itself was not seen"),
     };
     let home = match home {
         Ok(home) => home,

@@ -147,7 +147,7 @@ pub(super) const DMARC_NONE: Rule = Rule {
 
 /// What could not be seen inside of what was seen.
 pub(super) fn unseen(facts: &Facts) -> impl Iterator<Item = (&'static str, String)> {
-    let parts = mail(facts).into_iter().flat_map(|mail| {
+    mail(facts).into_iter().flat_map(|mail| {
         let exchangers = match &mail.exchangers {
             Fact::Known(all) => all
                 .iter()
@@ -165,8 +165,7 @@ pub(super) fn unseen(facts: &Facts) -> impl Iterator<Item = (&'static str, Strin
         };
         let dmarc = mail.dmarc.why_unknown().map(|why| ("DMARC", why.to_owned()));
         exchangers.into_iter().chain(spf).chain(dmarc).collect::<Vec<_>>()
-    });
-    parts
+    })
 }
 
 fn mail(facts: &Facts) -> Option<&Mail> {

@@ -22,6 +22,14 @@ const TABLE: &[(&str, Bend, Bend)] = &[
     ("S02", |f| end(f, 1, WayEnd::Endless), |f| hops(f, 1, 10)),
     ("S03", |f| end(f, 0, WayEnd::Astray { location: "file:///x".into() }), |f| hops(f, 0, 1)),
     (
+        "S03",
+        |f| {
+            hop(f, 0, "http://www.example.com/", "https://elsewhere.example/");
+            end(f, 0, WayEnd::Closed { why: "refused".into() });
+        },
+        |f| end(f, 0, WayEnd::Distrusted { why: "its own certificate".into() }),
+    ),
+    (
         "S04",
         |f| hop(f, 1, "https://www.example.com/", "http://www.example.com/x"),
         |f| hop(f, 0, "http://www.example.com/", "http://www.example.com/x"),

@@ -69,7 +69,7 @@ pub(super) const ASTRAY: Rule = Rule {
             .filter_map(|way| match &way.end {
                 WayEnd::Astray { location } => Some(format!("{} → {location:?}", chain(way))),
                 WayEnd::Nameless { why } | WayEnd::Closed { why } | WayEnd::Distrusted { why }
-                    if !way.hops.is_empty() =>
+                    if !way.hops.is_empty() && !leads_home(way, &facts.host) =>
                 {
                     Some(format!("{}: {why}", chain(way)))
                 }
@@ -167,6 +167,7 @@ server {
         twins
             .filter_map(|way| match &way.end {
                 // A twin without an address was never promised to anybody.
+                WayEnd::Closed { .. } | WayEnd::Distrusted { .. } if leads_home(way, &facts.host) => None,
                 WayEnd::Closed { why } | WayEnd::Distrusted { why } => Some(why.clone()),
                 WayEnd::Nameless { why } if !way.hops.is_empty() => Some(why.clone()),
                 WayEnd::Astray { location } => Some(format!("{} → {location:?}", chain(way))),
@@ -226,6 +227,19 @@ fn all(facts: &Facts) -> impl Iterator<Item = &Way> {
 
 fn of_site(facts: &Facts) -> impl Iterator<Item = &Way> {
     all(facts).filter(|way| matches!(way.sort, WaySort::Clear | WaySort::Secure))
+}
+
+/// The last redirect leads to the site itself: what is wrong there is told by other rules.
+fn leads_home(way: &Way, host: &str) -> bool {
+    let Some(hop) = way.hops.last() else { return false };
+    let host_of = |url: &str| {
+        let rest = url.split_once("://").map(|(_, rest)| rest)?;
+        let authority = rest.split('/').next()?;
+        let bare = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        Some(bare.to_ascii_lowercase())
+    };
+    let to = host_of(&hop.location).or_else(|| host_of(&hop.url));
+    to.is_some_and(|to| to == host.to_ascii_lowercase())
 }
 
 fn downgrade(way: &Way) -> Option<&Hop> {
