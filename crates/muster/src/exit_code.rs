@@ -25,7 +25,7 @@ pub(crate) enum ExitCode {
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0  done, and no bad news
-  1  done, and there is bad news (something is firing, a test page did not arrive, a scan has findings)
+  1  done, and there is bad news (something is firing, a page is lost, a scan has findings)
   2  wrong arguments or a wrong configuration
   3  nobody can say: the agent is not running, does not answer, or could not see
   4  there is nothing of that name

@@ -20,9 +20,9 @@ use crate::world::World;
 /// The shortest and the longest time that a scan may be given.
 const LIMITS: std::ops::RangeInclusive<Span> = Span::seconds(1)..=Span::minutes(2);
 
-/// Grades a site from outside, with no configuration: what is wrong, why it matters, and the lines that mend it
+/// Grades a site from outside: what is wrong, why it matters, how to mend it
 ///
-/// Looks at redirects, TLS and the certificate, headers, compression, the health endpoint that lies, name service, mail
+/// Needs no configuration and no account. Looks at redirects, TLS and the certificate, headers, compression, the health endpoint that lies, name service, mail
 /// records and the registration. What cannot be seen is unknown and never counts as good.
 ///
 /// The grade begins at 100 points. A finding takes 60 where visitors are turned away now (broken), 25 where that can happen

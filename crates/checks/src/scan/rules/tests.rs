@@ -46,7 +46,10 @@ const TABLE: &[(&str, Bend, Bend)] = &[
     ),
     (
         "S07",
-        |f| end(f, 2, WayEnd::Distrusted { why: "other name".into() }),
+        |f| {
+            way(f, 2).hops.clear();
+            end(f, 2, WayEnd::Distrusted { why: "other name".into() });
+        },
         |f| {
             way(f, 2).hops.clear();
             end(f, 2, WayEnd::Nameless { why: "NXDOMAIN".into() });
