@@ -97,6 +97,12 @@ pub enum Shape {
     List(&'static Shape, usize),
     /// A table with these keys.
     Table(&'static [Field]),
+    /// An array of at least so many tables with these keys: `[[check.signup.step]]`.
+    Tables(&'static [Field], usize),
+    /// A table or an array that becomes JSON; a table that is a reference to a secret stands for the secret.
+    Json,
+    /// A table with names of the writer's choice for what is captured out of these words.
+    Captures(&'static [Term]),
     /// A table with keys of the writer's choice.
     Map(&'static Shape),
     /// A regular expression.
@@ -151,6 +157,9 @@ impl Shape {
             Self::OrSecret(open) => format!("{} or a secret reference", open.expecting()),
             Self::List(of, _) => format!("an array (each item {})", of.expecting()),
             Self::Table(_) => "a table".into(),
+            Self::Tables(..) => "an array of tables".into(),
+            Self::Json => "a table or an array".into(),
+            Self::Captures(_) => "a table of names and what is captured".into(),
             Self::Map(of) => format!("a table, each value {}", of.expecting()),
             Self::Regex => "a regular expression".into(),
             Self::Glob => "an absolute path, which may have *, ? and […] in it".into(),
@@ -184,6 +193,9 @@ impl Shape {
             Self::OrSecret(open) => format!("{} or secret reference", open.word()),
             Self::List(of, _) => format!("array of {}", of.word()),
             Self::Table(_) => "table".into(),
+            Self::Tables(..) => "array of tables".into(),
+            Self::Json => "table or array".into(),
+            Self::Captures(_) => "table of captures".into(),
             Self::Map(of) => format!("table of {}", of.word()),
             Self::Regex => "regular expression".into(),
             Self::Glob => "path with wildcards".into(),

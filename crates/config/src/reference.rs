@@ -104,7 +104,8 @@ fn asserted(prefix: &str, fields: &[Field]) -> Vec<(String, &'static [Term])> {
             let key = format!("{prefix}{}", field.key);
             match field.shape {
                 Shape::Assertions(terms) => vec![(key, terms)],
-                Shape::Table(inner) => asserted(&format!("{key}."), inner),
+                Shape::Table(inner) | Shape::Tables(inner, _) => asserted(&format!("{key}."), inner),
+                Shape::Captures(terms) => vec![(key, terms)],
                 _ => Vec::new(),
             }
         })
@@ -143,6 +144,10 @@ What is not there makes every comparison not met, `!=` and `not … == …` incl
 looked at, or only in part, makes the whole assertion not met, unless the other side of an `or` is true. The same goes
 for what is of another kind than the value: the text `\"5\"` in JSON is not the number 5.
 
+What is captured is one word, such as `header('x-csrf')` or `json('$.id')`; or a part of it, found by a regular
+expression: `body matches 'name=\"csrf\" value=\"([^\"]+)\"'` is what stands in the brackets of the pattern, or all
+that it matches where it has none. What is not there, is null or is a list cannot be captured.
+
 ";
 
 fn language(page: &mut String) {
@@ -177,7 +182,7 @@ fn rows(page: &mut String, prefix: &str, fields: &[Field]) {
         let Field { key, doc, example, .. } = field;
         let cells = [format!("`{prefix}{key}`"), value, default, (*doc).to_owned(), format!("`{example}`")];
         line(page, &format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
-        if let (Shape::Table(inner), true) = (field.shape, field.duty != Duty::NotYet) {
+        if let (Shape::Table(inner) | Shape::Tables(inner, _), true) = (field.shape, field.duty != Duty::NotYet) {
             rows(page, &format!("{prefix}{key}."), inner);
         }
     }

@@ -105,6 +105,19 @@ fn shape(shape: &Shape) -> Value {
         Shape::OrSecret(open) => json!({ "anyOf": [self::shape(open), { "$ref": "#/$defs/secret" }] }),
         Shape::List(of, least) => json!({ "type": "array", "items": self::shape(of), "minItems": least }),
         Shape::Table(fields) => object(&[fields]),
+        Shape::Tables(fields, least) => {
+            json!({ "type": "array", "items": object(&[fields]), "minItems": least })
+        }
+        Shape::Json => json!({ "type": ["object", "array"] }),
+        Shape::Captures(terms) => {
+            let words: Vec<String> = terms.iter().map(Term::written).collect();
+            let doc = format!("One of {}, or such a word, `matches` and a pattern with one group.", words.join(", "));
+            json!({
+                "type": "object",
+                "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,39}$" },
+                "additionalProperties": { "type": "string", "minLength": 1, "description": doc },
+            })
+        }
         Shape::Map(of) => json!({ "type": "object", "additionalProperties": self::shape(of) }),
         Shape::WordOr(word, of) => json!({ "anyOf": [{ "const": word }, self::shape(of)] }),
         Shape::OneOrMany(of) => {

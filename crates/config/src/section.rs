@@ -23,6 +23,8 @@ use crate::shape;
 use crate::source::{Lines, Source};
 use crate::tree::{self, Node, Table, Value};
 
+mod gathered;
+
 /// The name and version that refusals speak of.
 pub(crate) const RELEASE: &str =
     concat!("muster ", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
@@ -219,7 +221,7 @@ impl<'a> Section<'a> {
     }
 
     /// The written value, else the row's default.
-    fn node(&self, key: &str) -> Option<Cow<'_, Node>> {
+    pub fn node(&self, key: &str) -> Option<Cow<'_, Node>> {
         match self.table.get(key) {
             Some(entry) => Some(Cow::Borrowed(&entry.node)),
             None => self.row(key)?.default.and_then(tree::parse_value).map(Cow::Owned),
@@ -378,7 +380,8 @@ fn text_of(node: &Node) -> Option<String> {
     }
 }
 
-fn secret_of(node: &Node) -> Option<SecretRef> {
+/// The reference to a secret that a value is, if it is one.
+pub fn secret_of(node: &Node) -> Option<SecretRef> {
     let Value::Table(table) = &node.value else { return None };
     let [entry] = table.entries.as_slice() else { return None };
     match (entry.key.as_str(), &entry.node.value) {

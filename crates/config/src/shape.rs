@@ -13,6 +13,7 @@ use crate::section::Reading;
 use crate::tree::{self, Entry, Node, Table, Value};
 
 pub(crate) mod assertions;
+mod gathered;
 
 /// Judges the keys of a table by its rows and reports every fault. `path` is the dotted name of the table, `at` the
 /// place that a missing key is blamed on.
@@ -142,6 +143,11 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
         (Shape::Table(fields), Value::Table(table)) => {
             check_table(reading, table, &[fields], path, &node.span)
         }
+        (Shape::Tables(fields, least), Value::List(items)) => {
+            gathered::tables(reading, node, items, fields, *least, path);
+        }
+        (Shape::Json, Value::Table(_) | Value::List(_)) => gathered::json(reading, node, path),
+        (Shape::Captures(terms), Value::Table(table)) => gathered::captures(reading, table, terms),
         (Shape::Map(of), Value::Table(table)) => {
             for entry in &table.entries {
                 check_value(reading, &entry.node, of, &format!("{path}.{}", entry.key));
@@ -179,6 +185,9 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
                     fault.help(format!("put it into brackets: […]{shell}"));
                 }
                 (Shape::Assertions(_), Value::Text(_)) => fault.help("put it into brackets: […]".into()),
+                (Shape::Tables(..), Value::Table(_)) => {
+                    fault.help(format!("one for each of them, with two brackets: [[{path}]]"));
+                }
                 _ => {}
             }
         }

@@ -198,7 +198,8 @@ fn both(
 /// The value of a side.
 pub(super) type Looked<'a> = Result<Cow<'a, Value>, Unseen>;
 
-fn look<'a>(operand: &'a Operand, facts: &dyn Facts) -> Looked<'a> {
+/// Looks at one side.
+pub(super) fn look<'a>(operand: &'a Operand, facts: &dyn Facts) -> Looked<'a> {
     let ask = |word: &Word| facts.value(word.term.name, word.argument.as_ref());
     match operand {
         Operand::Known(value) => Ok(Cow::Borrowed(value)),

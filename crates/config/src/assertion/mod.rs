@@ -16,6 +16,7 @@
 //! word   = name [ "(" text ")" ]
 //! value  = 200 | 0.5 | 800ms | 14d | 10KiB | text | true | false | null
 //! text   = '…' | "…"
+//! capture = side [ "matches" text ]
 //! ```
 //!
 //! | module | holds |
@@ -28,7 +29,9 @@
 //! | `expression` | what was read |
 //! | `judge`, `say` | an expression judged by facts, and what was seen in words |
 //! | `compiled` | one assertion as the plan holds it |
+//! | `capture` | one side alone, taken to be used later |
 
+mod capture;
 mod compiled;
 mod expression;
 pub mod facts;
@@ -43,6 +46,7 @@ pub mod term;
 mod tests;
 mod types;
 
+pub use capture::Capture;
 pub use compiled::{Assertion, examples_compile};
 pub use judge::{Judgement, SEEN_LIMIT};
 pub use parse::{DEPTH_LIMIT, LENGTH_LIMIT};

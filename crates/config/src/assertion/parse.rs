@@ -2,6 +2,8 @@
 //!
 //! Each token is looked at once, and brackets and `not` are counted, so that no text takes long or goes deep.
 
+use regex::bytes::Regex;
+
 use super::expression::{Claim, Expression, Operand};
 use super::lexer::{Kind, Token, tokens};
 use super::operand::{Known, Side};
@@ -23,12 +25,7 @@ const JOINTS: [&str; 6] = ["and", "or", "in", "contains", "matches", "exists"];
 /// # Errors
 /// With the place of the first mistake.
 pub(super) fn parse(text: &str, terms: &'static [Term]) -> Result<Expression, Mistake> {
-    if text.len() > LENGTH_LIMIT {
-        let help = "make several assertions of it, or write a shorter pattern";
-        return Err(wrong(0..text.len(), "the assertion is longer than 4 KiB", Some(help)));
-    }
-    let tokens = tokens(text)?;
-    let mut parser = Parser { text, tokens, at: 0, terms };
+    let mut parser = Parser::over(text, terms)?;
     if parser.peek() == Kind::End {
         let help = terms.first().map(|term| format!("write something like `{}`", term.example));
         return Err(Mistake { what: "expected an assertion".into(), span: 0..text.len(), help });
@@ -37,6 +34,38 @@ pub(super) fn parse(text: &str, terms: &'static [Term]) -> Result<Expression, Mi
     match parser.peek() {
         Kind::End => Ok(whole),
         _ => Err(parser.leftover()),
+    }
+}
+
+/// Reads one side alone, and the pattern that finds a part of it.
+///
+/// # Errors
+/// As for [`parse`].
+pub(super) fn capture(text: &str, terms: &'static [Term]) -> Result<(Operand, Option<Regex>), Mistake> {
+    let mut parser = Parser::over(text, terms)?;
+    let side = parser.side()?;
+    if side.operand.is_known() {
+        let sample = terms.first().map(|term| format!("write a word such as `{}`", term.written()));
+        return Err(wrong(side.span, "a value of your own cannot be captured", sample.as_deref()));
+    }
+    let mut pattern = None;
+    if parser.peek() == Kind::Word("matches") {
+        parser.advance();
+        types::matches(&side)?;
+        let place = parser.span();
+        let regex = parser.regex()?;
+        if regex.captures_len() > 2 {
+            let help = "write `(?:…)` for a group that is not captured";
+            return Err(wrong(place, "more than one group: one part is captured", Some(help)));
+        }
+        pattern = Some(regex);
+    }
+    match parser.peek() {
+        Kind::End => Ok((side.operand, pattern)),
+        _ => {
+            let help = format!("write `{0}`, or `{0} matches '…(…)…'` for a part of it", side.written);
+            Err(wrong(parser.span(), "one word is captured, and nothing is compared", Some(&help)))
+        }
     }
 }
 
@@ -56,6 +85,14 @@ pub(super) struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
+    fn over(text: &'t str, terms: &'static [Term]) -> Result<Self, Mistake> {
+        if text.len() > LENGTH_LIMIT {
+            let help = "make several assertions of it, or write a shorter pattern";
+            return Err(wrong(0..text.len(), "the assertion is longer than 4 KiB", Some(help)));
+        }
+        Ok(Self { text, tokens: tokens(text)?, at: 0, terms })
+    }
+
     /// The next token's kind.
     pub(super) fn peek(&self) -> Kind<'t> {
         self.tokens.get(self.at).map_or(Kind::End, |token| token.kind)
@@ -161,7 +198,7 @@ impl<'t> Parser<'t> {
             Kind::Word("matches") => {
                 self.advance();
                 types::matches(&left)?;
-                self.pattern(left.operand)?
+                Claim::Matches(left.operand, self.regex()?)
             }
             Kind::Word("exists") => {
                 types::exists(&left)?;
@@ -232,7 +269,7 @@ impl<'t> Parser<'t> {
         Ok(Claim::In(left.operand, values))
     }
 
-    fn pattern(&mut self, left: Operand) -> Result<Claim, Mistake> {
+    fn regex(&mut self) -> Result<Regex, Mistake> {
         let span = self.span();
         let Kind::Text(written, quote) = self.peek() else {
             let help = r"write it as in `matches '\d+ rows'`";
@@ -253,7 +290,7 @@ impl<'t> Parser<'t> {
         if known.text.is_empty() {
             return Err(wrong(span, "an empty expression matches everything", None));
         }
-        Ok(Claim::Matches(left, regex))
+        Ok(regex)
     }
 
     /// Blames a token that cannot stand where it stands.
