@@ -11,16 +11,21 @@
 //! | [`notebook`] | what was seen so far: times, facts, and the trace without secrets |
 //! | [`look`] | one look: deadline, panic, assertions, verdict |
 //! | `contact` | connections and handshakes, noted as they come about |
+//! | `visit` | an errand at a web server: request, redirects, answer |
+//! | `cookies` | what a browser would keep from one request to the next |
 //! | `starttls` | a plain connection asks to become a private one |
 //! | `mailserver` | the way to a mail server, and what each failure means |
+//! | `mailbox` | the folders into which mail may come |
 //! | [`apart`] | blocking work, off the runtime |
 //! | [`kinds`] | one file per kind, one row each |
 //! | [`scan`] | a whole site, once, with no configuration |
 
 pub mod apart;
 mod contact;
+mod cookies;
 pub mod kinds;
 pub mod look;
+mod mailbox;
 mod mailserver;
 pub mod notebook;
 pub mod probe;
@@ -28,3 +33,4 @@ pub mod scan;
 mod starttls;
 #[cfg(test)]
 mod trial;
+mod visit;

@@ -19,6 +19,9 @@ use crate::probe::{Class, Miss, Probe, Scene};
 const FACTS: usize = 32;
 const FACT_LIMIT: usize = 200;
 
+/// What a probe may keep of its time for saying what it was waiting for, at most, in milliseconds.
+const LAST_WORDS: u128 = 1000;
+
 /// What one look came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Looked {
@@ -71,15 +74,19 @@ pub async fn look(probe: &dyn Probe, scene: &Scene) -> Looked {
                 Some((phase, _)) => format!("after {phase}"),
                 None => "before anything came back".to_owned(),
             };
-            bad(Class::Timeout, format!("{why}: cut off at {limit} ms, {so_far}"))
+            // A step of several has an end of its own.
+            let end = match took.as_millis() + LAST_WORDS < limit {
+                true => format!("given up after {} ms", took.as_millis()),
+                false => format!("cut off at {limit} ms"),
+            };
+            bad(Class::Timeout, format!("{why}: {end}, {so_far}"))
         }
         Err(Miss::Down { class, why }) => bad(class, why),
         Err(Miss::Blind { why }) => Looked::blind(why),
     };
     looked.took = took;
     looked.sight.words = seen.blot(&looked.sight.words);
-    looked.sight.phases =
-        seen.phases.iter().map(|(name, took)| ((*name).to_owned(), (*took).into())).collect();
+    looked.sight.phases = seen.phases.iter().map(|(name, took)| (name.to_string(), (*took).into())).collect();
     looked.sight.facts = seen
         .values()
         .take(FACTS)

@@ -1,6 +1,7 @@
 //! What one look has seen so far. Whoever looks writes as it goes, so that a look that is cut off still tells how far it
 //! came; what is written is bounded, and no secret that it was told of stays in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub struct Notebook(Mutex<Seen>);
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// How long each phase took, in order: `dns`, `connect`, `tls`, `first byte`, `body`.
-    pub phases: Vec<(&'static str, Duration)>,
+    pub phases: Vec<(Cow<'static, str>, Duration)>,
     /// What happened, line by line, without secrets.
     pub trace: Vec<String>,
     /// The value of each word without an argument.
@@ -49,8 +50,8 @@ impl Notebook {
     }
 
     /// A phase is over. A phase that comes again (after a redirect, in the next step) adds to its time.
-    pub fn phase(&self, name: &'static str, took: Duration) {
-        let mut seen = self.open();
+    pub fn phase(&self, name: impl Into<Cow<'static, str>>, took: Duration) {
+        let (name, mut seen) = (name.into(), self.open());
         match seen.phases.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => *sum += took,
             None => seen.phases.push((name, took)),
@@ -123,6 +124,11 @@ impl Seen {
     /// The words that have a value, and their values.
     pub fn values(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.values.iter().filter_map(|(term, value)| Some((*term, value.as_ref().ok()?)))
+    }
+
+    /// The texts that are kept out of everything.
+    pub fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Without the secrets, on one line and not too long.

@@ -182,7 +182,9 @@ fn rows(page: &mut String, prefix: &str, fields: &[Field]) {
         let Field { key, doc, example, .. } = field;
         let cells = [format!("`{prefix}{key}`"), value, default, (*doc).to_owned(), format!("`{example}`")];
         line(page, &format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
-        if let (Shape::Table(inner) | Shape::Tables(inner, _), true) = (field.shape, field.duty != Duty::NotYet) {
+        if let (Shape::Table(inner) | Shape::Tables(inner, _), true) =
+            (field.shape, field.duty != Duty::NotYet)
+        {
             rows(page, &format!("{prefix}{key}."), inner);
         }
     }

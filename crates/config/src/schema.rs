@@ -111,7 +111,10 @@ fn shape(shape: &Shape) -> Value {
         Shape::Json => json!({ "type": ["object", "array"] }),
         Shape::Captures(terms) => {
             let words: Vec<String> = terms.iter().map(Term::written).collect();
-            let doc = format!("One of {}, or such a word, `matches` and a pattern with one group.", words.join(", "));
+            let doc = format!(
+                "One of {}, or such a word, `matches` and a pattern with one group.",
+                words.join(", ")
+            );
             json!({
                 "type": "object",
                 "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,39}$" },

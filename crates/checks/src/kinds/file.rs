@@ -33,7 +33,12 @@ pub const ROW: Kind<Part> = Kind {
     name: "file",
     sentence: "Looks whether a file, or the newest of several, is there, recent, of a plausible size, and says what it must.",
     example: "[check.report-fresh]\nkind = \"file\"\nevery = \"5m\"\nglob = \"/srv/reports/*.parquet\"\nmax_age = \"26h\"\nmin_size = \"10KiB\"\n",
-    fields: &[
+    fields: FIELDS,
+    read,
+};
+
+/// The keys of the kind.
+pub(crate) const FIELDS: &[Field] = &[
         Field::new("path", Shape::Path, "The file; or else `glob`.", "\"/opt/assistant/CLAUDE.md\""),
         Field::new("glob", Shape::Glob, "Where the files are.", "\"/srv/reports/*.parquet\""),
         Field::new(
@@ -88,9 +93,7 @@ pub const ROW: Kind<Part> = Kind {
             "What must be true of it besides.",
             "[\"mode == '0600'\", \"owner == 'app'\"]",
         ),
-    ],
-    read,
-};
+];
 
 const GROWTH: &[Field] = &[
     Field::new("size", Shape::Size(1), "How much at most.", "\"2MiB\"").required(),
@@ -122,7 +125,8 @@ const TERMS: &[Term] = &[
     },
 ];
 
-fn read(section: &Section<'_>) -> Option<Part> {
+/// Reads the keys.
+pub(crate) fn read(section: &Section<'_>) -> Option<Part> {
     let place = place(section)?;
     let rules = Rules::read(section);
     let assertions = section.assertions("expect");

@@ -5,7 +5,6 @@
 
 #[cfg(test)]
 mod tests;
-mod visit;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,18 +22,16 @@ use muster_net::url::Url;
 
 use crate::contact::{
     ADDRESS, CA, CERT_EXPIRES_IN, CERT_ISSUER, CERT_NAMES, CHAIN_EXPIRES_IN, FAMILY, TIME_CONNECT, TIME_DNS,
-    TIME_TLS, TIME_TOTAL, TLS_CIPHER, TLS_VERSION, endpoint, family, is_outside, word,
+    TIME_TLS, TIME_TOTAL, TLS_CIPHER, TLS_VERSION, endpoint, family, is_outside, miss, word,
 };
 use crate::probe::{BoxFuture, Miss, Part, Probe, Scene};
+use crate::visit::{Errand, GOOD_STATUS, Header, visit};
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const VERSIONS: &[&str] = &["any", "1.1", "2"];
 
 /// The largest `max_body`.
 const MOST_BODY: u64 = 16 << 20;
-
-/// What holds where no assertion speaks of the status.
-const GOOD_STATUS: &str = "status >= 200 and status < 400";
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -109,7 +106,8 @@ pub const ROW: Kind<Part> = Kind {
     read,
 };
 
-const TERMS: &[Term] = &[
+/// What can be said of an answer.
+pub(crate) const TERMS: &[Term] = &[
     word("status", Type::Number, "The status code of the last answer.", "status == 200"),
     Term {
         name: "json",
@@ -212,9 +210,40 @@ fn read(section: &Section<'_>) -> Option<Part> {
     }))
 }
 
+impl Site {
+    /// What is asked for this time, with all secrets in it.
+    async fn errand(&self, scene: &Scene) -> Result<Errand<'_>, Miss> {
+        let url = Url::parse(&scene.value(&self.url).await?).map_err(miss)?;
+        let mut headers = Vec::new();
+        for (name, value) in &self.headers {
+            let is_secret = matches!(value, MaybeSecret::Secret(_));
+            headers.push(Header { name: name.clone(), value: scene.value(value).await?, is_secret });
+        }
+        let body = match &self.body {
+            Some(body) => scene.value(body).await?.into_bytes(),
+            None => Vec::new(),
+        };
+        Ok(Errand {
+            url,
+            is_hidden: matches!(self.url, MaybeSecret::Secret(_)),
+            method: self.method.clone(),
+            headers,
+            body,
+            is_body_secret: matches!(self.body, Some(MaybeSecret::Secret(_))),
+            redirects: self.redirects,
+            family: self.family,
+            address: self.address.as_ref(),
+            version: self.version,
+            ca: self.ca.as_deref(),
+            max_body: self.max_body,
+            wants_body: self.wants_body,
+        })
+    }
+}
+
 impl Probe for Site {
     fn probe<'a>(&'a self, scene: &'a Scene) -> BoxFuture<'a, Result<(), Miss>> {
-        Box::pin(visit::visit(self, scene))
+        Box::pin(async move { visit(self.errand(scene).await?, None, scene).await })
     }
 
     fn assertions(&self) -> &[Assertion] {

@@ -9,6 +9,7 @@ pub mod command;
 pub mod dns;
 pub mod domain;
 pub mod file;
+pub mod flow;
 pub mod http;
 pub mod imap;
 pub mod mail;
@@ -32,6 +33,7 @@ pub const KINDS: &[Kind<Part>] = &[
     imap::ROW,
     mail::ROW,
     file::ROW,
+    flow::ROW,
     command::ROW,
     sql::ROW,
     redis::ROW,

@@ -36,7 +36,12 @@ pub const ROW: Kind<Part> = Kind {
     name: "sql",
     sentence: "Logs in to a database (PostgreSQL, MySQL, MariaDB, SQLite) and judges what one query says.",
     example: "[check.orders]\nkind = \"sql\"\nevery = \"5m\"\ndsn = { env = \"DATABASE_URL\" }\nquery = \"select extract(epoch from now() - max(created_at)) from orders\"\nexpect = [\"value < 3600\"]\n",
-    fields: &[
+    fields: FIELDS,
+    read,
+};
+
+/// The keys of the kind.
+pub(crate) const FIELDS: &[Field] = &[
         Field::new(
             "dsn",
             Shape::OrSecret(&Shape::Text),
@@ -71,9 +76,7 @@ pub const ROW: Kind<Part> = Kind {
             "What must be true of the answer.",
             "[\"value < 3600\", \"rows == 1\"]",
         ),
-    ],
-    read,
-};
+];
 
 const TERMS: &[Term] = &[
     word(
@@ -106,60 +109,98 @@ const CANCEL: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_millis(200);
 
 fn read(section: &Section<'_>) -> Option<Part> {
-    let dsn = section.maybe_secret("dsn")?;
-    let mut target = match &dsn {
-        MaybeSecret::Plain(text) => match Dsn::parse(text) {
-            Ok(dsn) if dsn.has_password() => {
-                section.reading().hide(&section.place("dsn"));
-                section.refuse(
-                    "dsn",
-                    "a password does not belong into this file",
-                    "put all of it into an environment variable: dsn = { env = \"DATABASE_URL\" }",
-                );
+    Some(Arc::new(Sql::read(section)?))
+}
+
+impl Sql {
+    /// Reads the keys.
+    pub(crate) fn read(section: &Section<'_>) -> Option<Self> {
+        let dsn = section.maybe_secret("dsn")?;
+        let mut target = match &dsn {
+            MaybeSecret::Plain(text) => match Dsn::parse(text) {
+                Ok(dsn) if dsn.has_password() => {
+                    section.reading().hide(&section.place("dsn"));
+                    section.refuse(
+                        "dsn",
+                        "a password does not belong into this file",
+                        "put all of it into an environment variable: dsn = { env = \"DATABASE_URL\" }",
+                    );
+                    return None;
+                }
+                Ok(dsn) => dsn.target(),
+                Err(why) => {
+                    // It may hold a password all the same.
+                    section.reading().hide(&section.place("dsn"));
+                    section.refuse(
+                        "dsn",
+                        why,
+                        "write \"postgres://user@host/database\" or \"sqlite:///path\"",
+                    );
+                    return None;
+                }
+            },
+            MaybeSecret::Secret(reference) => format!("the database of {reference}"),
+        };
+        let asked = match (section.text("query"), section.text("newest")) {
+            (Some(_), Some(_)) => {
+                section.contradiction("newest", "`query` says what is asked already", "take one of them out");
                 return None;
             }
-            Ok(dsn) => dsn.target(),
-            Err(why) => {
-                // It may hold a password all the same.
-                section.reading().hide(&section.place("dsn"));
-                section.refuse("dsn", why, "write \"postgres://user@host/database\" or \"sqlite:///path\"");
-                return None;
+            (Some(query), None) => Asked::Query(Question { texts: vec![query], given: Vec::new() }),
+            (None, Some(newest)) => match Column::parse(&newest) {
+                Some(column) => {
+                    target.push_str(&format!(", {newest}"));
+                    Asked::Newest(column)
+                }
+                None => {
+                    let what = format!("\"{newest}\" is not the name of a column");
+                    section.refuse("newest", what, "write table.column, such as \"orders.created_at\"");
+                    return None;
+                }
+            },
+            (None, None) => {
+                if section.has("max_age") {
+                    section.no_effect("max_age", "`max_age` does nothing without `query` or `newest`");
+                }
+                Asked::Nothing
             }
-        },
-        MaybeSecret::Secret(reference) => format!("the database of {reference}"),
-    };
-    let asked = match (section.text("query"), section.text("newest")) {
-        (Some(_), Some(_)) => {
-            section.contradiction("newest", "`query` says what is asked already", "take one of them out");
-            return None;
+        };
+        let max_age = section.duration("max_age");
+        let assertions = section.assertions("expect");
+        Some(Self { dsn, asked, max_age, assertions, target, apart: Apart::default() })
+    }
+
+    /// The query is cut at the places of values that are known only when it is asked.
+    pub(crate) fn cut(&mut self, texts: Vec<String>) {
+        self.asked = Asked::Query(Question { texts, given: Vec::new() });
+    }
+
+    /// Asks with these values at the places where the query is cut.
+    pub(crate) async fn ask(&self, scene: &Scene, given: Vec<String>) -> Result<(), Miss> {
+        let mut asked = self.asked.clone();
+        if let Asked::Query(question) = &mut asked {
+            question.given = given;
         }
-        (Some(query), None) => Asked::Query(query),
-        (None, Some(newest)) => match Column::parse(&newest) {
-            Some(column) => {
-                target.push_str(&format!(", {newest}"));
-                Asked::Newest(column)
-            }
-            None => {
-                let what = format!("\"{newest}\" is not the name of a column");
-                section.refuse("newest", what, "write table.column, such as \"orders.created_at\"");
-                return None;
-            }
-        },
-        (None, None) => {
-            if section.has("max_age") {
-                section.no_effect("max_age", "`max_age` does nothing without `query` or `newest`");
-            }
-            Asked::Nothing
-        }
-    };
-    let max_age = section.duration("max_age");
-    let assertions = section.assertions("expect");
-    Some(Arc::new(Sql { dsn, asked, max_age, assertions, target, apart: Apart::default() }))
+        let began = Instant::now();
+        let text = scene.value(&self.dsn).await?;
+        let dsn = Dsn::parse(&text).map_err(|why| Miss::blind(format!("{}: {why}", self.target)))?;
+        dsn.hide(&scene.notebook);
+        // What is left is for the cancelling.
+        let left = scene.deadline.saturating_duration_since(began);
+        let until = give_up(scene).checked_sub((left / 5).min(CANCEL)).unwrap_or(began);
+        let answer = match &dsn {
+            Dsn::Postgres(server) => postgres::ask(server, &asked, scene, until).await?,
+            Dsn::Mysql(server) => mysql::ask(server, &asked, scene, until).await?,
+            Dsn::Sqlite(path) => sqlite::ask(path, &asked, scene, until, &self.apart).await?,
+        };
+        scene.notebook.fact("time.total", time(began.elapsed()));
+        self.note(&scene.notebook, answer)
+    }
 }
 
 /// A database that is asked.
 #[derive(Debug)]
-struct Sql {
+pub(crate) struct Sql {
     dsn: MaybeSecret,
     asked: Asked,
     max_age: Option<Span>,
@@ -174,29 +215,46 @@ enum Asked {
     /// Nothing but the login.
     Nothing,
     /// This statement.
-    Query(String),
+    Query(Question),
     /// The latest time in a column.
     Newest(Column),
 }
 
+/// A statement, cut at the places of values that are handed over beside it.
+#[derive(Debug, Clone)]
+struct Question {
+    /// One more than there are values.
+    texts: Vec<String>,
+    given: Vec<String>,
+}
+
+impl Question {
+    /// The statement with the marks that a database has for such places, counted from 1.
+    fn marked(&self, mark: impl Fn(usize) -> String) -> String {
+        let mut text = String::new();
+        for (at, part) in self.texts.iter().enumerate() {
+            if at > 0 {
+                text.push_str(&mark(at));
+            }
+            text.push_str(part);
+        }
+        text
+    }
+}
+
+impl Asked {
+    /// The values that are handed over.
+    fn given(&self) -> &[String] {
+        match self {
+            Self::Query(question) => &question.given,
+            Self::Nothing | Self::Newest(_) => &[],
+        }
+    }
+}
+
 impl Probe for Sql {
     fn probe<'a>(&'a self, scene: &'a Scene) -> BoxFuture<'a, Result<(), Miss>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let text = scene.value(&self.dsn).await?;
-            let dsn = Dsn::parse(&text).map_err(|why| Miss::blind(format!("{}: {why}", self.target)))?;
-            dsn.hide(&scene.notebook);
-            // What is left is for the cancelling.
-            let left = scene.deadline.saturating_duration_since(began);
-            let until = give_up(scene).checked_sub((left / 5).min(CANCEL)).unwrap_or(began);
-            let answer = match &dsn {
-                Dsn::Postgres(server) => postgres::ask(server, &self.asked, scene, until).await?,
-                Dsn::Mysql(server) => mysql::ask(server, &self.asked, scene, until).await?,
-                Dsn::Sqlite(path) => sqlite::ask(path, &self.asked, scene, until, &self.apart).await?,
-            };
-            scene.notebook.fact("time.total", time(began.elapsed()));
-            self.note(&scene.notebook, answer)
-        })
+        Box::pin(self.ask(scene, Vec::new()))
     }
 
     fn assertions(&self) -> &[Assertion] {

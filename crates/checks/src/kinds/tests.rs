@@ -56,7 +56,7 @@ fn judge(path: &str, fields: &[Field]) {
             let found = judge_alone(field, value);
             assert!(found.is_empty(), "{path} = {value}: {found}");
         }
-        if let Shape::Table(inner) = field.shape {
+        if let Shape::Table(inner) | Shape::Tables(inner, _) = field.shape {
             judge(&path, inner);
         }
     }
@@ -66,10 +66,17 @@ fn judge(path: &str, fields: &[Field]) {
 fn the_words_of_every_kind_have_examples_that_compile() {
     for kind in KINDS {
         for field in kind.fields {
-            if let Shape::Assertions(terms) = field.shape {
-                assert_eq!(examples_compile(terms), Ok(()), "{}", kind.name);
+            if let Shape::Tables(inner, _) = field.shape {
+                inner.iter().for_each(|field| words(kind.name, field));
             }
+            words(kind.name, field);
         }
+    }
+}
+
+fn words(kind: &str, field: &Field) {
+    if let Shape::Assertions(terms) | Shape::Captures(terms) = field.shape {
+        assert_eq!(examples_compile(terms), Ok(()), "{kind}");
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) const TESTS: &[Test] = &[
         assert_eq!((host.count("INBOX"), host.count(JUNK)), (4, 1), "{}", host.log());
         let expect = "expect = [\"time.accepted_to_visible < 20s\", \"time.send < 20s\", \"not spam\", \"folder == 'INBOX'\", \"count(auth) == 0\", \"time.total < 20s\"]";
         let looked = look(&table(&host, "probe@example.com", expect), LONG).good().hides(PASSWORD);
-        assert!(looked.seen.phases.iter().any(|(name, _)| *name == "delivery"), "{looked:#?}");
+        assert!(looked.seen.phases.iter().any(|(name, _)| name == "delivery"), "{looked:#?}");
         assert_eq!((host.count("INBOX"), host.count(JUNK)), (3, 0), "{}", host.log());
     }),
     ("mail::a_mail_that_is_late_is_waited_for", HOST, || {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod dns;
 #[cfg(test)]
+mod flow;
+#[cfg(test)]
 mod imap;
 #[cfg(test)]
 mod looking;
@@ -12,6 +14,8 @@ mod mail;
 mod nginx;
 #[cfg(test)]
 mod ping;
+#[cfg(test)]
+mod portal;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         smtp::TESTS,
         imap::TESTS,
         mail::TESTS,
+        flow::TESTS,
         nginx::TESTS,
         sql::TESTS,
         redis::TESTS,

@@ -42,7 +42,7 @@ impl Capture {
     /// Takes it, as a text: of a pattern its group, or all that it matches where it has none.
     ///
     /// # Errors
-    /// Why it cannot be had, as a sentence without a full stop; what was seen is in it only where nothing was to be had.
+    /// Why it cannot be had, as a sentence without a full stop.
     pub fn take(&self, facts: &dyn Facts) -> Result<String, String> {
         let looked = judge::look(&self.operand, facts);
         let found = match &looked {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{Facts, Unseen, Value};
 use super::term::{Argument, Takes, Term, Type};
-use super::{Assertion, DEPTH_LIMIT, Judgement, LENGTH_LIMIT, SEEN_LIMIT, examples_compile};
+use super::{Assertion, Capture, DEPTH_LIMIT, Judgement, LENGTH_LIMIT, SEEN_LIMIT, examples_compile};
 use crate::pattern::Mistake;
 
 const fn term(name: &'static str, takes: Takes, gives: Type, example: &'static str) -> Term {
@@ -508,4 +508,48 @@ fn no_text_does_any_harm() {
         }
     }
     assert!(good > 100, "only {good} of them compile, which tests little");
+}
+
+#[test]
+fn a_capture_is_one_word_or_a_part_of_it() {
+    let facts = Seen(BTreeMap::from([
+        ("status", Ok(Value::Number(201.0))),
+        ("body", Ok(text("<input name=\"csrf\" value=\"a b\"> <input name=\"csrf\" value=\"c\">"))),
+        ("json $.list", Ok(Value::List(vec![Value::Number(1.0), text("id-7")]))),
+        ("json $.big", Ok(Value::Number(9_007_199_254_740_992.0))),
+        ("value", Err(Unseen::Hidden("nobody looked".into()))),
+    ]));
+    for (written, taken) in [
+        ("status", Ok("201")),
+        ("count(json('$.list'))", Ok("2")),
+        (r#"body matches 'name="csrf" value="([^"]+)"'"#, Ok("a b")),
+        ("body matches '<[a-z]+'", Ok("<input")),
+        ("json('$.list') matches 'id-(?:\\d)'", Ok("id-7")),
+        ("json('$.list')", Err("json('$.list'): it is a list, and one value is needed")),
+        ("json('$.big')", Err("too large to be taken to the last digit")),
+        ("body matches 'gone'", Err("body matches 'gone': nothing in it matches")),
+        ("header('gone')", Err("header('gone') is not there")),
+        ("value", Err("nobody looked")),
+    ] {
+        let capture =
+            Capture::compile(written, TERMS).unwrap_or_else(|mistake| panic!("{written}: {mistake:?}"));
+        match (capture.take(&facts), taken) {
+            (Ok(value), Ok(wanted)) => assert_eq!(value, wanted, "{written}"),
+            (Err(why), Err(words)) => assert!(why.contains(words), "{written}: {why}"),
+            other => panic!("{written}: {other:?}"),
+        }
+    }
+    for (written, place, words) in [
+        ("'x'", 0..3, "a value of your own"),
+        ("status == 200", 7..9, "nothing is compared"),
+        ("body matches '(a)(b)'", 13..21, "more than one group"),
+        ("status matches 'x'", 0..6, ""),
+        ("stats", 0..5, "no word `stats`"),
+        ("body matches '('", 14..15, "unclosed group"),
+        ("", 0..0, "something is missing"),
+    ] {
+        let mistake = Capture::compile(written, TERMS).expect_err(written);
+        assert!(mistake.what.contains(words), "{written}: {mistake:?}");
+        assert_eq!(mistake.span, place, "{written}: {mistake:?}");
+    }
 }

@@ -152,6 +152,41 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         count.ok_or_else(|| MailError::foreign(&step, "IMAP", "it does not say how many mails there are"))
     }
 
+    /// The number that the next mail in a mailbox will have, which is not opened for it.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    pub async fn next_uid(&mut self, folder: &str) -> Result<u32, MailError> {
+        let step = format!("STATUS {folder}");
+        let answer = self.command(&format!("STATUS {} (UIDNEXT)", quote(folder)), &step).await?;
+        let next = answer.iter().find_map(|items| match items.as_slice() {
+            [word, _, Item::List(pairs), ..] if word.is("STATUS") => {
+                pairs.chunks_exact(2).find(|pair| pair[0].is("UIDNEXT"))?[1].text()?.parse().ok()
+            }
+            _ => None,
+        });
+        next.ok_or_else(|| MailError::foreign(&step, "IMAP", "it does not say which mail comes next"))
+    }
+
+    /// The first bytes of one mail, header and all; `None` if it is gone.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    pub async fn message(&mut self, uid: u32, limit: usize) -> Result<Option<Vec<u8>>, MailError> {
+        let answer = self.command(&format!("UID FETCH {uid} (BODY.PEEK[]<0.{limit}>)"), "FETCH").await?;
+        let of_line = |items: &Vec<Item>| match items.as_slice() {
+            [_, word, Item::List(pairs), ..] if word.is("FETCH") => {
+                let mut pairs = pairs.chunks_exact(2);
+                match pairs.find(|pair| pair[0].is("BODY[]<0>"))? {
+                    [_, Item::Text(bytes)] => Some(bytes.clone()),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        Ok(answer.iter().find_map(of_line))
+    }
+
     /// The mails of the open mailbox for which this holds, by their unique numbers.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ async fn a_good_answer_is_seen_with_all_its_phases() {
     ))
     .await;
     assert_eq!(unmet, Ok(Vec::new()));
-    let phases: Vec<_> = seen.phases.iter().map(|(name, _)| *name).collect();
+    let phases: Vec<_> = seen.phases.iter().map(|(name, _)| name.as_ref()).collect();
     assert_eq!(phases, ["dns", "connect", "first byte", "body"]);
     let request = &server.requests()[0];
     assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/health?deep=1"));
@@ -231,7 +231,7 @@ async fn a_trusted_certificate_is_measured_also_at_another_address() {
     ))
     .await;
     assert_eq!(unmet, Ok(Vec::new()));
-    assert!(seen.phases.iter().any(|(name, _)| *name == "tls"));
+    assert!(seen.phases.iter().any(|(name, _)| name == "tls"));
     assert_eq!(server.requests()[0].header("host"), Some("www.example.com"));
     let two = format!(
         "url = \"https://www.example.com/\"\nversion = \"2\"\naddress = \"{}\"\nca = \"{}\"",

@@ -1,15 +1,11 @@
 //! Looks for one mail where it may be, and deletes it.
 
 use muster_net::mail::error::MailError;
-use muster_net::mail::imap::{Folder, Session};
+use muster_net::mail::imap::Session;
 
 use super::letter::{MARK, yesterday};
+use crate::mailbox;
 use crate::mailserver::Stream;
-
-/// Folders for junk that are looked into, at most.
-const JUNK_LIMIT: usize = 3;
-/// What folders for junk are called where the server does not say what a folder is for.
-const JUNK_NAMES: [&str; 6] = ["junk", "spam", "junk e-mail", "junk email", "bulk mail", "bulk"];
 
 /// A mail as it was found.
 #[derive(Debug)]
@@ -37,9 +33,7 @@ impl<'a, S: Stream> Search<'a, S> {
         capabilities: Vec<String>,
         name: &str,
     ) -> Result<Self, MailError> {
-        let all = session.folders(&capabilities).await?;
-        let mut folders = vec!["INBOX".to_owned()];
-        folders.extend(junk(&all));
+        let folders = mailbox::incoming(&mut session, &capabilities).await?;
         Ok(Self { session, capabilities, folders, name: name.to_owned(), uid: None })
     }
 
@@ -81,26 +75,6 @@ impl<'a, S: Stream> Search<'a, S> {
     pub(super) async fn end(self) {
         self.session.logout().await;
     }
-}
-
-/// The folders for junk: those that are said to be, else those that are called so.
-fn junk(folders: &[Folder]) -> Vec<String> {
-    let usable = |folder: &&Folder| !folder.has("\\Noselect") && !folder.has("\\NonExistent");
-    let mut found: Vec<String> = folders
-        .iter()
-        .filter(usable)
-        .filter(|folder| folder.has("\\Junk"))
-        .map(|folder| folder.name.clone())
-        .collect();
-    if found.is_empty() {
-        let is_called_so = |folder: &&Folder| {
-            let last = folder.name.rsplit(['/', '.', '\\']).next().unwrap_or_default();
-            JUNK_NAMES.contains(&last.to_ascii_lowercase().as_str())
-        };
-        found.extend(folders.iter().filter(usable).filter(is_called_so).map(|folder| folder.name.clone()));
-    }
-    found.truncate(JUNK_LIMIT);
-    found
 }
 
 impl Found {
@@ -170,13 +144,4 @@ fn without_comments(value: &str) -> String {
         }
     }
     plain
-}
-
-#[cfg(test)]
-pub(super) fn junk_of(names: &[(&str, &[&str])]) -> Vec<String> {
-    let folder = |(name, flags): &(&str, &[&str])| Folder {
-        name: (*name).to_owned(),
-        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-    };
-    junk(&names.iter().map(folder).collect::<Vec<_>>())
 }

@@ -1,5 +1,5 @@
 use super::letter::Letter;
-use super::search::{Found, junk_of};
+use super::search::Found;
 
 #[test]
 fn a_letter_has_its_token_in_subject_and_message_id() {
@@ -17,18 +17,6 @@ fn a_letter_has_its_token_in_subject_and_message_id() {
     }
     let other = Letter::new("probe@example.com", "you@example.org", "mail-loop").expect("a letter");
     assert_ne!(other.id, letter.id);
-}
-
-#[test]
-fn a_folder_for_junk_is_known_by_its_use_else_by_its_name() {
-    for (folders, found) in [
-        (&[("INBOX", &[][..]), ("Müll", &["\\junk"]), ("Spam", &[])][..], &["Müll"][..]),
-        (&[("INBOX", &[]), ("INBOX.Junk", &[]), ("[Gmail]/Spam", &[])], &["INBOX.Junk", "[Gmail]/Spam"]),
-        (&[("Spam", &["\\Noselect"]), ("Spam talk", &[]), ("Junk E-mail", &[])], &["Junk E-mail"]),
-        (&[("INBOX", &[]), ("Sent", &[])], &[]),
-    ] {
-        assert_eq!(junk_of(folders), found);
-    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, PoolOpts, SslOpts, Value};
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Params, PoolOpts, SslOpts, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::rustls;
 
@@ -76,7 +76,7 @@ fn options(server: &Mysql) -> Result<Opts, Miss> {
 async fn query(conn: &mut Conn, asked: &Asked, limit: Duration) -> Result<Answer, Error> {
     let text = match asked {
         Asked::Nothing => return Ok(Answer::default()),
-        Asked::Query(query) => query.clone(),
+        Asked::Query(question) => question.marked(|_| "?".to_owned()),
         Asked::Newest(column) => {
             let (table, column) = column.quoted('`');
             format!("select timestampdiff(microsecond, max({column}), now(6)) / 1000000 from {table}")
@@ -99,7 +99,7 @@ async fn query(conn: &mut Conn, asked: &Asked, limit: Duration) -> Result<Answer
     let mut answer = Answer::default();
     {
         // Prepared, so that it is one statement and no more.
-        let mut rows = conn.exec_iter(&text, ()).await?;
+        let mut rows = conn.exec_iter(&text, params(asked)).await?;
         while let Some(row) = rows.next().await? {
             answer.rows += 1;
             if answer.rows == 1 {
@@ -117,6 +117,13 @@ async fn query(conn: &mut Conn, asked: &Asked, limit: Duration) -> Result<Answer
     }
     conn.query_drop("rollback").await?;
     Ok(answer)
+}
+
+fn params(asked: &Asked) -> Params {
+    match asked.given() {
+        [] => Params::Empty,
+        given => Params::Positional(given.iter().map(|value| value.as_str().into()).collect()),
+    }
 }
 
 async fn cancel(opts: Opts, number: u32) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use muster_net::error::NetError;
 use muster_net::inspect::Offer;
@@ -17,7 +18,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error};
 
 use super::cell::{Answer, Cell};
@@ -100,7 +101,7 @@ async fn dial(server: &Postgres, scene: &Scene, until: Instant) -> Result<Bounde
 async fn query(client: &Client, asked: &Asked, limit: Duration) -> Result<Answer, Error> {
     let text = match asked {
         Asked::Nothing => return Ok(Answer::default()),
-        Asked::Query(query) => query.clone(),
+        Asked::Query(question) => question.marked(|at| format!("${at}")),
         Asked::Newest(column) => {
             let (table, column) = column.quoted('"');
             format!("select extract(epoch from now() - max({column}))::float8 from {table}")
@@ -110,7 +111,7 @@ async fn query(client: &Client, asked: &Asked, limit: Duration) -> Result<Answer
     client
         .batch_execute(&format!("begin transaction read only; set local statement_timeout = {millis}"))
         .await?;
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
+    let parameters = asked.given().iter().map(|value| (Given(value), Type::UNKNOWN));
     let mut answer = Answer::default();
     {
         // Without a name of its own on the server, so that it passes through every pooler.
@@ -131,6 +132,31 @@ async fn query(client: &Client, asked: &Asked, limit: Duration) -> Result<Answer
     }
     client.batch_execute("rollback").await?;
     Ok(answer)
+}
+
+/// A value as the server would read it in a statement: of the type that its place asks for.
+#[derive(Debug)]
+struct Given<'a>(&'a str);
+
+impl ToSql for Given<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
 }
 
 async fn cancel(server: &Postgres, client: &Client, scene: &Scene) -> Result<(), Miss> {

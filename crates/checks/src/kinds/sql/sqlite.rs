@@ -78,7 +78,7 @@ fn query(connection: &Connection, asked: &Asked) -> Result<Answer, Error> {
     let text = match asked {
         // The file is read at the first question only.
         Asked::Nothing => "select count(*) from sqlite_schema".to_owned(),
-        Asked::Query(query) => query.clone(),
+        Asked::Query(question) => question.marked(|at| format!("?{at}")),
         Asked::Newest(column) => {
             let (table, column) = column.quoted('"');
             format!(
@@ -87,7 +87,7 @@ fn query(connection: &Connection, asked: &Asked) -> Result<Answer, Error> {
         }
     };
     let mut statement = connection.prepare(&text)?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query(rusqlite::params_from_iter(asked.given()))?;
     let mut answer = Answer::default();
     while let Some(row) = rows.next()? {
         answer.rows += 1;
