@@ -3,17 +3,19 @@
 //! Prints a sign-in link. Acts are heard by a stand-in that changes the snapshot as the agent would, in a small way.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use muster_host::state::Layout;
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::{LINK_LASTS, issue};
-use muster_web::parts::{Parts, Password, Settings};
+use muster_web::parts::{Ear, Parts, Password, Settings};
 use muster_web::{Web, serve_tcp};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+#[path = "demo/checks.rs"]
+mod checks;
 #[path = "demo/host.rs"]
 mod host;
 #[path = "demo/jobs.rs"]
@@ -31,12 +33,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Arc::new(Memory::new());
     let now = muster_host::clock::now().wall;
     let layout = Layout::new(&state);
-    let snapshot = story::tell(&kind, now, store.as_ref(), &layout)?;
+    let (snapshot, lasts) = story::tell(&kind, now, store.as_ref(), &layout)?;
     let (board, seen) = watch::channel(Arc::new(snapshot));
+    let stand_in = Arc::new(host::StandIn { board, lasts: Mutex::new(lasts) });
     let parts = Parts {
         board: seen,
         store,
-        ear: Arc::new(host::StandIn { board }),
+        ear: Arc::clone(&stand_in) as Arc<dyn Ear>,
+        eye: stand_in,
         layout,
         settings: Settings {
             name: "acme".into(),

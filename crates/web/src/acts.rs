@@ -1,8 +1,11 @@
-//! Acknowledge, pause, resume, run now, test a channel: one way in for buttons and programs. What they do is decided by whoever
+//! Acknowledge, pause, resume, run now, look now, test a channel: one way in for buttons and programs. What they do is decided by whoever
 //! listens; here they are only checked and handed on.
+
+use std::time::Duration;
 
 use muster_core::board::Line;
 use muster_core::ids::{ChannelName, ExpectationId, RunId, SignalId};
+use muster_core::look::Last;
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
 
@@ -18,6 +21,9 @@ pub const LONGEST_ACKNOWLEDGEMENT: Span = Span::days(7);
 pub const LONGEST_PAUSE: Span = Span::days(90);
 /// Longest reason, in bytes.
 pub const REASON_LIMIT: usize = 500;
+
+/// Longest wait for a look; it goes on when that is over, and asking again waits for the same one.
+pub const LOOK_WITHIN: Duration = Duration::from_secs(8);
 
 /// One act of a person about one expectation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +44,19 @@ pub enum Act {
     Resume,
     /// The job is started now.
     RunNow,
+    /// The check looks now.
+    LookNow,
 }
 
 /// What became of an act.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Done {
     /// It survives the process and the power.
     pub durable: bool,
     /// The run that it began.
     pub run: Option<RunId>,
+    /// What was seen; none while the look goes on.
+    pub last: Option<Last>,
 }
 
 impl Act {
@@ -71,15 +81,16 @@ impl Act {
             }
             "resume" => Ok(Self::Resume),
             "run" => Ok(Self::RunNow),
+            "look" => Ok(Self::LookNow),
             _ => Err(Refusal::not_found(format!("there is no act {word:?}"))),
         }
     }
 
-    /// What is to be heard of it; a start is a wish and not a signal.
+    /// What is to be heard of it; a start and a look are wishes and not signals.
     fn report(self, by: &str, now: Timestamp) -> Option<Report> {
         let by = by.to_owned();
         Some(match self {
-            Self::RunNow => return None,
+            Self::RunNow | Self::LookNow => return None,
             Self::Acknowledge { lasts } => Report::Acknowledge { by, until: now + lasts },
             Self::Pause { lasts, reason } => Report::Pause { by, reason, until: now + lasts },
             Self::Resume => Report::Resume { by },
@@ -128,15 +139,28 @@ pub async fn carry_out(web: &Web, asker: &Asker, id: &str, act: Act) -> Result<D
             return Err(Refusal::conflict("it is not paused", "nothing needs to be done"));
         }
         Act::Acknowledge { .. } | Act::Pause { .. } | Act::Resume | Act::RunNow => {}
+        Act::LookNow => return look_now(web, &line.id).await,
     }
     let now = muster_host::clock::now().wall;
     let Some(report) = act.report(asker.name(), now) else {
         let Started { run, durable } = web.parts.ear.run_now(&line.id, asker.name()).await?;
-        return Ok(Done { durable, run: Some(run) });
+        return Ok(Done { durable, run: Some(run), last: None });
     };
     let signal = signal(line.id.clone(), report, now)?;
     let Heard { durable } = web.parts.ear.hear(vec![signal]).await?;
-    Ok(Done { durable, run: None })
+    Ok(Done { durable, run: None, last: None })
+}
+
+/// Looks now, and waits for as long as a request may take.
+async fn look_now(web: &Web, about: &ExpectationId) -> Result<Done, Refusal> {
+    let last = match tokio::time::timeout(LOOK_WITHIN, web.parts.eye.look_now(about)).await {
+        Ok(looked) => Some(looked?.ok_or_else(|| {
+            let help = "only what has a `kind` in muster.toml is looked at; see `/checks`";
+            Refusal::conflict(format!("{about} is not looked at"), help)
+        })?),
+        Err(_) => None,
+    };
+    Ok(Done { durable: true, run: None, last })
 }
 
 /// A signal that is made here.

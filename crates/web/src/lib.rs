@@ -1,7 +1,7 @@
 //! Dashboard, API and heartbeats: reads what is known, hands on what it is told, decides nothing.
 //!
 //! Floor 5 gives it the [`parts`] and the listeners. It knows neither the agent nor the channels: what it hears goes
-//! through [`parts::Ear`], what it shows comes from the published snapshot and the store.
+//! through [`parts::Ear`], what is looked at comes from [`parts::Eye`], what it shows comes from the published snapshot and the store.
 //!
 //! | module | holds |
 //! |---|---|
@@ -13,17 +13,19 @@
 //! | [`api`] | JSON under `/api/v1` |
 //! | [`ping`] | heartbeats, compatible with healthchecks.io |
 //! | [`jobs`] | what the jobs screen shows |
+//! | [`checks`] | what the checks screen shows |
 //! | [`live`] | what changed, as server-sent events |
 //! | [`records`] | the store, asked from async code |
 //! | [`logs`] | the logs of runs, asked from async code |
 //! | [`refusal`] | why a request was not done |
-//! | [`acts`] | acknowledge, pause, resume, test: one way in for buttons and programs |
+//! | [`acts`] | acknowledge, pause, resume, run, look, test: one way in for buttons and programs |
 //! | [`assets`] | the style sheet and the script, inside the program |
 //! | [`times`] | moments as people read them |
 
 pub mod acts;
 pub mod api;
 pub mod assets;
+pub mod checks;
 pub mod guard;
 pub mod jobs;
 pub mod live;
@@ -37,6 +39,6 @@ pub mod router;
 pub mod serve;
 pub mod times;
 
-pub use parts::{Answer, Deaf, Ear, Heard, Parts, Password, Settings};
+pub use parts::{Answer, Deaf, Ear, Eye, Heard, Parts, Password, Settings};
 pub use router::{Web, router};
 pub use serve::{Listening, Tls, serve_tcp, serve_unix};

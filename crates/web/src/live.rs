@@ -20,10 +20,11 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::read::{Asked, Told, read_query};
+use crate::checks::card::Wanted;
 use crate::guard::session::recognise;
 use crate::guard::who::{Asker, Who};
 use crate::pages::frame::{Fragment, View, faults};
-use crate::pages::{expectation, first, jobs};
+use crate::pages::{checks, expectation, first, jobs};
 use crate::refusal::Refusal;
 use crate::router::Web;
 
@@ -31,8 +32,8 @@ use crate::router::Web;
 pub const BEAT: Duration = Duration::from_secs(15);
 /// Changes that come together are told together.
 const GATHER: Duration = Duration::from_millis(200);
-/// The same for the jobs screen, whose rows are larger.
-const GATHER_JOBS: Duration = Duration::from_secs(2);
+/// The same for the screens of jobs and checks, whose rows are larger.
+const GATHER_ROWS: Duration = Duration::from_secs(2);
 /// The jobs screen moves its axis this often: by one place of it.
 const MOVE: Duration = Duration::from_secs(240);
 
@@ -40,8 +41,14 @@ const MOVE: Duration = Duration::from_secs(240);
 #[derive(Debug, Default, Deserialize)]
 pub struct EventsQuery {
     about: Option<ExpectationId>,
-    /// `jobs` for the jobs screen; the first page otherwise.
+    /// `jobs` and `checks` for those screens; the first page otherwise.
     view: Option<String>,
+    /// As of the checks screen.
+    show: Option<String>,
+    /// As of the checks screen.
+    kind: Option<String>,
+    /// As of the checks screen.
+    page: Option<usize>,
     #[serde(rename = "as")]
     form: Option<String>,
     /// The moment of the roll that the page shows.
@@ -71,9 +78,14 @@ pub async fn get(
         web,
         asker,
         headers,
-        about: query.about,
-        jobs: query.view.as_deref() == Some("jobs"),
-        moved: Instant::now(),
+        screen: match (query.about, query.view.as_deref()) {
+            (Some(about), _) => Screen::One(about),
+            (None, Some("jobs")) => Screen::Jobs { moved: Instant::now() },
+            (None, Some("checks")) => {
+                Screen::Checks(Wanted { show: query.show, kind: query.kind, page: query.page })
+            }
+            (None, _) => Screen::First,
+        },
         json: query.form.as_deref() == Some("json"),
         board,
         shown,
@@ -89,14 +101,20 @@ pub async fn get(
     Sse::new(stream).into_response()
 }
 
+/// What the page shows.
+enum Screen {
+    First,
+    One(ExpectationId),
+    /// The axis was moved then.
+    Jobs { moved: Instant },
+    Checks(Wanted),
+}
+
 struct Stream {
     web: Web,
     asker: Asker,
     headers: HeaderMap,
-    about: Option<ExpectationId>,
-    /// It is for the jobs screen, whose axis was moved then.
-    jobs: bool,
-    moved: Instant,
+    screen: Screen,
     json: bool,
     board: watch::Receiver<Arc<Snapshot>>,
     shown: Arc<Snapshot>,
@@ -117,7 +135,8 @@ impl Stream {
                 tokio::select! {
                     changed = self.board.changed() => {
                         changed.ok()?;
-                        sleep(if self.jobs { GATHER_JOBS } else { GATHER }).await;
+                        let rows = matches!(self.screen, Screen::Jobs { .. } | Screen::Checks(_));
+                        sleep(if rows { GATHER_ROWS } else { GATHER }).await;
                     }
                     () = sleep_until(self.beat) => {
                         self.beat = Instant::now() + BEAT;
@@ -154,24 +173,25 @@ impl Stream {
             return;
         }
         let view = View { snapshot: now, ..View::new(&self.web, &self.asker) };
-        let mut parts = match &self.about {
-            Some(id) => expectation::changed(&view, id, &before.board.lines).await,
-            None if self.jobs => {
-                let move_axis = self.moved.elapsed() >= MOVE;
+        let lines = &before.board.lines;
+        let mut parts = match &mut self.screen {
+            Screen::One(id) => expectation::changed(&view, id, lines).await,
+            Screen::Checks(wanted) => checks::changed(&view, lines, wanted).await,
+            Screen::Jobs { moved } => {
+                let move_axis = moved.elapsed() >= MOVE;
                 if move_axis {
-                    self.moved = Instant::now();
+                    *moved = Instant::now();
                 }
-                jobs::changed(&view, &before.board.lines, move_axis).await
+                jobs::changed(&view, lines, move_axis).await
             }
-            None => first::changed(&view, &before.board.lines).await,
+            Screen::First => first::changed(&view, lines).await,
         };
         if before.faults != view.snapshot.faults {
             parts.push(Fragment::new("faults", faults(&view.snapshot.faults, &view)));
         }
-        let title = match &self.about {
-            None if self.jobs => None,
-            None => Some(crate::pages::words::headline(&view.snapshot.board).sentence),
-            Some(_) => None,
+        let title = match &self.screen {
+            Screen::First => Some(crate::pages::words::headline(&view.snapshot.board).sentence),
+            Screen::One(_) | Screen::Jobs { .. } | Screen::Checks(_) => None,
         };
         for part in parts {
             let data = json!({ "id": part.id, "html": part.html.into_string(), "title": title });
@@ -180,7 +200,10 @@ impl Stream {
     }
 
     fn lines(&mut self, before: &[Line], now: &[Line]) {
-        let wanted = |line: &&Line| self.about.as_ref().is_none_or(|id| line.id == *id);
+        let wanted = |line: &&Line| match &self.screen {
+            Screen::One(id) => line.id == *id,
+            Screen::First | Screen::Jobs { .. } | Screen::Checks(_) => true,
+        };
         let present = self.web.present();
         let mut events = Vec::new();
         for line in now.iter().filter(wanted) {

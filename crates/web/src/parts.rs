@@ -1,4 +1,4 @@
-//! What the server is made of, and the one thing it asks of the rest of the program: to be heard.
+//! What the server is made of, and the two things it asks of the rest of the program: to be heard, and to see.
 
 use std::fmt;
 use std::future::Future;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use muster_core::board::Snapshot;
 use muster_core::ids::{ChannelName, ExpectationId, RunId};
+use muster_core::look::Last;
 use muster_core::signal::Signal;
 use muster_host::state::Layout;
 use muster_store::contract::Store;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Whoever listens to what comes in here.
     pub ear: Arc<dyn Ear>,
+    /// Whoever looks at what is to be checked.
+    pub eye: Arc<dyn Eye>,
     /// Where the logs of runs are.
     pub layout: Layout,
     /// What the configuration says.
@@ -84,6 +87,18 @@ pub trait Ear: Send + Sync {
 
     /// Sends a test page through one channel. The answer is the channel's receipt, or why it did not work.
     fn test_channel<'a>(&'a self, name: &'a ChannelName, by: &'a str) -> Answer<'a, Result<String, String>>;
+}
+
+/// Whoever looks at what is to be checked: the agent.
+pub trait Eye: Send + Sync {
+    /// How everything that is looked at looked last, by name.
+    fn all(&self) -> Vec<Arc<Last>>;
+
+    /// How one of them looked last; none if it is not looked at.
+    fn of(&self, about: &ExpectationId) -> Option<Arc<Last>>;
+
+    /// Looks at one of them now, or waits for a look that goes on; none if it is not looked at.
+    fn look_now<'a>(&'a self, about: &'a ExpectationId) -> Answer<'a, Result<Option<Last>, Deaf>>;
 }
 
 /// What became of signals.

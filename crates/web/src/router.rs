@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::guard::address::Addresses;
 use crate::guard::gate::gate;
 use crate::guard::password::Lock;
+use crate::checks;
 use crate::jobs::kept::Kept;
 use crate::pages::strips::Strips;
 use crate::parts::Parts;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub strips: Strips,
     /// Runs that need not be read again.
     pub jobs: Kept,
+    /// Pasts of checks that need not be read again.
+    pub checks: checks::kept::Kept,
     /// Wrong ping keys, for the log.
     pub wrong_keys: WrongKeys,
 }
@@ -67,6 +70,7 @@ impl Web {
             streams: Arc::new(Semaphore::new(STREAM_LIMIT)),
             strips: Strips::default(),
             jobs: Kept::default(),
+            checks: checks::kept::Kept::default(),
             wrong_keys: WrongKeys::default(),
             parts,
         }))
@@ -91,6 +95,7 @@ pub fn router(web: Web) -> Router {
         .route("/e/{id}", get(pages::expectation::get))
         .route("/jobs", get(pages::jobs::get))
         .route("/jobs/racing", get(pages::racing::get))
+        .route("/checks", get(pages::checks::get))
         .route("/e/{id}/{act}", get(pages::act::ask).post(pages::act::post))
         .route("/runs/{about}/{run}", get(pages::run::get))
         .route("/runs/{about}/{run}/log", get(pages::run::download))

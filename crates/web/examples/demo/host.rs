@@ -1,18 +1,21 @@
 //! A stand-in for the agent: it changes the snapshot as the roll call would, in a small way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_core::board::{Pause, Snapshot};
 use muster_core::effect::Condition;
 use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::look::Last;
 use muster_core::signal::{Report, Signal};
-use muster_web::parts::{Answer, Deaf, Ear, Heard, NotStarted, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Eye, Heard, NotStarted, Started};
 use tokio::sync::watch;
 
 /// The stand-in.
 pub(crate) struct StandIn {
     /// Where it publishes.
     pub(crate) board: watch::Sender<Arc<Snapshot>>,
+    /// What it sees.
+    pub(crate) lasts: Mutex<Vec<Arc<Last>>>,
 }
 
 impl Ear for StandIn {
@@ -44,6 +47,39 @@ impl Ear for StandIn {
 
     fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {
         Box::pin(async move { Ok(format!("250 2.0.0 queued for {name}")) })
+    }
+}
+
+impl Eye for StandIn {
+    fn all(&self) -> Vec<Arc<Last>> {
+        self.lasts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn of(&self, about: &ExpectationId) -> Option<Arc<Last>> {
+        self.all().into_iter().find(|last| last.about == *about)
+    }
+
+    /// It sees the same again.
+    fn look_now<'a>(&'a self, about: &'a ExpectationId) -> Answer<'a, Result<Option<Last>, Deaf>> {
+        let now = muster_host::clock::now().wall;
+        let mut lasts = self.lasts.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = lasts.iter_mut().find(|last| last.about == *about).map(|shared| {
+            let mut last = Last::clone(shared);
+            if let Some(look) = &mut last.look {
+                (look.at, look.due) = (now, None);
+            }
+            *shared = Arc::new(last.clone());
+            last
+        });
+        self.board.send_modify(|shared| {
+            let mut snapshot = Snapshot::clone(shared);
+            snapshot.board.at = now;
+            if let Some(line) = snapshot.board.lines.iter_mut().find(|line| line.id == *about) {
+                line.last_heard = Some(now);
+            }
+            *shared = Arc::new(snapshot);
+        });
+        Box::pin(async move { Ok(last) })
     }
 }
 

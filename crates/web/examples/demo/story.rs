@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fs;
+use std::sync::Arc;
 
 use muster_core::board::{Board, Incident, Line, Pause, Running, Snapshot};
 use muster_core::effect::{Condition, News, Page, Reason, SlotClosed, Transition, Verdict};
 use muster_core::expectation::Level;
 use muster_core::host_roll::{Disk, FailedUnit, HostRoll, Memory, Scheduled, Starter, Unseen};
 use muster_core::ids::{ChannelName, ExpectationId, IncidentId, RunId, SignalId};
+use muster_core::look::Last;
 use muster_core::outbox::{Entry, EntryState};
 use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::{Span, Timestamp};
@@ -20,10 +22,11 @@ pub(crate) fn tell(
     now: Timestamp,
     store: &dyn Store,
     layout: &Layout,
-) -> Result<Snapshot, Box<dyn Error>> {
+) -> Result<(Snapshot, Vec<Arc<Last>>), Box<dyn Error>> {
     let host = host();
     if kind == "empty" {
-        return Ok(Snapshot { board: Board { at: now, lines: Vec::new() }, faults: Vec::new(), host });
+        let board = Board { at: now, lines: Vec::new() };
+        return Ok((Snapshot { board, faults: Vec::new(), host }, Vec::new()));
     }
     let mut lines = lines(now)?;
     if kind == "calm" {
@@ -40,13 +43,14 @@ pub(crate) fn tell(
     if kind != "calm" {
         super::jobs::tell(&mut lines, &mut commit, now)?;
     }
+    let lasts = if kind == "calm" { Vec::new() } else { super::checks::tell(&mut lines, &mut commit, now)? };
     if kind != "calm" {
         commit.outbox = deliveries(now)?;
     }
     store.commit(commit)?;
     write_log(layout, now)?;
     lines.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Snapshot { board: Board { at: now, lines }, faults: Vec::new(), host })
+    Ok((Snapshot { board: Board { at: now, lines }, faults: Vec::new(), host }, lasts))
 }
 
 fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Result<Line, Box<dyn Error>> {

@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`read`] | the roll, expectations, runs, logs, the host, deliveries |
 //! | [`jobs`] | the jobs screen |
+//! | [`checks`] | the checks screen, one check, looking now |
 //! | [`act`] | acknowledge, pause, resume, test a channel |
 //! | [`keys`] | one-time links and tokens |
 
 pub mod act;
+pub mod checks;
 pub mod jobs;
 pub mod keys;
 pub mod read;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use crate::api::{act, jobs, keys, read};
+use crate::api::{act, checks, jobs, keys, read};
 use crate::router::Web;
 
 /// The router, without its prefix.
@@ -16,6 +16,9 @@ pub fn router() -> Router<Web> {
         .route("/expectations/{id}/{act}", post(act::post))
         .route("/jobs", get(jobs::list))
         .route("/jobs/racing", get(jobs::racing))
+        .route("/checks", get(checks::list))
+        .route("/checks/{name}", get(checks::get))
+        .route("/checks/{name}/look", post(checks::look))
         .route("/runs", get(read::runs))
         .route("/runs/{about}/{run}", get(read::run))
         .route("/runs/{about}/{run}/log", get(read::log))

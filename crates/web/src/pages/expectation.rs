@@ -19,7 +19,7 @@ use crate::pages::deliveries::{self, Before};
 use crate::pages::forms::acts;
 use crate::pages::frame::{Fragment, View, no_history, page};
 use crate::pages::strips::{LONG, Mark, in_words, long, recent};
-use crate::pages::{refused, shapes, words};
+use crate::pages::{look, refused, shapes, words};
 use crate::records::ask;
 use crate::refusal::Refusal;
 use crate::router::Web;
@@ -63,8 +63,9 @@ pub async fn get(
     let events = before.is_none().then_some(events.as_str());
     let body = html! {
         (state(&view, &line))
+        (look::section(&view, &line).await)
         (history(&view, &line, &record))
-        (how(&view, &line))
+        @if !is_looked_at(&view, &line) { (how(&view, &line)) }
     };
     page(&view, line.id.as_str(), "", events, &body).into_response()
 }
@@ -77,7 +78,16 @@ pub async fn changed(view: &View, id: &ExpectationId, before: &[Line]) -> Vec<Fr
         return Vec::new();
     }
     let record = read(view, id, None).await;
-    vec![Fragment::new("state", state(view, &line)), Fragment::new("history", history(view, &line, &record))]
+    vec![
+        Fragment::new("state", state(view, &line)),
+        Fragment::new("looked", look::section(view, &line).await),
+        Fragment::new("history", history(view, &line, &record)),
+    ]
+}
+
+/// It does not report: somebody goes and looks, which has a past of its own.
+fn is_looked_at(view: &View, line: &Line) -> bool {
+    view.web.parts.eye.of(&line.id).is_some()
 }
 
 async fn read(view: &View, id: &ExpectationId, before: Option<Cursor>) -> Result<Record, StoreError> {
@@ -135,19 +145,20 @@ fn state(view: &View, line: &Line) -> Markup {
 }
 
 fn history(view: &View, line: &Line, record: &Result<Record, StoreError>) -> Markup {
+    let reports = !is_looked_at(view, line);
     html! {
         div #history {
             @match record {
                 Err(error) => (no_history(error)),
                 Ok(record) => {
-                    @if !record.marks.is_empty() {
+                    @if reports && !record.marks.is_empty() {
                         section {
                             h2 { "Verdicts" }
                             (long(&line.id, &record.marks, &view.present))
                             p.facts { (in_words(&record.marks)) "; oldest first." }
                         }
                     }
-                    section { h2 { "Runs" } (runs(view, line, &record.runs)) }
+                    @if reports { section { h2 { "Runs" } (runs(view, line, &record.runs)) } }
                     @if !record.changes.is_empty() { section { h2 { "Changes of state" } (changes(view, line, &record.changes)) } }
                     section {
                         h2 { "Who was told" }

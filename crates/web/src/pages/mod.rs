@@ -10,6 +10,9 @@
 //! | [`first`] | `/` |
 //! | [`expectation`] | `/e/{id}` |
 //! | [`jobs`] | `/jobs` |
+//! | [`checks`] | `/checks` |
+//! | [`look`] | what is looked at, on the page of one check |
+//! | [`latency`] | what was seen of a check, as drawings |
 //! | [`racing`] | `/jobs/racing`, and what meets in sentences |
 //! | [`track`] | two days of a job, and its last runs, as drawings |
 //! | [`run`] | `/runs/{about}/{run}` |
@@ -21,6 +24,7 @@
 //! | [`refused`] | refusals |
 
 pub mod act;
+pub mod checks;
 pub mod deliveries;
 pub mod expectation;
 pub mod first;
@@ -28,6 +32,8 @@ pub mod forms;
 pub mod frame;
 pub mod host;
 pub mod jobs;
+pub mod latency;
+pub mod look;
 pub mod racing;
 pub mod refused;
 pub mod run;
