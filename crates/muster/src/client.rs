@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-/// From connecting to the last byte of the answer.
+/// From connecting to the last byte of the answer, unless asked otherwise.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Longest answer that is read, in bytes: a board of 10,000 expectations is a tenth of it.
 const LIMIT: usize = 64 << 20;
@@ -22,6 +22,7 @@ const LIMIT: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     socket: PathBuf,
+    deadline: Duration,
 }
 
 /// No answer, or not the one that was asked for.
@@ -39,8 +40,8 @@ pub(crate) enum Unanswered {
         source: io::Error,
     },
     /// It did not answer in time.
-    #[error("the agent did not answer within {} s", DEADLINE.as_secs())]
-    Late,
+    #[error("the agent did not answer within {} s", .0.as_secs())]
+    Late(Duration),
     /// The connection broke.
     #[error("the connection to the agent broke")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -62,7 +63,12 @@ pub(crate) enum Unanswered {
 impl Client {
     /// A client of the agent that listens on `socket`. Nothing is opened yet.
     pub(crate) fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into() }
+        Self { socket: socket.into(), deadline: DEADLINE }
+    }
+
+    /// The same, for what takes longer.
+    pub(crate) fn patient(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Reads `path`.
@@ -90,9 +96,9 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, Unanswered> {
-        match tokio::time::timeout(DEADLINE, self.exchange(method, path, body)).await {
+        match tokio::time::timeout(self.deadline, self.exchange(method, path, body)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Unanswered::Late),
+            Err(_) => Err(Unanswered::Late(self.deadline)),
         }
     }
 

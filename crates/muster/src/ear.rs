@@ -1,10 +1,13 @@
-//! The agent as the web server knows it: somebody who hears.
+//! The agent as the web server knows it: somebody who hears, and who looks.
+
+use std::sync::Arc;
 
 use muster_agent::handle::{Handle, HandleError, NotStartable};
 use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::look::Last;
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
-use muster_web::parts::{Answer, Deaf, Ear, Heard, NotStarted, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Eye, Heard, NotStarted, Started};
 
 /// Hands everything on to a running agent.
 pub(crate) struct AgentEar(pub(crate) Handle);
@@ -45,6 +48,29 @@ impl Ear for AgentEar {
                 Ok(Some(Delivery::Refused { why } | Delivery::NotNow { why, .. })) => Err(why),
                 Ok(None) => Err(format!("no channel is called {name}")),
                 Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+}
+
+/// Shows what a running agent sees.
+pub(crate) struct AgentEye(pub(crate) Handle);
+
+impl Eye for AgentEye {
+    fn all(&self) -> Vec<Arc<Last>> {
+        self.0.sights().all()
+    }
+
+    fn of(&self, about: &ExpectationId) -> Option<Arc<Last>> {
+        self.0.sights().of(about)
+    }
+
+    fn look_now<'a>(&'a self, about: &'a ExpectationId) -> Answer<'a, Result<Option<Last>, Deaf>> {
+        Box::pin(async move {
+            match self.0.look_now(about.clone()).await {
+                Ok(last) => Ok(last),
+                Err(HandleError::Stopped) => Err(Deaf::Stopped),
+                Err(HandleError::Busy(_)) => Err(Deaf::Busy),
             }
         })
     }

@@ -78,7 +78,7 @@ impl From<Unanswered> for Refusal {
                     .help("try again as root, or as the user that the agent runs as")
             }
             Unanswered::Closed { .. } => Self::new(ExitCode::System, "the agent cannot be reached").because(&error),
-            Unanswered::Late | Unanswered::Broken(_) | Unanswered::Garbled(_) => {
+            Unanswered::Late(_) | Unanswered::Broken(_) | Unanswered::Garbled(_) => {
                 Self::new(ExitCode::Unknown, "the agent gave no usable answer")
                     .because(&error)
                     .help("see its log: `journalctl -u muster -n 50`")

@@ -20,7 +20,7 @@ use muster_web::parts::{Password, Settings};
 
 use crate::catalogue::{Part, Probe};
 use crate::configuration::Configuration;
-use crate::ear::AgentEar;
+use crate::ear::{AgentEar, AgentEye};
 use crate::outside::Outside;
 use crate::ping_key;
 use crate::refusal::Refusal;
@@ -140,6 +140,7 @@ pub(crate) fn web(handle: &Handle, layout: Layout, settings: Settings) -> muster
         board: handle.board(),
         store: handle.store(),
         ear: Arc::new(AgentEar(handle.clone())),
+        eye: Arc::new(AgentEye(handle.clone())),
         layout,
         settings,
     }

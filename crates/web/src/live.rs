@@ -106,7 +106,9 @@ enum Screen {
     First,
     One(ExpectationId),
     /// The axis was moved then.
-    Jobs { moved: Instant },
+    Jobs {
+        moved: Instant,
+    },
     Checks(Wanted),
 }
 

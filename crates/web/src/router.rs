@@ -9,10 +9,10 @@ use axum::routing::{get, post};
 use muster_core::board::Snapshot;
 use tokio::sync::Semaphore;
 
+use crate::checks;
 use crate::guard::address::Addresses;
 use crate::guard::gate::gate;
 use crate::guard::password::Lock;
-use crate::checks;
 use crate::jobs::kept::Kept;
 use crate::pages::strips::Strips;
 use crate::parts::Parts;

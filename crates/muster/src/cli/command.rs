@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, completions, config, init, jobs, notify, open, pause, ping, resume, run, scan, schema, status, up,
+    ack, checks, completions, config, init, jobs, notify, open, pause, ping, resume, run, scan, schema, status,
+    up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
@@ -62,6 +63,8 @@ enum Verb {
     Status(status::Args),
     #[command(subcommand)]
     Jobs(jobs::Verb),
+    Checks(checks::List),
+    Check(checks::One),
     Ack(ack::Args),
     Pause(pause::Args),
     Resume(resume::Args),
@@ -112,6 +115,8 @@ impl Verb {
             Self::Ping(args) => ping::execute(world, args),
             Self::Status(args) => status::execute(world, args),
             Self::Jobs(verb) => jobs::execute(world, verb),
+            Self::Checks(args) => checks::list(world, &args),
+            Self::Check(args) => checks::one(world, &args),
             Self::Ack(args) => ack::execute(world, args),
             Self::Pause(args) => pause::execute(world, args),
             Self::Resume(args) => resume::execute(world, args),

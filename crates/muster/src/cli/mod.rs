@@ -9,6 +9,7 @@
 //! | [`ping`] | reports by hand |
 //! | [`status`] | is anything silent? |
 //! | [`jobs`] | list, history, log |
+//! | [`checks`] | what is looked at, and one look now |
 //! | [`adopt`] | import, adopt, release |
 //! | [`ack`], [`pause`], [`resume`] | what people say about an incident |
 //! | [`notify`] | tries a channel |
@@ -20,6 +21,7 @@
 
 pub(crate) mod ack;
 pub(crate) mod adopt;
+pub(crate) mod checks;
 pub(crate) mod command;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -12,12 +12,14 @@
 //! | [`status`] | `muster status` |
 //! | [`jobs`] | `muster jobs` |
 //! | [`scan`] | `muster scan` |
+//! | [`checks`] | `muster checks`, `muster check` |
 //! | [`refused`] | why a verb did not do what it was asked |
 //! | [`log`] | the log of a run |
 //! | [`reference`] | the command line as a page |
 //! | [`json`] | the same for programs |
 
 pub(crate) mod adoption;
+pub(crate) mod checks;
 pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod diff;

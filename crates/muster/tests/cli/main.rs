@@ -4,6 +4,7 @@
 
 mod adoption;
 mod arguments;
+mod checks;
 mod configuration;
 mod crash;
 mod first_steps;

@@ -26,54 +26,130 @@ struct Tale {
 enum Fate {
     Fine,
     /// A quarter of an hour of trouble that long ago.
-    Was { minutes_ago: u64, class: &'static str, words: &'static str },
-    Down { since: u64, class: &'static str, words: &'static str },
-    Doubt { asked: &'static str, seen: &'static str },
-    Blind { since: u64, why: &'static str },
-    Missed { from: u64, until: u64 },
+    Was {
+        minutes_ago: u64,
+        class: &'static str,
+        words: &'static str,
+    },
+    Down {
+        since: u64,
+        class: &'static str,
+        words: &'static str,
+    },
+    Doubt {
+        asked: &'static str,
+        seen: &'static str,
+    },
+    Blind {
+        since: u64,
+        why: &'static str,
+    },
+    Missed {
+        from: u64,
+        until: u64,
+    },
     Paused,
     New,
 }
 
-const fn tale(name: &'static str, kind: &'static str, target: &'static str, every: u64, usual: u64, fate: Fate) -> Tale {
+const fn tale(
+    name: &'static str,
+    kind: &'static str,
+    target: &'static str,
+    every: u64,
+    usual: u64,
+    fate: Fate,
+) -> Tale {
     Tale { name, kind, target, from: "host", every: Span::seconds(every), usual, fate }
 }
 
 const TALES: [Tale; 15] = [
     tale("site", "http", "https://shop.example.com/", 60, 84, Fate::Fine),
-    tale("api", "http", "https://api.example.com/health", 30, 46, Fate::Was {
-        minutes_ago: 310, class: "timeout", words: "it took too long: cut off at 10000 ms, after tls",
-    }),
-    tale("mail-out", "smtp", "mail.example.com:587", 300, 210, Fate::Down {
-        since: 190, class: "connect", words: "nothing comes back from 192.0.2.25:587 within 10 s; is the way out closed?",
-    }),
-    Tale { from: "container:api", ..tale("mail-out@container:api", "smtp", "mail.example.com:587", 300, 180, Fate::Fine) },
-    tale("orders", "http", "https://api.example.com/orders/newest", 300, 120, Fate::Doubt {
-        asked: "json('$.age') < 5m", seen: "7m 12s",
-    }),
+    tale(
+        "api",
+        "http",
+        "https://api.example.com/health",
+        30,
+        46,
+        Fate::Was {
+            minutes_ago: 310,
+            class: "timeout",
+            words: "it took too long: cut off at 10000 ms, after tls",
+        },
+    ),
+    tale(
+        "mail-out",
+        "smtp",
+        "mail.example.com:587",
+        300,
+        210,
+        Fate::Down {
+            since: 190,
+            class: "connect",
+            words: "nothing comes back from 192.0.2.25:587 within 10 s; is the way out closed?",
+        },
+    ),
+    Tale {
+        from: "container:api",
+        ..tale("mail-out@container:api", "smtp", "mail.example.com:587", 300, 180, Fate::Fine)
+    },
+    tale(
+        "orders",
+        "http",
+        "https://api.example.com/orders/newest",
+        300,
+        120,
+        Fate::Doubt { asked: "json('$.age') < 5m", seen: "7m 12s" },
+    ),
     tale("database", "postgres", "postgres://app@10.0.0.4:5432/shop", 60, 4, Fate::Fine),
     tale("certificate", "tls", "shop.example.com:443", 21_600, 130, Fate::Fine),
     tale("domain", "domain", "example.com", 86_400, 640, Fate::Fine),
-    tale("backup-file", "file", "/srv/backup/*.dump", 3600, 2, Fate::Down {
-        since: 400, class: "absent", words: "nothing matches /srv/backup/*.dump",
-    }),
+    tale(
+        "backup-file",
+        "file",
+        "/srv/backup/*.dump",
+        3600,
+        2,
+        Fate::Down { since: 400, class: "absent", words: "nothing matches /srv/backup/*.dump" },
+    ),
     tale("names", "dns", "example.com A by 9.9.9.9", 60, 12, Fate::Missed { from: 620, until: 440 }),
     tale("gateway", "ping", "10.0.0.1", 30, 1, Fate::Fine),
     Tale {
         from: "container:worker",
-        ..tale("queue@container:worker", "tcp", "10.0.0.9:6379", 60, 3, Fate::Blind {
-            since: 55, why: "the network of container worker cannot be entered: there is no container of that name",
-        })
+        ..tale(
+            "queue@container:worker",
+            "tcp",
+            "10.0.0.9:6379",
+            60,
+            3,
+            Fate::Blind {
+                since: 55,
+                why: "the network of container worker cannot be entered: there is no container of that name",
+            },
+        )
     },
     tale("staging", "http", "https://staging.example.com/", 60, 160, Fate::Paused),
     tale("new-shop", "http", "https://new.example.com/", 60, 90, Fate::New),
-    tale("inbox", "imap", "imap.example.com:993", 300, 330, Fate::Was {
-        minutes_ago: 1100, class: "refused", words: "the server says no to the login: NO [AUTHENTICATIONFAILED]",
-    }),
+    tale(
+        "inbox",
+        "imap",
+        "imap.example.com:993",
+        300,
+        330,
+        Fate::Was {
+            minutes_ago: 1100,
+            class: "refused",
+            words: "the server says no to the login: NO [AUTHENTICATIONFAILED]",
+        },
+    ),
 ];
 
 /// Adds the checks to the roll, their past to the commit, and tells how they looked last.
-pub(crate) fn tell(lines: &mut Vec<Line>, commit: &mut Commit, now: Timestamp) -> Result<Vec<Arc<Last>>, Box<dyn Error>> {
+pub(crate) fn tell(
+    lines: &mut Vec<Line>,
+    commit: &mut Commit,
+    now: Timestamp,
+) -> Result<Vec<Arc<Last>>, Box<dyn Error>> {
     let mut lasts = Vec::new();
     for tale in &TALES {
         let id = ExpectationId::of("check", tale.name)?;
@@ -83,7 +159,7 @@ pub(crate) fn tell(lines: &mut Vec<Line>, commit: &mut Commit, now: Timestamp) -
     }
     // Enough of a sort that a second page is needed.
     for n in 1..=48_u64 {
-        let id = ExpectationId::of("check", format!("tenant-{n:02}"))?;
+        let id = ExpectationId::of("check", &format!("tenant-{n:02}"))?;
         let target = format!("https://{n:02}.tenants.example.com/login?next=/home&lang=de");
         let tale = tale("", "http", "", 300, 60 + n * 17 % 90, Fate::Fine);
         let mut last = past(&tale, &id, commit, now);
@@ -120,10 +196,18 @@ fn line(tale: &Tale, id: &ExpectationId, look: Option<&Look>, now: Timestamp) ->
             line.since = now - Span::minutes(*since);
             line.last_success = Some(line.since - tale.every);
             let incident = IncidentId::of(id, line.since);
-            line.condition =
-                Condition::Firing { incident: incident.clone(), reason: Reason::Failed { times: 3 }, level: Level::Page };
-            line.incident =
-                Some(Incident { id: incident, since: line.since, told: true, acknowledged: None, flapping: false });
+            line.condition = Condition::Firing {
+                incident: incident.clone(),
+                reason: Reason::Failed { times: 3 },
+                level: Level::Page,
+            };
+            line.incident = Some(Incident {
+                id: incident,
+                since: line.since,
+                told: true,
+                acknowledged: None,
+                flapping: false,
+            });
         }
         Fate::Doubt { .. } => {
             line.since = now - tale.every;
@@ -165,9 +249,14 @@ fn past(tale: &Tale, id: &ExpectationId, commit: &mut Commit, now: Timestamp) ->
     for back in (0..slots).rev() {
         let at = newest - Span::millis(back * every);
         let (verdict, took) = slot(tale, back, now.since(at).as_millis() / 60_000);
-        let look = Look { about: id.clone(), due: Some(at), at, verdict, took, further: 0, every: tale.every };
+        let look =
+            Look { about: id.clone(), due: Some(at), at, verdict, took, further: 0, every: tale.every };
         if verdict != Verdict::Ok && took.is_some() && back % 5 == 0 {
-            commit.traces.push(Trace { about: id.clone(), at, sight: sight(tale, verdict, took.unwrap_or_default()) });
+            commit.traces.push(Trace {
+                about: id.clone(),
+                at,
+                sight: sight(tale, verdict, took.unwrap_or_default()),
+            });
         }
         if let (Verdict::Ok, Some(took)) = (verdict, took) {
             last.well = Some((at, took));
@@ -192,7 +281,15 @@ fn older(tale: &Tale, id: &ExpectationId, commit: &mut Commit, newest: Timestamp
                 let due = at + tale.every.times(u64::from(from));
                 let took = (verdict == Verdict::Ok).then(|| Span::millis(tale.usual));
                 let (about, further) = (id.clone(), count - 1);
-                commit.looks.push(Look { about, due: Some(due), at: due, verdict, took, further, every: tale.every });
+                commit.looks.push(Look {
+                    about,
+                    due: Some(due),
+                    at: due,
+                    verdict,
+                    took,
+                    further,
+                    every: tale.every,
+                });
             }
         };
         let fate = (day * 7 + id.as_str().len() as u64 * 13) % 29;
@@ -215,7 +312,9 @@ fn slot(tale: &Tale, back: u64, minutes: u64) -> (Verdict, Option<Span>) {
     let took = Some(Span::millis((tale.usual * (70 + noise * 6 / 10) / 100).max(1) * spike));
     let cut = Some(Span::seconds(10));
     match tale.fate {
-        Fate::Was { minutes_ago, .. } if (minutes_ago..minutes_ago + 20).contains(&minutes) => (Verdict::Failed, cut),
+        Fate::Was { minutes_ago, .. } if (minutes_ago..minutes_ago + 20).contains(&minutes) => {
+            (Verdict::Failed, cut)
+        }
         Fate::Down { since, .. } if minutes <= since => (Verdict::Failed, cut),
         Fate::Doubt { .. } if back == 0 => (Verdict::Failed, took),
         Fate::Blind { since, .. } if minutes <= since => (Verdict::Unknown, Some(Span::millis(2))),
@@ -237,8 +336,12 @@ fn sight(tale: &Tale, verdict: Verdict, took: Span) -> Sight {
     }
     if tale.kind == "http" {
         sight.facts = vec![
-            fact("status", "200"), fact("latency", &took.to_string()), fact("size", "18234 B"),
-            fact("tls.days_left", "47d"), fact("tls.version", "TLSv1.3"), fact("redirects", "0"),
+            fact("status", "200"),
+            fact("time.total", &took.to_string()),
+            fact("size", "18234 B"),
+            fact("cert.expires_in", "47d"),
+            fact("tls.version", "TLSv1.3"),
+            fact("redirects", "0"),
         ];
     }
     sight.lines = vec![

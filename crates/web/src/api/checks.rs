@@ -42,7 +42,14 @@ pub async fn list(
         let cards: Vec<_> = sheet.groups.iter().flat_map(|group| &group.cards).collect();
         let found = pasts(&web, cards.iter().map(|card| &card.line.id), present.now).await?;
         let one = |card: &&crate::checks::card::Card<'_>| {
-            one(card.line, card.table(), &card.last, found.get(&card.line.id).map(AsRef::as_ref), &asker, &present)
+            one(
+                card.line,
+                card.table(),
+                &card.last,
+                found.get(&card.line.id).map(AsRef::as_ref),
+                &asker,
+                &present,
+            )
         };
         let checks: Vec<_> = cards.iter().map(one).collect();
         Ok(json!({ "checks": checks, "all": all.len(), "page": sheet.page, "pages": sheet.pages }))

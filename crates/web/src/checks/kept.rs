@@ -71,7 +71,12 @@ pub async fn pasts<'a>(
     Ok(found)
 }
 
-fn read(store: &dyn Store, about: &ExpectationId, old: Option<&Past>, now: Timestamp) -> Result<Past, StoreError> {
+fn read(
+    store: &dyn Store,
+    about: &ExpectationId,
+    old: Option<&Past>,
+    now: Timestamp,
+) -> Result<Past, StoreError> {
     let empty = Past::empty(now - Span::days(2));
     let old = old.unwrap_or(&empty);
     let looks = store.looks(about, old.unread(now), usize::MAX)?;

@@ -59,7 +59,9 @@ pub async fn changed(view: &View, before: &[Line], wanted: &Wanted) -> Vec<Fragm
         ids.collect::<Vec<_>>()
     };
     let differs = |group: &&Group<'_>| {
-        group.cards.iter().any(|card| then.iter().find(|old| old.line.id == card.line.id).map(|old| old.line) != Some(card.line))
+        group.cards.iter().any(|card| {
+            then.iter().find(|old| old.line.id == card.line.id).map(|old| old.line) != Some(card.line)
+        })
     };
     let new: Vec<_> = fresh.groups.iter().filter(differs).collect();
     let same = names(&fresh) == names(&stale);
@@ -86,7 +88,7 @@ fn none(view: &View) -> Markup {
         section #checks {
             h1 { "Nothing is looked at yet." }
             p.lead { "A check goes and looks: at a web page, a port, a name, a mailbox, a file. In muster.toml:" }
-            pre.line { "[check.site]\nkind = \"http\"\nurl = \"https://example.com/\"\nassert = [\"status == 200\", \"tls.days_left > 14d\"]" }
+            pre.line { "[check.site]\nkind = \"http\"\nurl = \"https://example.com/\"\nexpect = [\"status == 200\", \"cert.expires_in > 14d\"]" }
             p.lead { "Try it before anything runs:" }
             pre.line { "muster check site --here" }
             @if beats > 0 {
@@ -226,8 +228,10 @@ pub fn why(view: &View, line: &Line, last: &Last) -> String {
     let seen = last.look.is_some() && !last.sight.words.is_empty();
     match &line.condition {
         Condition::Firing { .. } | Condition::Pending { .. } if seen => last.sight.words.clone(),
-        Condition::Firing { .. } | Condition::Pending { .. } | Condition::Unknown { .. } | Condition::New | Condition::Ok => {
-            words::why(line, &view.present)
-        }
+        Condition::Firing { .. }
+        | Condition::Pending { .. }
+        | Condition::Unknown { .. }
+        | Condition::New
+        | Condition::Ok => words::why(line, &view.present),
     }
 }

@@ -81,7 +81,11 @@ pub fn in_words(past: &Past) -> String {
         0 => String::new(),
         n => {
             let mean = Span::millis(well.took / u64::from(n));
-            format!("; a good look took {} on average, {} at most", length(mean), length(Span::millis(well.longest.into())))
+            format!(
+                "; a good look took {} on average, {} at most",
+                length(mean),
+                length(Span::millis(well.longest.into()))
+            )
         }
     };
     format!("last 24 hours: {}{took}", said.join(", "))
@@ -111,7 +115,10 @@ pub fn days(past: &Past, now: Timestamp) -> Markup {
     let days: Vec<_> = past.days.iter().filter_map(|(at, tally)| Some((place(*at)?, *at, tally))).collect();
     let (mut ok, mut failed, mut unseen) = (String::new(), String::new(), String::new());
     for (n, _, tally) in &days {
-        let all = f64::from(tally.ok) + f64::from(tally.failed) + f64::from(tally.unknown) + f64::from(tally.missed);
+        let all = f64::from(tally.ok)
+            + f64::from(tally.failed)
+            + f64::from(tally.unknown)
+            + f64::from(tally.missed);
         if all == 0.0 {
             continue;
         }

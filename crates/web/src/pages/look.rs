@@ -133,8 +133,7 @@ fn unmet(sight: &Sight) -> Markup {
             h2 { "Not met" }
             ul.unmet {
                 @for line in &sight.unmet {
-                    // The text of an assertion holds no ": ", so the first one ends it.
-                    @match line.split_once(": ") {
+                    @match parted(line) {
                         Some((asked, seen)) => li { code { (asked) } " observed: " b { (seen) } },
                         None => li { code { (line) } },
                     }
@@ -142,6 +141,16 @@ fn unmet(sight: &Sight) -> Markup {
             }
         }
     }
+}
+
+/// An assertion and what was observed; a colon between quotes is part of the assertion.
+fn parted(line: &str) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let end = line.char_indices().find(|(at, c)| {
+        quoted ^= *c == '\'';
+        !quoted && *c == ':' && line[at + 1..].starts_with(' ')
+    });
+    end.map(|(at, _)| (&line[..at], &line[at + 2..]))
 }
 
 /// What was found may be as private as the output of a run.
@@ -175,5 +184,20 @@ fn bad(view: &View, traces: &[Trace]) -> Markup {
                 } @else { p.none { a href="/signin" { "Sign in" } " to see its lines." } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colon_between_quotes_belongs_to_the_assertion() {
+        assert_eq!(parted("status == 200: 503"), Some(("status == 200", "503")));
+        assert_eq!(
+            parted("body contains 'a: b': nothing: no"),
+            Some(("body contains 'a: b'", "nothing: no"))
+        );
+        assert_eq!(parted("as it is"), None);
     }
 }

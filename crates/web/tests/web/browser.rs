@@ -3,15 +3,18 @@
 use std::future::Future;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
+use muster_core::effect::Verdict;
 use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::Span;
 use muster_store::contract::Commit;
 use muster_store::credential::CredentialKind;
 use serde_json::json;
 
+use crate::checks::last;
 use crate::server::{Server, firing, wait_for};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -174,7 +177,7 @@ fn all_works_without_a_script() {
             matches!(&heard[0].report, Report::Pause { reason, .. } if reason == "new rack"),
             "{heard:?}"
         );
-        for path in ["/host", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing"] {
+        for path in ["/host", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing", "/checks"] {
             client.goto(&server.url(path)).await.unwrap();
             assert!(!text(&client, "main").await.is_empty(), "{path}");
         }
@@ -242,8 +245,19 @@ fn the_jobs_screen_draws_and_starts() {
 
 fn a_phone_needs_no_sideways_scrolling() {
     let server = Server::start();
+    *server.ear.lasts.lock().unwrap() = vec![Arc::new(last("check.nas", Verdict::Failed))];
     browse(true, 390, |client| async move {
-        for path in ["/", "/e/job.bad", "/jobs", "/jobs/racing", "/host", "/deliveries", "/signin"] {
+        for path in [
+            "/",
+            "/e/job.bad",
+            "/jobs",
+            "/jobs/racing",
+            "/checks",
+            "/e/check.nas",
+            "/host",
+            "/deliveries",
+            "/signin",
+        ] {
             client.goto(&server.url(path)).await.unwrap();
             let script = "return [document.documentElement.scrollWidth, innerWidth]";
             let sizes = client.execute(script, vec![]).await.unwrap();

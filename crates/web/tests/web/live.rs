@@ -16,13 +16,13 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("streams_are_limited_and_given_back", streams_are_limited_and_given_back),
 ];
 
-struct Events {
+pub(crate) struct Events {
     stream: TcpStream,
     text: String,
 }
 
 impl Events {
-    fn open(server: &Server, query: &str) -> Self {
+    pub(crate) fn open(server: &Server, query: &str) -> Self {
         let mut stream = TcpStream::connect(server.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let head = format!("GET /api/v1/events{query} HTTP/1.1\r\nhost: {}\r\n\r\n", server.host());
@@ -32,7 +32,7 @@ impl Events {
         events
     }
 
-    fn until(&mut self, what: &str) -> &str {
+    pub(crate) fn until(&mut self, what: &str) -> &str {
         let mut chunk = [0; 4096];
         while !self.text.contains(what) {
             let read = self.stream.read(&mut chunk).unwrap();

@@ -39,6 +39,8 @@ fn every_page_answers_and_carries_the_headers() {
         ("/jobs", 200),
         ("/jobs?all", 200),
         ("/jobs/racing", 200),
+        ("/checks", 200),
+        ("/checks?show=unwell&kind=http&page=9", 200),
         ("/e/job.bad/pause", 401),
         ("/signin", 200),
         ("/nothing", 404),

@@ -10,6 +10,7 @@
 mod auth;
 mod bounds;
 mod browser;
+mod checks;
 mod jobs;
 mod live;
 mod looks;
@@ -24,9 +25,16 @@ use muster_testkit::suite::{Part, Suite};
 fn main() -> ExitCode {
     let chromium = &[Part::Chromium];
     let mut suite = Suite::new();
-    for tests in
-        [looks::TESTS, auth::TESTS, pings::TESTS, jobs::TESTS, live::TESTS, bounds::TESTS, tls::TESTS]
-    {
+    for tests in [
+        looks::TESTS,
+        auth::TESTS,
+        pings::TESTS,
+        jobs::TESTS,
+        checks::TESTS,
+        live::TESTS,
+        bounds::TESTS,
+        tls::TESTS,
+    ] {
         for (name, body) in tests {
             suite = suite.test(name, &[], *body);
         }

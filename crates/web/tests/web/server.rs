@@ -12,6 +12,7 @@ use muster_core::board::{Board, Incident, Line, Snapshot};
 use muster_core::effect::{Condition, Reason};
 use muster_core::expectation::Level;
 use muster_core::ids::{ChannelName, ExpectationId, IncidentId, RunId};
+use muster_core::look::Last;
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
 use muster_host::state::Layout;
@@ -19,7 +20,7 @@ use muster_store::contract::Store;
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
-use muster_web::parts::{Answer, Deaf, Ear, Heard, NotStarted, Parts, Password, Settings, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Eye, Heard, NotStarted, Parts, Password, Settings, Started};
 use muster_web::{Web, serve_tcp, serve_unix};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -38,6 +39,10 @@ pub(crate) struct Recorder {
     pub(crate) heard: Mutex<Vec<Signal>>,
     pub(crate) mood: AtomicU8,
     pub(crate) wishes: Mutex<Vec<(ExpectationId, String)>>,
+    /// What is looked at.
+    pub(crate) lasts: Mutex<Vec<Arc<Last>>>,
+    /// What somebody wanted to be looked at.
+    pub(crate) looks: Mutex<Vec<ExpectationId>>,
     board: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -81,6 +86,22 @@ impl Ear for Recorder {
         Box::pin(async move {
             if name.as_str() == "ops" { Ok("250 ok".into()) } else { Err("no such channel".into()) }
         })
+    }
+}
+
+impl Eye for Recorder {
+    fn all(&self) -> Vec<Arc<Last>> {
+        self.lasts.lock().unwrap().clone()
+    }
+
+    fn of(&self, about: &ExpectationId) -> Option<Arc<Last>> {
+        self.all().into_iter().find(|last| last.about == *about)
+    }
+
+    fn look_now<'a>(&'a self, about: &'a ExpectationId) -> Answer<'a, Result<Option<Last>, Deaf>> {
+        self.looks.lock().unwrap().push(about.clone());
+        let last = self.of(about).map(|last| Last::clone(&last));
+        Box::pin(async move { Ok(last) })
     }
 }
 
@@ -166,12 +187,15 @@ impl Server {
             heard: Mutex::default(),
             mood: AtomicU8::new(HEARS),
             wishes: Mutex::default(),
+            lasts: Mutex::default(),
+            looks: Mutex::default(),
             board: board.clone(),
         });
         let parts = Parts {
             board: seen,
             store,
             ear: Arc::clone(&ear) as Arc<dyn Ear>,
+            eye: Arc::clone(&ear) as Arc<dyn Eye>,
             layout: Layout::new(folder.path()),
             settings,
         };
