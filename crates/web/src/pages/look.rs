@@ -70,7 +70,8 @@ fn now(view: &View, line: &Line, last: &Last) -> Markup {
                 },
                 None => p.none { "It has not looked yet." },
             }
-            @if last.look.is_some() && !last.sight.words.is_empty() { p.said { (last.sight.words) } }
+            // What was not met is said below, with what was observed.
+            @if last.look.is_some() && last.sight.unmet.is_empty() { p.words { (last.sight.words) } }
             @if last.look.as_ref().is_some_and(|look| look.verdict != Verdict::Ok) {
                 @if let Some((at, took)) = last.well {
                     p.facts { "It last looked well " (present.moment_and_distance(at)) ", in " (length(took)) "." }

@@ -113,7 +113,7 @@ fn what_looks_bad_comes_first_and_no_uptime_stands_alone() {
     assert!(page.contains("status == 200: &lt;b&gt;503&lt;/b&gt;"), "{page}");
     assert!(page.contains("last 24 hours: 1 well, 1 missed"), "{page}");
     let row = &page[well..];
-    assert!(row.contains("<b>100 %</b><small class=\"thin\">50 % seen</small>"), "{row}");
+    assert!(row.contains("<b class=\"\">100 %</b><small class=\"thin\">50 % seen</small>"), "{row}");
     let unwell = server.get("/checks?show=unwell").body;
     assert!(unwell.contains("check-z") && !unwell.contains("check-a"), "{unwell}");
     let none = server.get("/checks?kind=%22%3E%3Cb%3E&page=x").status;
