@@ -285,7 +285,7 @@ mod tests {
         let meant = |text: &str| meant(&text.parse::<Name>().expect("a name"), known.iter());
         assert_eq!(meant("mail").expect("found"), [known[0].clone(), known[1].clone()]);
         assert_eq!(meant("check.mail@container:api").expect("found"), [known[1].clone()]);
-        let refusal = meant("mailbx").expect_err("not there");
+        let refusal = meant("malbox").expect_err("not there");
         assert_eq!((refusal.code, refusal.help[0].as_str()), (ExitCode::NotFound, "did you mean mailbox?"));
     }
 }

@@ -49,16 +49,14 @@ pub(crate) fn list(rows: &[Row], unwell: bool, clock: &Clock, paper: &Paper) -> 
     }
     text.push('\n');
     text.push_str(&table.lines(paper, 0));
-    let bad: Vec<&Row> = rows.iter().filter(|row| row.expectation.condition != Condition::Ok).collect();
-    for row in bad.iter().filter(|row| !row.last.sight.words.is_empty()) {
-        text.push_str(&format!(
-            "\n{}: {}",
-            paper.strong(row.expectation.id.name()),
-            harmless(&row.last.sight.words)
-        ));
-    }
-    if bad.iter().any(|row| !row.last.sight.words.is_empty()) {
-        text.push_str("\n`muster check NAME` looks again and shows all of it.\n");
+    let bad = |row: &&Row| row.last.look.as_ref().is_some_and(|look| look.verdict != Verdict::Ok);
+    let mut said = rows.iter().filter(bad).peekable();
+    if said.peek().is_some() {
+        for row in said {
+            let name = row.expectation.id.name();
+            text.push_str(&format!("\n{}: {}", paper.strong(name), harmless(&row.last.sight.words)));
+        }
+        text.push_str("\n\n`muster check NAME` looks again and shows all of it.\n");
     }
     text
 }

@@ -47,9 +47,9 @@ fn a_running_agent_lists_what_it_looks_at_and_looks_when_asked() {
     let rig = Rig::new();
     configured(&rig);
     let agent = rig.up(&[]);
-    let text = until("both looked at", || {
+    let text = until("both looked at, and kept", || {
         let ended = rig.muster(&["checks"]);
-        (ended.code == 1 && !ended.out.contains("never")).then_some(ended.out)
+        (ended.code == 1 && ended.out.matches("100 % seen").count() == 6).then_some(ended.out)
     });
     assert!(text.starts_with("1 of 2 checks not known to be well.\n"), "{text}");
     assert!(text.contains("100 % (100 % seen)") && text.contains("0.00 % (100 % seen)"), "{text}");
