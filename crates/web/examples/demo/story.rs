@@ -16,13 +16,16 @@ use muster_core::time::{Span, Timestamp};
 use muster_host::state::Layout;
 use muster_store::contract::{Commit, Store};
 
+/// The present, and how everything looked last.
+pub(crate) type Told = (Snapshot, Vec<Arc<Last>>);
+
 /// Puts the story into the store and returns its present.
 pub(crate) fn tell(
     kind: &str,
     now: Timestamp,
     store: &dyn Store,
     layout: &Layout,
-) -> Result<(Snapshot, Vec<Arc<Last>>), Box<dyn Error>> {
+) -> Result<Told, Box<dyn Error>> {
     let host = host();
     if kind == "empty" {
         let board = Board { at: now, lines: Vec::new() };

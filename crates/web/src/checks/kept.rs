@@ -80,7 +80,11 @@ pub async fn pasts<'a>(
             Some((read, past)) if is_fresh(read, now, FRESH) => {
                 found.insert(about.clone(), past);
             }
-            kept => stale.push((about.clone(), kept.filter(|(read, _)| *read <= now).map(|(_, past)| past))),
+            kept => {
+                let every = web.parts.eye.of(about).map_or(Span::days(1), |last| last.every);
+                let old = kept.filter(|(read, _)| *read <= now).map(|(_, past)| past);
+                stale.push((about.clone(), every, old));
+            }
         }
     }
     if stale.is_empty() {
@@ -88,12 +92,15 @@ pub async fn pasts<'a>(
     }
     let days = web.checks.days();
     let read = ask(&web.parts.store, move |store| {
-        let days = if is_fresh(days.read, now, DAYS_FRESH) { days } else { Arc::new(read_days(store, now)?) };
-        let one = |(about, old): (ExpectationId, Option<Arc<Past>>)| {
+        // A check that is new to the days is not kept waiting for its first one.
+        let known = stale.iter().all(|(about, ..)| days.of.contains_key(about));
+        let lasts = if known { DAYS_FRESH } else { FRESH };
+        let days = if is_fresh(days.read, now, lasts) { days } else { Arc::new(read_days(store, now)?) };
+        let one = |(about, every, old): (ExpectationId, Span, Option<Arc<Past>>)| {
             let old = old.unwrap_or_else(|| Arc::new(Past::none(now)));
-            let looks = store.looks(&about, old.unread(now), usize::MAX)?;
+            let looks = store.looks(&about, old.unread(every, now), usize::MAX)?;
             let days = days.of.get(&about).cloned().unwrap_or_default();
-            Ok((about, Arc::new(old.later(&looks, days, now))))
+            Ok((about, Arc::new(old.later(&looks, days, every, now))))
         };
         let read = stale.into_iter().map(one).collect::<Result<Vec<_>, StoreError>>()?;
         Ok((days, read))

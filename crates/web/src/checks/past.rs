@@ -62,16 +62,17 @@ impl Past {
         Self::empty(now - Span::days(2))
     }
 
-    /// From when on looks must be read to bring this past to `now`: what came late may change the last two places.
-    pub fn unread(&self, now: Timestamp) -> Timestamp {
-        let seen = self.begins.shifted((PLACES as i64 - 2) * PLACE);
-        seen.max(Self::empty(now).begins)
+    /// From when on looks must be read to bring this past to `now`. What comes late may change the last two places, and
+    /// a look may fill a slot that was due as long ago as there is between two slots.
+    pub fn unread(&self, every: Span, now: Timestamp) -> Timestamp {
+        let seen = self.begins.shifted((PLACES as i64 - 2) * PLACE) - every;
+        Timestamp::from_millis(number(seen) * PLACE).max(Self::empty(now).begins)
     }
 
     /// This past at a later moment, with the looks since [`Past::unread`] and the days in full.
-    pub fn later(&self, looks: &[Look], days: Vec<(Timestamp, Tally)>, now: Timestamp) -> Self {
+    pub fn later(&self, looks: &[Look], days: Vec<(Timestamp, Tally)>, every: Span, now: Timestamp) -> Self {
         let mut past = Self { days, ..Self::empty(now) };
-        let (first, fresh) = (number(past.begins), number(self.unread(now)));
+        let (first, fresh) = (number(past.begins), number(self.unread(every, now)));
         let moved = usize::try_from(first - number(self.begins)).unwrap_or(PLACES);
         let kept = usize::try_from(fresh - first).unwrap_or(0).min(PLACES);
         for (new, old) in past.places.iter_mut().take(kept).zip(self.places.iter().skip(moved)) {
@@ -159,6 +160,7 @@ mod tests {
 
     use super::*;
 
+    const EVERY: Span = Span::minutes(5);
     const NOW: Timestamp = Timestamp::from_seconds(1_795_266_120);
 
     fn look(ago: Span, verdict: Verdict, further: u32) -> Look {
@@ -169,7 +171,7 @@ mod tests {
             verdict,
             took: matches!(verdict, Verdict::Ok | Verdict::Failed).then(|| Span::millis(40)),
             further,
-            every: Span::minutes(5),
+            every: EVERY,
         }
     }
 
@@ -177,27 +179,37 @@ mod tests {
     fn a_row_of_slots_lies_in_the_places_of_its_slots() {
         let looks =
             [look(Span::hours(48), Verdict::Missed, 12 * 25 - 1), look(Span::minutes(2), Verdict::Ok, 0)];
-        let past = Past::none(NOW).later(&looks, Vec::new(), NOW);
+        let past = Past::none(NOW).later(&looks, Vec::new(), EVERY, NOW);
         let missed: u32 = past.places.iter().map(|place| place.tally.missed).sum();
         assert_eq!(missed, 9, "those of the first places of the last day");
         assert_eq!(past.places[PLACES - 1].tally.ok, 1);
         assert_eq!(past.uptimes(NOW)[0].1.uptime(), Some(1.0));
-        assert!(past.uptimes(NOW)[0].1.coverage().unwrap() < 0.1);
+        assert!(past.uptimes(NOW)[0].1.coverage().unwrap() < 0.2);
     }
 
     #[test]
     fn a_past_that_grew_is_the_past_read_at_once() {
         let looks: Vec<_> = (0..300).rev().map(|n| look(Span::minutes(5 * n), Verdict::Ok, 0)).collect();
-        let whole = Past::none(NOW).later(&looks, Vec::new(), NOW);
+        let whole = Past::none(NOW).later(&looks, Vec::new(), EVERY, NOW);
         let before = NOW - Span::hours(3);
         let earlier: Vec<_> = looks.iter().filter(|look| look.at <= before).cloned().collect();
-        let then = Past::none(before).later(&earlier, Vec::new(), before);
-        let unread = then.unread(NOW);
+        let then = Past::none(before).later(&earlier, Vec::new(), EVERY, before);
+        let unread = then.unread(EVERY, NOW);
         let rest: Vec<_> = looks.iter().filter(|look| look.at >= unread).cloned().collect();
         assert!(rest.len() < 60, "{}", rest.len());
-        assert_eq!(then.later(&rest, Vec::new(), NOW), whole);
+        assert_eq!(then.later(&rest, Vec::new(), EVERY, NOW), whole);
         let long_ago = Past::empty(NOW - Span::days(3));
-        assert_eq!(long_ago.later(&looks, Vec::new(), NOW), whole);
+        assert_eq!(long_ago.later(&looks, Vec::new(), EVERY, NOW), whole);
+    }
+
+    #[test]
+    fn a_look_that_fills_a_slot_of_long_ago_is_not_lost() {
+        let every = Span::hours(1);
+        let late = Look { at: NOW, every, ..look(Span::minutes(52), Verdict::Ok, 0) };
+        let past = Past::none(NOW).later(&[], Vec::new(), every, NOW);
+        assert!(past.unread(every, NOW) <= late.due.unwrap());
+        let past = past.later(&[late], Vec::new(), every, NOW + Span::seconds(20));
+        assert_eq!(past.uptimes(NOW)[0].1.ok, 1);
     }
 
     #[test]
