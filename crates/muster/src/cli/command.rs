@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, checks, completions, config, init, jobs, notify, open, pause, ping, resume, run, scan, schema, status,
-    up,
+    ack, checks, completions, config, init, jobs, notify, open, pause, ping, resume, run, scan, schema,
+    status, up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
