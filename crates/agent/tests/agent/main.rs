@@ -20,6 +20,8 @@ mod many;
 mod receiver;
 #[cfg(test)]
 mod users;
+#[cfg(test)]
+mod vantage;
 
 fn main() -> ExitCode {
     if let Some(root) = std::env::var_os(child::ROOT) {
@@ -50,6 +52,11 @@ fn main() -> ExitCode {
         .test("a_probe_that_hangs_panics_or_is_blind_disturbs_no_other", &[], looks::neighbours)
         .test("a_restart_leaves_no_slot_without_a_verdict_and_pages_nobody", &[], looks::restart)
         .test("a_check_is_looked_at_when_somebody_asks", &[], looks::look_now)
+        .test(
+            "a_firewall_that_denies_what_goes_out_stops_the_host_and_not_its_container",
+            &[Part::Root, Part::Docker],
+            vantage::apart,
+        )
         .test("a_job_of_a_user_is_heard_by_roots_agent", &[Part::Root], users::heard)
         .test("a_user_cannot_report_a_job_that_somebody_else_runs", &[Part::Root], users::judged)
         .test("what_users_reported_while_the_agent_was_down_is_not_missed", &[Part::Root], users::caught_up)
