@@ -118,6 +118,22 @@ pub struct Incident {
     pub acknowledged: Option<(String, Timestamp)>,
     /// It goes to and fro.
     pub flapping: bool,
+    /// The next step of the escalation; none if there is none, or somebody has acknowledged it.
+    #[serde(default)]
+    pub next_step: Option<NextStep>,
+}
+
+/// The next step of an escalation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NextStep {
+    /// Which; the first page was step 1.
+    pub step: u32,
+    /// How many there are.
+    pub of: u32,
+    /// When it is taken, unless somebody answers.
+    pub at: Timestamp,
+    /// Who is told then.
+    pub to: Vec<ChannelName>,
 }
 
 /// A pause as it stands.

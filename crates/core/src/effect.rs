@@ -69,6 +69,19 @@ pub enum News {
         /// Who had acknowledged it.
         by: String,
     },
+    /// Nobody has answered: the next step of the escalation.
+    Escalated {
+        /// When it began.
+        since: Timestamp,
+        /// Why.
+        reason: Reason,
+        /// Which step; the first page was step 1.
+        step: u32,
+        /// How many there are.
+        of: u32,
+        /// How long nobody has answered.
+        unanswered: Span,
+    },
     /// It goes to and fro: one page for all of it until it is quiet.
     Flapping {
         /// When the present incident began.

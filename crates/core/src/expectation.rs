@@ -27,8 +27,10 @@ pub struct Expectation {
     pub recover: u32,
     /// Consecutive skips that are bad news; at least 1.
     pub skip_alert: u32,
-    /// Whom to tell.
+    /// Whom to tell at once: the first step of an escalation.
     pub notify: Vec<ChannelName>,
+    /// The later steps of an escalation, in order of their time.
+    pub steps: Vec<Step>,
     /// While this one is firing, pages about ours are held back. One hop.
     pub parent: Option<ExpectationId>,
     /// How loud each kind of bad news is.
@@ -52,11 +54,21 @@ impl Expectation {
             recover: 1,
             skip_alert: 3,
             notify: Vec::new(),
+            steps: Vec::new(),
             parent: None,
             severity: Severity::default(),
             hearing: Hearing::Spooled,
         }
     }
+}
+
+/// A later step of an escalation: who is told as well while nobody has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// How long nobody has answered, counted from the first page.
+    pub after: Span,
+    /// Whom to tell.
+    pub notify: Vec<ChannelName>,
 }
 
 /// When something should happen.

@@ -76,6 +76,7 @@ fn word(news: &News) -> &'static str {
         News::Opened { .. } => "opened",
         News::Reminder { .. } => "reminder",
         News::AcknowledgementExpired { .. } => "expired",
+        News::Escalated { .. } => "step",
         News::Flapping { .. } => "flapping",
         News::Resolved { .. } => "resolved",
         News::Withdrawn { .. } => "withdrawn",

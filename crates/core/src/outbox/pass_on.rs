@@ -114,6 +114,8 @@ impl Outbox {
                         && entry.fallback_for.as_ref() == Some(&channel)
                         && !entry.digest
                         && self.waits(*twin)
+                        // It may tell what is meant for its channel itself: a later step of an escalation.
+                        && self.parts(*twin).iter().all(|part| self.is_fallback(*part))
                 })
                 .map(|(twin, entry)| (twin, entry.channel.clone()))
                 .collect();
@@ -128,6 +130,10 @@ impl Outbox {
                 }
             }
         }
+    }
+
+    fn is_fallback(&self, id: Id) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.fallback_for.is_some())
     }
 
     /// Refuses what waits for a channel that is no longer configured; if none of the page's channels is, it goes to

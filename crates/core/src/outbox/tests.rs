@@ -45,6 +45,12 @@ fn reminder(incident: &str, number: u32, to: &[&str]) -> Page {
     page(incident, number, News::Reminder { since: at(0), reason: failed(), nth: number }, to)
 }
 
+fn step(incident: &str, number: u32, to: &[&str]) -> Page {
+    let unanswered = Span::minutes(10);
+    let news = News::Escalated { since: at(0), reason: failed(), step: number + 1, of: 9, unanswered };
+    page(incident, number, news, to)
+}
+
 fn resolved(incident: &str, number: u32, to: &[&str]) -> Page {
     page(incident, number, News::Resolved { since: at(0), until: at(240), reason: failed() }, to)
 }
@@ -240,6 +246,22 @@ fn a_fallback_is_spared_when_its_principal_delivers_first() {
     outbox.report("b/0/phone", accepted(), at(32));
     assert!(is_folded_into(&outbox, "a/0/phone", "a/0/ops"));
     assert_eq!(outbox.next_try(), None);
+}
+
+#[test]
+fn a_later_step_to_the_fallback_is_told_though_the_principal_delivers_the_opening() {
+    let mut outbox = Outbox::new(vec![route("ops", Some("phone")), route("phone", None)]);
+    outbox.enqueue(&opened("b", &["phone"]), at(29));
+    outbox.enqueue(&opened("a", &["ops"]), at(0));
+    due(&mut outbox, at(0));
+    // The phone is busy with b while a is passed on to it, and then its own step comes.
+    due(&mut outbox, at(30));
+    outbox.enqueue(&step("a", 1, &["phone"]), at(30));
+    assert!(is_folded_into(&outbox, "a/1/phone", "a/0/phone"));
+    outbox.report("a/0/ops", accepted(), at(31));
+    outbox.report("b/0/phone", accepted(), at(32));
+    let sent = outbox.due(at(32));
+    assert_eq!((sent.len(), sent[0].key.as_str(), sent[0].folded.len()), (1, "a/0/phone", 1));
 }
 
 #[test]
@@ -479,6 +501,7 @@ fn pruning_keeps_what_the_end_needs() {
 enum Step {
     Open(u8),
     Remind(u8),
+    Climb(u8),
     End(u8),
     Wait(u16),
     ClockBack(u16),
@@ -507,6 +530,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..40u8).prop_map(Step::Open),
         3 => (0..40u8).prop_map(Step::Remind),
+        2 => (0..40u8).prop_map(Step::Climb),
         4 => (0..40u8).prop_map(Step::End),
         5 => (0..90u16).prop_map(Step::Wait),
         1 => (0..20_000u16).prop_map(Step::Wait),
@@ -532,6 +556,7 @@ struct World {
     /// Heard on that channel in a moment that the outbox did not live to see.
     unsure: BTreeSet<(ChannelName, IncidentId)>,
     opened: BTreeMap<u8, u32>,
+    climbed: BTreeSet<String>,
     ended: BTreeSet<u8>,
     pages: Vec<Page>,
     generation: BTreeMap<u8, u32>,
@@ -554,6 +579,7 @@ impl World {
             deaths: BTreeMap::new(),
             unsure: BTreeSet::new(),
             opened: BTreeMap::new(),
+            climbed: BTreeSet::new(),
             ended: BTreeSet::new(),
             pages: Vec::new(),
             generation: BTreeMap::new(),
@@ -626,7 +652,7 @@ impl World {
                     self.put(page);
                 }
             }
-            Step::Remind(n) | Step::End(n) => {
+            Step::Remind(n) | Step::Climb(n) | Step::End(n) => {
                 let end = matches!(step, Step::End(_));
                 if self.ended.contains(n) {
                     return;
@@ -634,8 +660,17 @@ impl World {
                 let Some(number) = self.opened.get_mut(n) else { return };
                 *number += 1;
                 let number = *number;
-                let to = TO[usize::from(*n) % TO.len()];
+                let mut to = TO[usize::from(*n) % TO.len()].to_vec();
                 let name = self.name(*n);
+                if matches!(step, Step::Climb(_)) {
+                    self.climbed.insert(name.clone());
+                    self.put(super::tests::step(&name, number, &["phone"]));
+                    return;
+                }
+                if self.climbed.contains(&name) && !to.contains(&"phone") {
+                    to.push("phone");
+                }
+                let to = to.as_slice();
                 if end {
                     self.ended.insert(*n);
                     self.put(resolved(&name, number, to));
@@ -721,7 +756,10 @@ impl World {
                 last = self.stored.get(into).expect("the carrier is known");
             }
             match &last.state {
-                EntryState::Delivered { .. } => {}
+                EntryState::Delivered { .. } => {
+                    let meant = entry.fallback_for.is_none();
+                    assert!(!meant || last.channel == entry.channel, "{} was told to others", entry.key());
+                }
                 EntryState::Refused { .. } => self.verify_fallback_was_tried(last),
                 other => panic!("{} is {other:?}", last.key()),
             }

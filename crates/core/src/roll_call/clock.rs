@@ -130,6 +130,9 @@ impl Row {
                     Telling::Untold { not_before } => move_on(not_before),
                     Telling::Told { next, .. } => move_on(next),
                 }
+                if let Some(asked) = &mut incident.climb.asked {
+                    move_on(asked);
+                }
                 if let Some(acknowledged) = &mut incident.acknowledged {
                     move_on(&mut acknowledged.until);
                 }

@@ -58,6 +58,15 @@ impl RollCall {
             {
                 return Err("it fires, nothing holds its page back, and nobody was told".to_owned());
             }
+            if let Standing::Firing(incident) = &state.standing
+                && incident.level == Level::Page
+                && hold.is_none()
+                && incident.acknowledged.is_none()
+                && matches!(incident.telling, Telling::Told { .. })
+                && incident.climb.next(&row.spec.steps).is_some_and(|at| at <= ticked)
+            {
+                return Err("nobody answers, and the next step was not taken".to_owned());
+            }
         }
         if row.wake != due {
             return Err(format!("the index of deadlines says {:?} where {due:?} is right", row.wake));

@@ -14,6 +14,7 @@
 //! | `slot` | planned slots: planning, filling, and the verdict of silence |
 //! | `verdict` | the stream of good and bad verdicts, and the standing it leads to |
 //! | `page` | incidents: when people are told, reminded, and told the end |
+//! | `climb` | escalations: who is told next while nobody answers |
 //! | `parent` | holding pages back in favour of a parent, one hop |
 //! | `clock` | steps of the clock and blind intervals |
 //! | `view` | the board |
@@ -36,6 +37,7 @@
 //!   unknown where signals go straight to the listener. Two blind intervals in a row are bad news by themselves, and
 //!   deadlines count from the last signal, so restarts cannot postpone an alarm for ever.
 
+mod climb;
 mod clock;
 mod habit;
 mod hear;

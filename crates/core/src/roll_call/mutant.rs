@@ -38,6 +38,10 @@ pub(super) enum Mutant {
     SkipIsSuccess,
     /// A pause never ends.
     EndlessPause,
+    /// An acknowledgement that ran out leaves the escalation where it was.
+    StepsStopAtAcknowledgement,
+    /// Whoever is told by a later step does not hear the end.
+    StepForgetsWhomItTold,
     /// What lasts longer than usual is said when it ends.
     LongOnlyAtEnd,
     /// Absence in a blind interval is taken as proof.

@@ -11,6 +11,7 @@ use crate::ids::{ChannelName, ExpectationId, IncidentId};
 use crate::signal::Outcome;
 use crate::time::{Span, Timestamp};
 
+use super::climb::{Climb, join};
 use super::parent::ParentView;
 use super::row::{Row, Scene, earliest, mutated};
 use super::verdict::Standing;
@@ -44,6 +45,8 @@ pub(super) struct Incident {
     /// Whom any page about it went to.
     pub(super) told: Vec<ChannelName>,
     pub(super) telling: Telling,
+    #[serde(default)]
+    pub(super) climb: Climb,
     pub(super) acknowledged: Option<Acknowledged>,
     pub(super) flapping: Option<Flapping>,
 }
@@ -149,6 +152,7 @@ impl Row {
             pages: 0,
             told: Vec::new(),
             telling: Telling::Untold { not_before: now + grace },
+            climb: Climb::default(),
             acknowledged: None,
             flapping,
         }
@@ -180,30 +184,48 @@ impl Row {
             return;
         }
         let (now, about) = (scene.now, self.state.id.clone());
-        let to = self.spec.notify.clone();
+        let (notify, steps) = (&self.spec.notify, self.spec.steps.as_slice());
         let Standing::Firing(incident) = &mut self.state.standing else { return };
         let (since, reason) = (incident.since, incident.reason.clone());
         let expired = incident.acknowledged.take();
-        let (news, reminders) = match (&incident.telling, expired) {
-            (Telling::Untold { .. }, None) => (incident.opening(), 0),
-            (Telling::Untold { .. }, Some(Acknowledged { by, .. })) => {
-                (News::AcknowledgementExpired { since, reason, by }, 0)
+        let climbed = incident.climb.climb(steps, now);
+        let (news, to, reminders, next) = match (&incident.telling, expired) {
+            (Telling::Untold { .. }, expired) => {
+                let news = match expired {
+                    None => incident.opening(),
+                    Some(Acknowledged { by, .. }) => News::AcknowledgementExpired { since, reason, by },
+                };
+                incident.climb = Climb::begin(now);
+                (news, notify.clone(), 0, now + REMINDERS[0])
             }
             (Telling::Told { reminders, .. }, Some(Acknowledged { by, .. })) => {
-                (News::AcknowledgementExpired { since, reason, by }, *reminders)
+                let stops = mutated!(scene, StepsStopAtAcknowledgement);
+                incident.climb.ask_again(steps, now, stops);
+                let news = News::AcknowledgementExpired { since, reason, by };
+                (news, incident.climb.reached(notify, steps), *reminders, now + wait(*reminders))
             }
-            (Telling::Told { reminders, .. }, None) => {
-                let nth = reminders.saturating_add(1);
-                (News::Reminder { since, reason, nth }, nth)
-            }
+            (Telling::Told { reminders, next }, None) => match climbed {
+                Some((climb, news_to)) => {
+                    incident.climb = climb;
+                    let news = incident.climb.news(steps, since, reason, now);
+                    if *next > now {
+                        (news, news_to, *reminders, *next)
+                    } else {
+                        // It stands for the reminder that is due as well.
+                        (news, incident.climb.reached(notify, steps), *reminders, now + wait(*reminders))
+                    }
+                }
+                None => {
+                    let nth = reminders.saturating_add(1);
+                    let to = incident.climb.reached(notify, steps);
+                    (News::Reminder { since, reason, nth }, to, nth, now + wait(nth))
+                }
+            },
         };
-        for channel in &to {
-            if !incident.told.contains(channel) {
-                incident.told.push(channel.clone());
-            }
+        if !(mutated!(scene, StepForgetsWhomItTold) && matches!(news, News::Escalated { .. })) {
+            join(&mut incident.told, &to);
         }
-        let wait = REMINDERS[(reminders as usize).min(REMINDERS.len() - 1)];
-        incident.telling = Telling::Told { reminders, next: now + wait };
+        incident.telling = Telling::Told { reminders, next };
         let page = incident.write(&about, news, to, now);
         if !mutated!(scene, ResolveOnly) {
             scene.out.push(page);
@@ -217,7 +239,9 @@ impl Row {
                 match (&incident.acknowledged, &incident.telling) {
                     (Some(acknowledged), _) => Some(acknowledged.until),
                     (None, Telling::Untold { not_before }) => Some(*not_before),
-                    (None, Telling::Told { next, .. }) => Some(*next),
+                    (None, Telling::Told { next, .. }) => {
+                        earliest([Some(*next), incident.climb.next(&self.spec.steps)])
+                    }
                 }
             }
             Standing::Firing(_)
@@ -319,6 +343,11 @@ impl Row {
             incident.acknowledged = Some(Acknowledged { by: by.to_owned(), until });
         }
     }
+}
+
+/// How long after the nth page about it the next reminder comes.
+fn wait(reminders: u32) -> Span {
+    REMINDERS[(reminders as usize).min(REMINDERS.len() - 1)]
 }
 
 /// True for bad news that nobody sent: a spool that is not read yet may refute it.

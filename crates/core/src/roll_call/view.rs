@@ -1,9 +1,11 @@
 //! The board: how everything stands, for people to read.
 
-use crate::board::{Incident, Line, Retried, Running};
+use crate::board::{Incident, Line, NextStep, Retried, Running};
 use crate::effect::Condition;
+use crate::expectation::Level;
 use crate::usual::Measure;
 
+use super::climb::number;
 use super::page::Hold;
 use super::row::{Row, Scene};
 use super::verdict::Standing;
@@ -20,6 +22,7 @@ impl Row {
                 told: !incident.told.is_empty(),
                 acknowledged: incident.acknowledged.as_ref().map(|seen| (seen.by.clone(), seen.until)),
                 flapping: incident.flapping.is_some(),
+                next_step: self.next_step(incident),
             }),
             Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. } => None,
         };
@@ -56,6 +59,17 @@ impl Row {
                 .filter(|(times, _)| *times > 0)
                 .map(|(times, of)| Retried { times, of }),
         }
+    }
+
+    fn next_step(&self, incident: &super::page::Incident) -> Option<NextStep> {
+        let at = incident.climb.next(&self.spec.steps)?;
+        let step = self.spec.steps.get(incident.climb.taken)?;
+        (incident.acknowledged.is_none() && incident.level == Level::Page).then(|| NextStep {
+            step: number(incident.climb.taken + 1),
+            of: number(self.spec.steps.len()),
+            at,
+            to: step.notify.clone(),
+        })
     }
 
     /// True if this row shows green.

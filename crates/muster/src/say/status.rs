@@ -7,7 +7,7 @@ use muster_core::board::{Incident, Line, Snapshot};
 use muster_core::effect::Condition;
 use muster_core::expectation::Level;
 use muster_core::host_roll::HostRoll;
-use muster_core::ids::ExpectationId;
+use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::signal::Outcome;
 use muster_core::words;
 
@@ -144,6 +144,13 @@ fn told(line: &Line, clock: &Clock) -> String {
         Some(Incident { told: true, flapping: true, .. }) => {
             format!(
                 "people were told that it goes to and fro; `muster ack {name}` says that you have seen it"
+            )
+        }
+        Some(Incident { told: true, next_step: Some(next), .. }) => {
+            let to: Vec<&str> = next.to.iter().map(ChannelName::as_str).collect();
+            let (at, to) = (clock.moment(next.at), to.join(" and "));
+            format!(
+                "people were told, and {to} will be at {at}; `muster ack {name}` says that you have seen it"
             )
         }
         Some(Incident { told: true, .. }) => {
@@ -311,6 +318,7 @@ pub(crate) mod tests {
             told,
             acknowledged: acknowledged.map(|(by, span)| (by.to_owned(), NOON + span)),
             flapping: false,
+            next_step: None,
         })
     }
 

@@ -68,6 +68,23 @@ impl Desk {
                 line(&mut body, &format!("{by} had acknowledged it; that has run out and it is still bad."));
                 (Event::AcknowledgementExpired, format!("STILL ON IT? {name}: {}", self.gist(reason, page)))
             }
+            News::Escalated { since, reason, step, of, unanswered } => {
+                self.bad(&mut body, page, *since, reason);
+                line(
+                    &mut body,
+                    &format!(
+                        "Nobody has answered for {unanswered}. This is step {step} of {of} of its escalation."
+                    ),
+                );
+                (
+                    Event::Escalated,
+                    format!(
+                        "NO ANSWER for {unanswered}, step {step} of {of}: {name} on {}: {}",
+                        self.place(page),
+                        self.gist(reason, page)
+                    ),
+                )
+            }
             News::Flapping { since, reason, times, window } => {
                 self.bad(&mut body, page, *since, reason);
                 line(
@@ -241,6 +258,7 @@ impl Desk {
             News::Opened { .. }
             | News::Reminder { .. }
             | News::AcknowledgementExpired { .. }
+            | News::Escalated { .. }
             | News::Flapping { .. } => {
                 if page.about.table() == "job" {
                     line(body, &format!("Look: muster jobs log {}", page.about.name()));

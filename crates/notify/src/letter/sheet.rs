@@ -11,6 +11,8 @@ pub enum Event {
     Reminder,
     /// The acknowledgement ran out and it is still bad.
     AcknowledgementExpired,
+    /// Nobody has answered: the next step of the escalation.
+    Escalated,
     /// It goes to and fro.
     Flapping,
     /// It is over.
@@ -30,6 +32,7 @@ impl Event {
             Self::Opened => "opened",
             Self::Reminder => "reminder",
             Self::AcknowledgementExpired => "acknowledgement_expired",
+            Self::Escalated => "escalated",
             Self::Flapping => "flapping",
             Self::Resolved => "resolved",
             Self::Withdrawn => "withdrawn",
@@ -41,9 +44,12 @@ impl Event {
     /// True if somebody should look now.
     pub fn is_urgent(self) -> bool {
         match self {
-            Self::Opened | Self::Reminder | Self::AcknowledgementExpired | Self::Flapping | Self::Digest => {
-                true
-            }
+            Self::Opened
+            | Self::Reminder
+            | Self::AcknowledgementExpired
+            | Self::Escalated
+            | Self::Flapping
+            | Self::Digest => true,
             Self::Resolved | Self::Withdrawn | Self::Test => false,
         }
     }

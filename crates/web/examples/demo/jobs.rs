@@ -228,8 +228,14 @@ fn one(tale: &Tale, commit: &mut Commit, now: Timestamp) -> Result<Line, Box<dyn
             level: Level::Page,
         };
         line.since = heard;
-        line.incident =
-            Some(Incident { id: incident, since: heard, told: true, acknowledged: None, flapping: false });
+        line.incident = Some(Incident {
+            id: incident,
+            since: heard,
+            told: true,
+            acknowledged: None,
+            flapping: false,
+            next_step: None,
+        });
     }
     Ok(line)
 }

@@ -230,6 +230,9 @@ pub fn told(line: &Line, present: &Present) -> Option<String> {
     }
     if let Some(parent) = &line.suppressed_by {
         parts.push(format!("held back in favour of {parent}"));
+    } else if let (Some(next), None) = (&incident.next_step, &line.pause) {
+        let to: Vec<String> = next.to.iter().map(ToString::to_string).collect();
+        parts.push(format!("at {} {} will be told as well", present.short(next.at), join(&to)));
     }
     if incident.flapping {
         parts.push("it goes to and fro".to_owned());
@@ -265,6 +268,7 @@ pub fn news(news: &News) -> &'static str {
         News::Opened { .. } => "bad news",
         News::Reminder { .. } => "reminder",
         News::AcknowledgementExpired { .. } => "acknowledgement ran out",
+        News::Escalated { .. } => "nobody answered",
         News::Flapping { .. } => "to and fro",
         News::Resolved { .. } => "resolved",
         News::Withdrawn { .. } => "no longer expected",

@@ -124,6 +124,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
             told: true,
             acknowledged: None,
             flapping: false,
+            next_step: None,
         }),
         _ => None,
     };

@@ -51,6 +51,8 @@ mutants! {
     bug_10_what_never_reported_is_well: core(Mutant::NewMeansHealthy), "";
     bug_11_one_that_hangs_holds_up_the_rest: core(Mutant::HungBlocksRest), "";
     bug_12_nobody_is_asked_again: core(Mutant::EndlessAcknowledgement), "nobody was told";
+    an_escalation_ends_with_an_acknowledgement: core(Mutant::StepsStopAtAcknowledgement), "nobody was told";
+    who_is_told_by_a_later_step_does_not_hear_the_end: core(Mutant::StepForgetsWhomItTold), "the end went to";
     bug_13_every_bad_verdict_is_a_page: core(Mutant::PageStorm), "opened twice";
     bug_14_what_is_retried_lives_in_memory: post(Bug::RetriesInMemory), "never arrived";
     what_lasts_too_long_is_said_at_its_end: core(Mutant::LongOnlyAtEnd), "";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::effect::{Condition, Effect, News, Page, Reason, Verdict};
-use crate::expectation::{Expectation, Hearing, Level, Rhythm};
+use crate::expectation::{Expectation, Hearing, Level, Rhythm, Step};
 use crate::ids::{ChannelName, ExpectationId, IncidentId};
 use crate::roll_call::RollCall;
 use crate::roll_call::verdict::Standing;
@@ -41,6 +41,8 @@ pub(super) struct Truth {
     pub(super) acknowledged: Option<IncidentId>,
     /// When the last page about it was decided.
     paged: i64,
+    /// Whom it escalates for, since when, in time seen, nobody answers, and how many later steps were taken.
+    climb: Option<(IncidentId, i64, usize)>,
     /// Since when, in time seen, it fires with nothing that could hold its page back.
     mute_since: Option<(IncidentId, i64)>,
 }
@@ -59,6 +61,8 @@ pub(super) struct Oracle {
     pub(super) pages: u64,
     /// Incidents that began with something odd.
     pub(super) odd: u64,
+    /// Later steps of escalations.
+    pub(super) steps: u64,
     pub(super) verdicts: BTreeMap<String, u64>,
 }
 
@@ -126,9 +130,28 @@ impl Oracle {
                 if !self.firsts.insert(page.incident.clone()) {
                     return Err(format!("{} was opened twice", page.incident));
                 }
+                self.truths[place(&page.about)].climb = Some((page.incident.clone(), now - self.excused, 0));
                 self.tell(page)
             }
-            News::Reminder { .. } | News::AcknowledgementExpired { .. } => self.tell(page),
+            News::Reminder { .. } => self.tell(page),
+            News::AcknowledgementExpired { .. } => {
+                let climb = &mut self.truths[place(&page.about)].climb;
+                let taken =
+                    climb.take().filter(|(known, ..)| *known == page.incident).map_or(0, |(.., taken)| taken);
+                *climb = Some((page.incident.clone(), now - self.excused, taken));
+                self.tell(page)
+            }
+            News::Escalated { step, of, .. } => {
+                self.steps += 1;
+                let (step, of) = (*step as usize, *of as usize);
+                match &mut self.truths[place(&page.about)].climb {
+                    Some((known, _, taken)) if *known == page.incident && step > *taken + 1 && step <= of => {
+                        *taken = step - 1;
+                    }
+                    other => return Err(format!("{}: step {step} of {of} after {other:?}", page.incident)),
+                }
+                self.tell(page)
+            }
             News::Resolved { .. } | News::Withdrawn { .. } => match self.open.remove(&page.about) {
                 Some((incident, told)) if incident == page.incident => {
                     if told == page.to {
@@ -213,7 +236,7 @@ impl Oracle {
             }
             if watching {
                 self.silence_is_bounded(place, &row.spec, standing, now, stepped)?;
-                self.bad_news_is_told(roll, place, standing, now)?;
+                self.bad_news_is_told(roll, place, &row.spec.steps, standing, now)?;
             } else {
                 self.truths[place].mute_since = None;
             }
@@ -274,10 +297,18 @@ impl Oracle {
         !self.told.contains(incident) || (seen && truth.paged <= truth.acknowledged_at)
     }
 
+    /// Nobody has answered for long enough for the next step of the escalation.
+    fn is_step_owed(truth: &Truth, steps: &[Step], incident: &IncidentId, now: i64) -> bool {
+        truth.climb.as_ref().is_some_and(|(known, asked, taken)| {
+            known == incident && steps.get(*taken).is_some_and(|step| now - asked > millis(step.after))
+        })
+    }
+
     fn bad_news_is_told(
         &mut self,
         roll: &RollCall,
         place: usize,
+        steps: &[Step],
         standing: &Standing,
         now: i64,
     ) -> Result<(), String> {
@@ -286,7 +317,9 @@ impl Oracle {
         let truth = &truth;
         let mute = match standing {
             Standing::Firing(incident)
-                if incident.level == Level::Page && self.is_owed(truth, &incident.id, now_seen) =>
+                if incident.level == Level::Page
+                    && (self.is_owed(truth, &incident.id, now_seen)
+                        || Self::is_step_owed(truth, steps, &incident.id, now_seen)) =>
             {
                 let held = roll
                     .rows()

@@ -1,6 +1,6 @@
 //! Who is expected in the simulation: twenty of all kinds.
 
-use crate::expectation::{Expectation, Hearing, Level, Rhythm};
+use crate::expectation::{Expectation, Hearing, Level, Rhythm, Step};
 use crate::ids::{ChannelName, ExpectationId};
 use crate::schedule::Schedule;
 use crate::time::Span;
@@ -39,6 +39,14 @@ pub(super) fn expectation(place: usize, random: &mut Random) -> Expectation {
     spec.notify = vec![channel("ops")];
     if random.chance(400) {
         spec.notify.push(channel("chat"));
+    }
+    if random.chance(400) {
+        let after = minutes(random, 5, 30);
+        spec.steps.push(Step { after, notify: vec![channel("phone")] });
+        if random.chance(500) {
+            let notify = vec![channel("chat"), channel("ops")];
+            spec.steps.push(Step { after: after + minutes(random, 1, 90), notify });
+        }
     }
     if random.chance(300) {
         spec.after = random.between(2, 4) as u32;

@@ -1,6 +1,7 @@
 //! The roll call, sentence by sentence. `scene` is the stage; each other module holds one chapter.
 
 mod blindness;
+mod climbs;
 mod clocks;
 mod habits;
 mod infected;

@@ -233,6 +233,7 @@ pub(super) fn said(news: &News) -> &'static str {
         News::Opened { .. } => "opened",
         News::Reminder { .. } => "reminder",
         News::AcknowledgementExpired { .. } => "expired",
+        News::Escalated { .. } => "step",
         News::Flapping { .. } => "flapping",
         News::Resolved { .. } => "resolved",
         News::Withdrawn { .. } => "withdrawn",

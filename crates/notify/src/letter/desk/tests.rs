@@ -126,11 +126,20 @@ fn later_pages_about_it_say_how_long_who_and_how_often() {
     let expired = told(nightly(news, evidence()));
     assert_eq!(expired.title, "STILL ON IT? job.nightly: exit 2 after 1.4s");
     assert!(expired.body.contains("ann had acknowledged it; that has run out"), "{}", expired.body);
+    let news =
+        News::Escalated { since: SINCE, reason: failed(1), step: 2, of: 3, unanswered: Span::minutes(10) };
+    let step = told(nightly(news, evidence()));
+    assert_eq!(step.title, "NO ANSWER for 10m, step 2 of 3: job.nightly on web1: exit 2 after 1.4s");
+    assert!(
+        step.body.contains("Nobody has answered for 10m. This is step 2 of 3 of its escalation.\n"),
+        "{}",
+        step.body
+    );
     let news = News::Flapping { since: SINCE, reason: failed(1), times: 6, window: Span::hours(1) };
     let flapping = told(nightly(news, evidence()));
     assert_eq!(flapping.title, "FLAPPING job.nightly on web1: bad 6 times within 1h");
     assert!(flapping.body.contains("until it has been quiet for 1h."), "{}", flapping.body);
-    for letter in [reminder, expired, flapping] {
+    for letter in [reminder, expired, step, flapping] {
         assert!(letter.event.is_urgent());
         assert!(letter.body.contains("  cannot reach the database\n"), "{}", letter.body);
         assert!(letter.body.ends_with("Seen it? muster ack job.nightly\n"), "{}", letter.body);
