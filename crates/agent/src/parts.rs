@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use muster_checks::probe::Part as Probe;
 use muster_config::plan::{CheckPlan, Plan, Vantage};
-use muster_core::expectation::Expectation;
+use muster_core::expectation::{Expectation, Step};
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::outbox::Route;
@@ -117,6 +117,8 @@ pub struct AgentPlan {
     pub timers: BTreeMap<ExpectationId, String>,
     /// Whom to tell about what was not written down: duties, and jobs found on the host.
     pub notify: Vec<ChannelName>,
+    /// Whom to tell next about that while nobody answers.
+    pub steps: Vec<Step>,
     /// The ways to tell people.
     pub channels: Vec<Telling>,
     /// IANA zone of schedules found on the host.
@@ -190,6 +192,7 @@ impl AgentPlan {
             expectations,
             timers: plan.timers.clone(),
             notify,
+            steps: plan.steps.clone(),
             channels,
             zone: plan.muster.zone.clone(),
             keep: Keep { age: plan.muster.keep.runs, looks: plan.muster.keep.metrics, ..Keep::default() },

@@ -17,6 +17,7 @@ use crate::section::{Reading, Section};
 use crate::shape::{looks_secret, shown};
 use crate::source::{FILE_LIMIT, Source};
 use crate::tables::defaults::Defaults;
+use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::names::{Names, circle_fault, circles};
 use crate::tables::{Form, NOT_YET, TABLES, TableRow, check, defaults, job, muster, named, notify};
 use crate::tree::{self, Entry, Table, Value};
@@ -80,13 +81,12 @@ fn read<C, K: Clone>(
     }
     let names = names(reading, document, &jobs, &checks);
     let channels = notify::channels(reading, document, catalogue.channels, &names);
-    // Here as well, for a file in which nothing makes use of the defaults.
-    let notify =
-        defaults.notify.iter().filter_map(|(text, place)| names.channel(reading, text, place)).collect();
+    let escalations = Escalations::read(reading, document, &names, &defaults);
     let mut roll = Roll {
         reading,
         names: &names,
         defaults: &defaults,
+        escalations: &escalations,
         found: Vec::new(),
         jobs: Vec::new(),
         rota: Vec::new(),
@@ -107,7 +107,8 @@ fn read<C, K: Clone>(
     Some(Plan {
         muster: muster?,
         channels,
-        notify,
+        notify: escalations.rest.notify,
+        steps: escalations.rest.steps,
         expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
         checks: plans,
         jobs,
@@ -222,6 +223,9 @@ fn names(
             Err(error) => refuse(entry, error),
         }
     }
+    for entry in document.table("escalation").iter().flat_map(|table| &table.entries) {
+        names.escalations.insert(entry.key.clone(), entry.span.clone());
+    }
     for (family, tables) in [("job", jobs), ("check", checks)] {
         for (entry, _) in tables {
             match ExpectationId::of(family, &entry.key) {
@@ -240,6 +244,7 @@ struct Roll<'a> {
     reading: &'a Reading<'a>,
     names: &'a Names,
     defaults: &'a Defaults,
+    escalations: &'a Escalations,
     found: Vec<(Range<usize>, Told)>,
     jobs: Vec<JobPlan>,
     rota: Vec<muster_core::rota::Entry>,
@@ -331,20 +336,12 @@ impl Roll<'_> {
 
     /// Resolves the names of a table, also of one whose own values are faulty.
     fn add(&mut self, section: &Section<'_>, entry: &Entry, expectation: Option<Expectation>) {
-        let by_itself = section.has("notify");
-        let names = if by_itself { section.items("notify") } else { self.defaults.notify.clone() };
-        let mut notify: Vec<ChannelName> = Vec::new();
-        for (text, place) in &names {
-            // A name that is there twice must not tell twice.
-            if let Some(name) = self.names.channel(self.reading, text, place)
-                && !notify.contains(&name)
-            {
-                notify.push(name);
-            }
-        }
+        let by_itself = section.has("notify") || section.has("escalate");
+        let Whom { notify, steps } = self.escalations.whom(section, self.names);
         let parent = self.names.parent(section);
         if let Some(mut expectation) = expectation {
             expectation.notify = notify;
+            expectation.steps = steps;
             expectation.parent = parent;
             self.found.push((entry.span.clone(), Told { expectation, by_itself }));
         }

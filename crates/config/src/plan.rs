@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use muster_core::expectation::Expectation;
+use muster_core::expectation::{Expectation, Step};
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::rota::Entry;
 use muster_core::time::Span;
@@ -29,6 +29,8 @@ pub struct Plan<C, K> {
     pub channels: Vec<ChannelPlan<C>>,
     /// Whom to tell about what has no table of its own: the agent's duties, jobs found on the host.
     pub notify: Vec<ChannelName>,
+    /// Whom to tell next about that while nobody answers.
+    pub steps: Vec<Step>,
     /// For the roll call: one per job and per heartbeat, in the order of the file.
     pub expectations: Vec<Expectation>,
     /// For the room that looks at things, in the order of the file: one for each place that a check looks from.

@@ -97,11 +97,12 @@ impl Resident {
 
     /// Tells the roll call the whole plan: what is written, what was taken in, our duties and our channels.
     pub(super) fn expect_all(&mut self, now: Now) {
-        let AgentPlan { expectations, notify, channels, zone, .. } = &self.plan;
+        let AgentPlan { expectations, notify, steps, channels, zone, .. } = &self.plan;
         let mut all = self.adopted.expectations(expectations, zone, notify);
-        all.extend(expectations.iter().map(|one| self.timers.resolved(one, &self.plan.timers)));
         all.extend(self.drift.iter().map(|id| drift::expectation(id.clone(), notify)));
         all.extend(self.duties.iter().cloned().map(|duty| Expectation { notify: notify.clone(), ..duty }));
+        all.iter_mut().for_each(|unwritten| unwritten.steps.clone_from(steps));
+        all.extend(expectations.iter().map(|one| self.timers.resolved(one, &self.plan.timers)));
         for telling in channels {
             let Ok(about) = ExpectationId::of("channel", telling.name.as_str()) else { continue };
             let mut channel = Expectation::new(about, Rhythm::OnReport, Span::ZERO);

@@ -84,6 +84,7 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         expectations,
         timers: BTreeMap::new(),
         notify: vec![channel("ops")],
+        steps: Vec::new(),
         channels: vec![telling("ops", Arc::new(Line(address)))],
         zone: "UTC".into(),
         keep: Keep::default(),

@@ -42,6 +42,13 @@ pub const FIELDS: &[Field] = &[
         "[\"ops\"]",
     ),
     Field::new(
+        "escalate",
+        Shape::Text,
+        "The [escalation] table that says who is told, and who next while nobody answers, in place of `notify`. Where a \
+         table says neither, `escalate` of [defaults] holds, else [escalation.default], else `notify` of [defaults].",
+        "\"default\"",
+    ),
+    Field::new(
         "depends_on",
         Shape::List(&Shape::Text, 0),
         "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",

@@ -19,8 +19,16 @@ const FIELDS: &[Field] = &[
     Field::new(
         "notify",
         Shape::List(&Shape::Text, 0),
-        "Whom to tell: names of [notify] tables.",
+        "Whom to tell: names of [notify] tables. With an escalation for all, it says who is told about what has no table \
+         of its own: muster's duties, and jobs found on the host.",
         "[\"ops\"]",
+    ),
+    Field::new(
+        "escalate",
+        Shape::Text,
+        "The [escalation] table for jobs and checks that say neither `escalate` nor `notify` themselves; else the one \
+         called `default`, if there is one, else `notify`.",
+        "\"default\"",
     ),
     Field::new(
         "after",
@@ -42,6 +50,8 @@ const FIELDS: &[Field] = &[
 pub(crate) struct Defaults {
     /// Names as written, each with its place.
     pub(crate) notify: Vec<(String, Range<usize>)>,
+    /// Name as written, with its place.
+    pub(crate) escalate: Option<(String, Range<usize>)>,
     /// For checks that look.
     pub(crate) after: Option<u32>,
     /// For checks.
@@ -52,6 +62,7 @@ pub(crate) struct Defaults {
 pub(crate) fn read(section: &Section<'_>) -> Defaults {
     Defaults {
         notify: section.items("notify"),
+        escalate: section.text("escalate").map(|text| (text, section.place("escalate"))),
         after: section.count("after"),
         recover: section.count("recover"),
     }

@@ -121,6 +121,13 @@ pub(crate) const FIELDS: &[Field] = &[
     .default("{}"),
     Field::new("severity", Shape::Table(SEVERITY), "How loud each kind of bad news is.", "{ skipped = \"warn\" }").default("{}"),
     Field::new("notify", Shape::List(&Shape::Text, 0), "Whom to tell; else `notify` of [defaults].", "[\"ops\"]"),
+    Field::new(
+        "escalate",
+        Shape::Text,
+        "The [escalation] table that says who is told, and who next while nobody answers, in place of `notify`. Where a \
+         table says neither, `escalate` of [defaults] holds, else [escalation.default], else `notify` of [defaults].",
+        "\"default\"",
+    ),
     Field::new("after", Shape::Whole(1, 100), "Bad runs in a row before a page.", "1").default("1"),
     Field::new("recover", Shape::Whole(1, 100), "Good runs in a row before the end is told.", "1").default("1"),
     Field::new(

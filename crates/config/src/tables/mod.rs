@@ -11,6 +11,7 @@ use crate::tree::{Entry, Table, Value};
 
 pub mod check;
 pub mod defaults;
+pub mod escalation;
 pub mod job;
 pub mod muster;
 pub(crate) mod names;
@@ -44,11 +45,11 @@ pub enum Form {
 }
 
 /// Every table that this release reads, in the order of the reference page.
-pub const TABLES: &[TableRow] = &[muster::ROW, defaults::ROW, notify::ROW, job::ROW, check::ROW];
+pub const TABLES: &[TableRow] =
+    &[muster::ROW, defaults::ROW, notify::ROW, escalation::ROW, job::ROW, check::ROW];
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.
 pub const NOT_YET: &[&str] = &[
-    "escalation",
     "host",
     "service",
     "failover",

@@ -16,6 +16,8 @@ use crate::tables::NOT_YET;
 pub(crate) struct Names {
     /// Below `[notify]`.
     pub(crate) channels: BTreeMap<ChannelName, Range<usize>>,
+    /// Below `[escalation]`.
+    pub(crate) escalations: BTreeMap<String, Range<usize>>,
     /// Jobs and checks.
     pub(crate) expectations: BTreeMap<ExpectationId, Range<usize>>,
 }
@@ -42,6 +44,43 @@ impl Names {
                 }
                 None => {
                     let known: Vec<&str> = self.channels.keys().map(ChannelName::as_str).take(10).collect();
+                    fault.help(format!("the file has {}", known.join(", ")));
+                }
+            }
+        }
+        found
+    }
+
+    /// The channels of those names, each once: a name that is there twice must not tell twice.
+    pub(crate) fn channels(
+        &self,
+        reading: &Reading<'_>,
+        items: &[(String, Range<usize>)],
+    ) -> Vec<ChannelName> {
+        let mut found = Vec::new();
+        for (text, place) in items {
+            if let Some(name) = self.channel(reading, text, place)
+                && !found.contains(&name)
+            {
+                found.push(name);
+            }
+        }
+        found
+    }
+
+    /// True if there is an escalation of that name, else a fault at `place`.
+    pub(crate) fn has_escalation(&self, reading: &Reading<'_>, text: &str, place: &Range<usize>) -> bool {
+        let found = self.escalations.contains_key(text);
+        if !found {
+            let what = format!("no [escalation.{}] in this file", shown(text));
+            let mut fault = reading.error(codes::UNKNOWN_NAME, place, what);
+            match nearest(text, self.escalations.keys().map(String::as_str)) {
+                Some(meant) => fault.help(format!("did you mean \"{meant}\"?")),
+                None if self.escalations.is_empty() => {
+                    fault.help("the file has no [escalation] table at all; add one".into());
+                }
+                None => {
+                    let known: Vec<&str> = self.escalations.keys().map(String::as_str).take(10).collect();
                     fault.help(format!("the file has {}", known.join(", ")));
                 }
             }

@@ -94,6 +94,9 @@ fn the_full_file_arrives_in_every_room() {
     assert_eq!((nas.start_within, nas.hearing), (Span::minutes(10), Hearing::Direct));
     assert_eq!(expectation(&plan, "check.weekly").start_within, Span::minutes(5), "the default grace");
 
+    let weekly = expectation(&plan, "check.weekly");
+    assert_eq!((weekly.notify.len(), weekly.steps.len(), weekly.steps[1].after), (1, 2, Span::hours(1)));
+
     let job = &plan.jobs[0];
     assert_eq!(job.command, ["/opt/data_export/code/run.sh", "--all"]);
     assert_eq!((job.timeout.soft, job.timeout.grace), (Some(Span::minutes(45)), Span::seconds(10)));
@@ -104,6 +107,51 @@ fn the_full_file_arrives_in_every_room() {
     assert_eq!((file.newer_than, file.min_count), (NewerThan::Start, 1));
     assert_eq!(plan.jobs[1].expect, Expect::default());
     assert_eq!(plan.jobs[1].overlap, Overlap::Wait { at_most: Span::minutes(2) });
+}
+
+/// Whom each expectation tells: at once, and later.
+fn whom(text: &str, id: &str) -> (Vec<String>, Vec<(Span, Vec<String>)>) {
+    let channels = ["ops", "chat", "phone"];
+    let channels: String = channels
+        .iter()
+        .map(|n| format!("[notify.{n}]\nkind = \"hook\"\nurl = \"https://a.example\"\n"))
+        .collect();
+    let plan = plan(&format!("{channels}{text}"));
+    let names = |list: &[muster_core::ids::ChannelName]| list.iter().map(ToString::to_string).collect();
+    if id == "the rest" {
+        let steps = plan.steps.iter().map(|step| (step.after, names(&step.notify))).collect();
+        return (names(&plan.notify), steps);
+    }
+    let found = expectation(&plan, id);
+    let steps = found.steps.iter().map(|step| (step.after, names(&step.notify))).collect();
+    (names(&found.notify), steps)
+}
+
+#[test]
+fn who_is_told_is_said_by_the_table_then_by_the_defaults_then_by_the_escalation_called_default() {
+    let escalations = "[escalation.default]\nsteps = [{ after = \"0s\", notify = [\"chat\"] }, { after = \"10m\", notify = [\"phone\", \"ops\"] }]\n\
+                       [escalation.soft]\nsteps = [{ after = \"0s\", notify = [\"phone\"] }]\n";
+    let defaults = "[defaults]\nnotify = [\"ops\"]\n";
+    let later = vec![(Span::minutes(10), vec!["phone".to_owned(), "ops".to_owned()])];
+    let job = |more: &str| format!("[job.a]\nevery = \"1h\"\n{more}\n");
+    let chat = || vec!["chat".to_owned()];
+    let only = |name: &str| (vec![name.to_owned()], Vec::new());
+    for (what, text, expected) in [
+        ("nothing said", format!("{escalations}{}", job("")), (chat(), later.clone())),
+        ("before the defaults", format!("{escalations}{defaults}{}", job("")), (chat(), later.clone())),
+        ("its own notify", format!("{escalations}{}", job("notify = [\"ops\"]")), only("ops")),
+        ("its own escalation", format!("{escalations}{}", job("escalate = \"soft\"")), only("phone")),
+        (
+            "the defaults name one",
+            format!("{escalations}[defaults]\nescalate = \"soft\"\n{}", job("")),
+            only("phone"),
+        ),
+        ("there is none", format!("{defaults}{}", job("")), only("ops")),
+    ] {
+        assert_eq!(whom(&text, "job.a"), expected, "{what}");
+    }
+    assert_eq!(whom(&format!("{escalations}{defaults}"), "the rest"), only("ops"));
+    assert_eq!(whom(escalations, "the rest"), (chat(), later));
 }
 
 #[test]

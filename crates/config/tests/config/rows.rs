@@ -29,7 +29,7 @@ fn all_rows() -> Vec<(String, Form, &'static Field)> {
     ) {
         for field in fields {
             found.push((path.to_owned(), form, field));
-            if let Shape::Table(inner) = field.shape {
+            if let Shape::Table(inner) | Shape::Tables(inner, _) = field.shape {
                 down(&format!("{path}.{}", field.key), form, inner, found);
             }
         }
