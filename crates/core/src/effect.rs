@@ -35,9 +35,29 @@ pub struct Page {
     pub to: Vec<ChannelName>,
     /// When it was decided.
     pub at: Timestamp,
+    /// What it may have in common with other pages of the same moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
     /// The evidence at hand: the failed run's outcome, if a run is behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Outcome>,
+}
+
+/// What may be behind several pages of the same moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// They depend on the same one.
+    Parent(ExpectationId),
+    /// They are about the same host.
+    Target(String),
+    /// The same sort of thing went wrong on the same host; none for muster's own.
+    Sort {
+        /// The word of the reason.
+        word: String,
+        /// The host that the evidence names.
+        host: Option<String>,
+    },
 }
 
 /// What a page says.
@@ -201,6 +221,24 @@ pub enum Reason {
         /// Why not.
         why: String,
     },
+}
+
+impl Reason {
+    /// One word for the sort of it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Failed { .. } => "failed",
+            Self::Missed { .. } => "missed",
+            Self::NeverReported { .. } => "never reported",
+            Self::TooLong { .. } => "too long",
+            Self::TooShort { .. } => "too short",
+            Self::Odd { .. } => "odd",
+            Self::Skipped { .. } => "skipped",
+            Self::NoSuccess { .. } => "no success",
+            Self::Unschedulable { .. } => "unschedulable",
+            Self::Unseen { .. } => "unseen",
+        }
+    }
 }
 
 /// The condition of an expectation, as shown and stored.

@@ -33,6 +33,8 @@ pub struct Expectation {
     pub steps: Vec<Step>,
     /// While this one is firing, pages about ours are held back. One hop.
     pub parent: Option<ExpectationId>,
+    /// The host that it is about, where that is another one: pages about one host are told together.
+    pub target: Option<String>,
     /// How loud each kind of bad news is.
     pub severity: Severity,
     /// How its signals reach us, which decides what a blind interval means.
@@ -56,6 +58,7 @@ impl Expectation {
             notify: Vec::new(),
             steps: Vec::new(),
             parent: None,
+            target: None,
             severity: Severity::default(),
             hearing: Hearing::Spooled,
         }

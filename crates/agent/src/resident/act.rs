@@ -156,6 +156,7 @@ impl Resident {
             news: News::Test { by },
             to: vec![channel.clone()],
             at: now,
+            causes: Vec::new(),
             evidence: None,
         };
         self.tests.retain(|_, waiting| !waiting.is_closed());

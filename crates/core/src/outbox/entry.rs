@@ -23,6 +23,9 @@ pub struct Entry {
     /// This entry speaks for the entries folded into it as well, which are about other incidents too: a list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub digest: bool,
+    /// It came within the window of the page of this key, and is told together with what else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gathered: Option<String>,
     /// Where it stands.
     pub state: EntryState,
     /// Tries that came to an end so far.
@@ -90,6 +93,9 @@ pub struct Route {
     /// Who also gets what this one cannot deliver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<ChannelName>,
+    /// How many messages it takes a day, if there is such a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<u32>,
 }
 
 /// One entry to be sent now, with what it speaks for.

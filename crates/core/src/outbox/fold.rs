@@ -170,7 +170,7 @@ impl Outbox {
         }
     }
 
-    fn waiting_digest(&self, channel: &ChannelName) -> Option<Id> {
+    pub(super) fn waiting_digest(&self, channel: &ChannelName) -> Option<Id> {
         let waiting = self.lanes.get(channel)?.waiting.iter().copied();
         waiting.into_iter().find(|id| self.entries.get(id).is_some_and(|entry| entry.digest))
     }
@@ -178,6 +178,7 @@ impl Outbox {
     /// Makes a waiting entry part of the channel's digest, or the beginning of one.
     pub(super) fn collapse(&mut self, id: Id, now: Timestamp) {
         let Some(channel) = self.entries.get(&id).map(|entry| entry.channel.clone()) else { return };
+        let last = self.lanes.get(&channel).and_then(|lane| lane.digested);
         match self.waiting_digest(&channel) {
             Some(digest) if digest == id => {}
             Some(digest) => {
@@ -185,7 +186,7 @@ impl Outbox {
                 if let Some(entry) = self.entries.get_mut(&digest)
                     && entry.attempts == 0
                 {
-                    entry.state = EntryState::Waiting { next_try: hold(entry.queued, now) };
+                    entry.state = EntryState::Waiting { next_try: hold(entry.queued, now, last) };
                     self.changed.insert(digest);
                 }
             }
@@ -193,7 +194,7 @@ impl Outbox {
                 if let Some(entry) = self.entries.get_mut(&id) {
                     entry.digest = true;
                     if entry.attempts == 0 {
-                        entry.state = EntryState::Waiting { next_try: hold(now, now) };
+                        entry.state = EntryState::Waiting { next_try: hold(now, now, last) };
                     }
                     self.changed.insert(id);
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::entry::{Entry, EntryState};
 use crate::time::{Span, Timestamp};
 
 /// Number of an entry in memory, in the order of its arrival.
@@ -24,7 +25,7 @@ const STORM_WINDOW: Span = Span::minutes(5);
 /// A digest goes out when no page has come for this long…
 const CALM: Span = Span::seconds(60);
 /// …or at the latest this long after it was begun.
-const LONGEST_HOLD: Span = Span::minutes(5);
+pub(super) const LONGEST_HOLD: Span = Span::minutes(5);
 /// What could not be delivered for so long becomes part of one digest.
 pub(super) const OLD: Span = Span::hours(24);
 
@@ -34,9 +35,10 @@ pub(super) fn back_off(failures: u32) -> Span {
     BACK_OFF[step.min(BACK_OFF.len() - 1)]
 }
 
-/// When a digest begun at `begun` goes out if a page came just now.
-pub(super) fn hold(begun: Timestamp, now: Timestamp) -> Timestamp {
-    (now + CALM).min(begun + LONGEST_HOLD)
+/// When a digest begun at `begun` goes out if a page came just now: once it is calm, and one in five minutes.
+pub(super) fn hold(begun: Timestamp, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+    let calm = (now + CALM).min(begun + LONGEST_HOLD);
+    last.map_or(calm, |last| calm.max(last + LONGEST_HOLD))
 }
 
 /// An entry that was handed out.
@@ -60,6 +62,12 @@ pub(super) struct Lane {
     pub(super) kept: BTreeSet<Id>,
     /// When the last pages came, just enough of them to notice a storm.
     recent: VecDeque<Timestamp>,
+    /// Pages that others may be gathered behind, and when they came.
+    pub(super) leaders: VecDeque<(Timestamp, Id)>,
+    /// When the channel took the messages of the last day.
+    pub(super) sent: VecDeque<Timestamp>,
+    /// When it took the last digest of a storm.
+    pub(super) digested: Option<Timestamp>,
 }
 
 impl Lane {
@@ -75,6 +83,30 @@ impl Lane {
         if self.recent.len() > STORM + 1 {
             self.recent.pop_front();
         }
+    }
+
+    /// Counts an entry that is new here: just put in, or restored.
+    pub(super) fn take_up(&mut self, entry: &Entry) {
+        let folded = matches!(entry.state, EntryState::Folded { .. });
+        if !(folded && entry.gathered.is_some()) {
+            self.remember(entry.queued);
+        }
+        if let EntryState::Delivered { at, .. } = entry.state {
+            self.took(entry, at);
+        }
+    }
+
+    /// The channel took a message.
+    pub(super) fn took(&mut self, entry: &Entry, at: Timestamp) {
+        self.spend(at);
+        if entry.digest && entry.gathered.is_none() {
+            self.digested = self.digested.max(Some(at));
+        }
+    }
+
+    /// The last page is no message of its own.
+    pub(super) fn forget_last(&mut self) {
+        self.recent.pop_back();
     }
 
     pub(super) fn worked(&mut self) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::entry::{Delivery, Dispatch, Entry, EntryState, Health, Route, key};
 use super::lane::{Id, InFlight, LONGEST_WISH, LOST_AFTER, Lane, PATIENCE, back_off};
-use crate::effect::{News, Page};
+use crate::effect::Page;
 use crate::ids::{ChannelName, IncidentId};
 use crate::time::{Span, Timestamp};
 
@@ -42,7 +42,7 @@ impl Outbox {
         });
         let mut outbox = Self::new(channels);
         for entry in entries {
-            outbox.admit(entry);
+            outbox.lead_again(entry);
         }
         let folded: Vec<(Id, Id)> = outbox
             .entries
@@ -260,6 +260,7 @@ impl Outbox {
             fallback_for,
             late: false,
             digest: false,
+            gathered: None,
             state: EntryState::Waiting { next_try: now },
             attempts: 0,
             last_error: None,
@@ -270,20 +271,17 @@ impl Outbox {
         let Some(lane) = self.lanes.get_mut(channel) else { return };
         let storm = lane.storms(now);
         self.fold_incident(channel, &page.incident, now);
-        let alone = self.lanes.get(channel).is_some_and(|lane| lane.waiting.contains(&id));
-        if storm && alone && !matches!(page.news, News::Test { .. }) {
-            self.collapse(id, now);
-        }
+        self.place(id, storm, now);
     }
 
-    fn admit(&mut self, entry: Entry) -> Id {
+    pub(super) fn admit(&mut self, entry: Entry) -> Id {
         let id = self.next_id;
         self.next_id += 1;
         let lane = self.lanes.entry(entry.channel.clone()).or_default();
         if !entry.is_settled() {
             lane.waiting.insert(id);
         }
-        lane.remember(entry.queued);
+        lane.take_up(&entry);
         self.keys.insert(entry.key(), id);
         self.incidents.entry(entry.page.incident.clone()).or_default().push(id);
         self.entries.insert(id, entry);
@@ -310,6 +308,7 @@ impl Outbox {
         match delivery {
             Delivery::Accepted { receipt } => {
                 entry.state = EntryState::Delivered { at: now, receipt };
+                lane.took(entry, now);
                 let channel = entry.channel.clone();
                 let was_broken = lane.is_broken();
                 lane.worked();
@@ -364,6 +363,7 @@ impl Outbox {
             let limit = now + back_off(u32::MAX);
             for lane in self.lanes.values_mut() {
                 lane.not_before = lane.not_before.min(limit);
+                lane.sent.iter_mut().chain(&mut lane.digested).for_each(|at| *at = (*at).min(now));
                 if let Some(flight) = &mut lane.in_flight {
                     flight.until = flight.until.min(now + LOST_AFTER);
                 }

@@ -17,17 +17,21 @@
 //! | `machine` | `restore`, `enqueue`, `due`, `report`, `next_try`, `changes`, `prune` |
 //! | `lane` | one channel's queue: what waits, what is in flight, back-off, storms |
 //! | `fold` | which entries are told as part of which others |
+//! | `gather` | which pages of one moment are told together |
+//! | `thrift` | channels that take only so many messages a day |
 //! | `pass_on` | what the fallback channels get |
 //! | `prune` | what may be forgotten |
 
 mod entry;
 mod fold;
+mod gather;
 mod lane;
 mod machine;
 mod pass_on;
 mod prune;
 #[cfg(test)]
 mod tests;
+mod thrift;
 
 pub use entry::{Delivery, Dispatch, Entry, EntryState, Health, Route};
 pub use machine::Outbox;

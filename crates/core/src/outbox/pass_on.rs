@@ -32,8 +32,10 @@ impl Outbox {
             let mut late = Vec::new();
             for route in self.routes.iter().filter(|route| route.fallback.is_some()) {
                 let Some(lane) = self.lanes.get(&route.name) else { continue };
-                let is_late =
-                    |id: &Id| lane.is_broken() || self.released(*id).is_some_and(|at| at + PATIENCE <= now);
+                let spent = self.is_spent(&route.name, now);
+                let is_late = |id: &Id| {
+                    spent || lane.is_broken() || self.released(*id).is_some_and(|at| at + PATIENCE <= now)
+                };
                 late.extend(lane.kept.iter().copied().filter(is_late));
             }
             if late.is_empty() {

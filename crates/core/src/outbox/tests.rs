@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+mod together;
+
 use super::*;
-use crate::effect::{News, Page, Reason};
+use crate::effect::{Cause, News, Page, Reason};
 use crate::ids::{ChannelName, ExpectationId, IncidentId};
 use crate::time::{Span, Timestamp};
 
@@ -18,7 +20,7 @@ fn channel(name: &str) -> ChannelName {
 }
 
 fn route(name: &str, fallback: Option<&str>) -> Route {
-    Route { name: channel(name), fallback: fallback.map(channel) }
+    Route { name: channel(name), fallback: fallback.map(channel), quota: None }
 }
 
 fn page(incident: &str, number: u32, news: News, to: &[&str]) -> Page {
@@ -29,6 +31,7 @@ fn page(incident: &str, number: u32, news: News, to: &[&str]) -> Page {
         news,
         to: to.iter().map(|name| channel(name)).collect(),
         at: at(0),
+        causes: Vec::new(),
         evidence: None,
     }
 }
@@ -564,7 +567,15 @@ struct World {
 }
 
 fn routes() -> Vec<Route> {
-    vec![route("ops", Some("phone")), route("chat", Some("ops")), route("phone", None), route("lone", None)]
+    let mut routes = vec![
+        route("ops", Some("phone")),
+        route("chat", Some("ops")),
+        route("phone", None),
+        route("lone", None),
+    ];
+    routes[0].quota = Some(12);
+    routes[3].quota = Some(10);
+    routes
 }
 
 impl World {
@@ -597,7 +608,10 @@ impl World {
         format!("i{n}-{}", self.generation.get(&n).copied().unwrap_or(0))
     }
 
-    fn put(&mut self, page: Page) {
+    fn put(&mut self, mut page: Page) {
+        // Some have a cause in common.
+        let host = page.incident.as_str().len() + usize::from(page.incident.as_str().ends_with('0'));
+        page.causes = vec![Cause::Target(host.to_string())];
         self.outbox.enqueue(&page, self.now);
         self.pages.push(page);
         self.commit();

@@ -39,6 +39,10 @@ impl Row {
     /// The clock was stepped by so many milliseconds and now shows `scene.now`.
     pub(super) fn step(&mut self, step: i64, scene: &mut Scene<'_>) {
         self.shift(step);
+        if let Standing::Firing(incident) = &mut self.state.standing {
+            // What was told by the new clock already, before the step was known, was not told in the future.
+            incident.climb.asked = incident.climb.asked.map(|asked| asked.min(scene.now));
+        }
         let civil = Timestamp::from_millis(scene.now.millis().saturating_sub(step));
         self.state.leap = (step > 0).then_some(CivilGap { from: civil, to: scene.now });
         let Rhythm::Cron(schedule) = &self.spec.rhythm else {

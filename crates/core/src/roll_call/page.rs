@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Effect, News, Page, Reason};
-use crate::expectation::{Level, Rhythm};
+use crate::effect::{Cause, Effect, News, Page, Reason};
+use crate::expectation::{Expectation, Level, Rhythm};
 use crate::ids::{ChannelName, ExpectationId, IncidentId};
 use crate::signal::Outcome;
 use crate::time::{Span, Timestamp};
@@ -94,11 +94,30 @@ impl Incident {
         }
     }
 
-    fn write(&mut self, about: &ExpectationId, news: News, to: Vec<ChannelName>, at: Timestamp) -> Effect {
+    /// What a page about it may have in common with others of its moment.
+    fn causes(&self, spec: &Expectation) -> Vec<Cause> {
+        let host = self.evidence.as_ref().and_then(|outcome| outcome.host.clone());
+        let sort = Cause::Sort { word: self.reason.word().to_owned(), host };
+        let parent = spec.parent.clone().map(Cause::Parent);
+        let target = spec.target.clone().map(Cause::Target);
+        parent.into_iter().chain(target).chain([sort]).collect()
+    }
+
+    fn write(&mut self, spec: &Expectation, news: News, to: Vec<ChannelName>, at: Timestamp) -> Effect {
+        let causes = self.causes(spec);
         let evidence = if news.is_end() { None } else { self.evidence.clone() };
         let number = self.pages;
         self.pages = self.pages.saturating_add(1);
-        Effect::Page(Page { incident: self.id.clone(), number, about: about.clone(), news, to, at, evidence })
+        Effect::Page(Page {
+            incident: self.id.clone(),
+            number,
+            about: spec.id.clone(),
+            news,
+            to,
+            at,
+            causes,
+            evidence,
+        })
     }
 }
 
@@ -183,7 +202,7 @@ impl Row {
         if self.page_due().is_none_or(|due| due > scene.now) || self.hold(scene).is_some() {
             return;
         }
-        let (now, about) = (scene.now, self.state.id.clone());
+        let now = scene.now;
         let (notify, steps) = (&self.spec.notify, self.spec.steps.as_slice());
         let Standing::Firing(incident) = &mut self.state.standing else { return };
         let (since, reason) = (incident.since, incident.reason.clone());
@@ -226,7 +245,7 @@ impl Row {
             join(&mut incident.told, &to);
         }
         incident.telling = Telling::Told { reminders, next };
-        let page = incident.write(&about, news, to, now);
+        let page = incident.write(&self.spec, news, to, now);
         if !mutated!(scene, ResolveOnly) {
             scene.out.push(page);
         }
@@ -301,7 +320,7 @@ impl Row {
 
     /// The end: told to everybody who was told of the beginning, whatever holds other pages back.
     fn resolve(&mut self, next: Standing, scene: &mut Scene<'_>) {
-        let (now, about) = (scene.now, self.state.id.clone());
+        let now = scene.now;
         let (hold_eats, pause_eats) =
             (mutated!(scene, SilenceEatsResolve), mutated!(scene, PauseEatsResolve));
         let swallowed =
@@ -312,7 +331,7 @@ impl Row {
         {
             let news = News::Resolved { since: incident.since, until: now, reason: incident.reason.clone() };
             let to = incident.told.clone();
-            let page = incident.write(&about, news, to, now);
+            let page = incident.write(&self.spec, news, to, now);
             scene.out.push(page);
         }
         self.stand(next, scene);
@@ -320,13 +339,13 @@ impl Row {
 
     /// The end by removal from the plan.
     pub(super) fn tell_withdrawn(&mut self, scene: &mut Scene<'_>) {
-        let (now, about) = (scene.now, self.state.id.clone());
+        let now = scene.now;
         if let Standing::Firing(incident) = &mut self.state.standing
             && !incident.told.is_empty()
         {
             let news = News::Withdrawn { since: incident.since, reason: incident.reason.clone() };
             let to = incident.told.clone();
-            let page = incident.write(&about, news, to, now);
+            let page = incident.write(&self.spec, news, to, now);
             scene.out.push(page);
         }
     }

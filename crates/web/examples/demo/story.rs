@@ -110,6 +110,7 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
         since: now - minute.times(6),
         limit: Some(hour),
         late: false,
+        gathered: None,
     }];
 
     let mut export = line("job.nightly-export", "0 2 * * *", day, hour.times(31), now)?;
@@ -243,7 +244,16 @@ fn deliveries(now: Timestamp) -> Result<Vec<Entry>, Box<dyn Error>> {
         |about: &str, number, channel: &str, news, state, minutes: u64| -> Result<Entry, Box<dyn Error>> {
             let (incident, about) = (IncidentId::new(format!("{about}-1"))?, ExpectationId::new(about)?);
             let (channel, at) = (ChannelName::new(channel)?, now - Span::minutes(minutes));
-            let page = Page { incident, number, about, news, to: vec![channel.clone()], at, evidence: None };
+            let page = Page {
+                incident,
+                number,
+                about,
+                news,
+                to: vec![channel.clone()],
+                at,
+                causes: Vec::new(),
+                evidence: None,
+            };
             Ok(Entry {
                 page,
                 channel,
@@ -254,6 +264,7 @@ fn deliveries(now: Timestamp) -> Result<Vec<Entry>, Box<dyn Error>> {
                 queued: at,
                 digest: false,
                 late: false,
+                gathered: None,
             })
         };
     let opened = |minutes: u64| News::Opened {

@@ -55,6 +55,7 @@ mutants! {
     who_is_told_by_a_later_step_does_not_hear_the_end: core(Mutant::StepForgetsWhomItTold), "the end went to";
     bug_13_every_bad_verdict_is_a_page: core(Mutant::PageStorm), "opened twice";
     bug_14_what_is_retried_lives_in_memory: post(Bug::RetriesInMemory), "never arrived";
+    what_was_folded_into_a_digest_is_not_in_it: post(Bug::ForgetsTheFolded), "never arrived";
     what_lasts_too_long_is_said_at_its_end: core(Mutant::LongOnlyAtEnd), "";
     the_first_page_is_lost: core(Mutant::ResolveOnly), "nobody";
     a_pause_without_end: core(Mutant::EndlessPause), "nobody was told";

@@ -18,6 +18,7 @@ pub(super) enum Bug {
     DropsEnds,
     ForgetsOnKill,
     RetriesInMemory,
+    ForgetsTheFolded,
 }
 
 pub(super) struct Post {
@@ -29,6 +30,8 @@ pub(super) struct Post {
     accepted: HashMap<String, u32>,
     down: Vec<ChannelName>,
     pub(super) crashes: u32,
+    /// Messages that stood for several incidents.
+    pub(super) digests: u64,
     pub(super) bug: Option<Bug>,
     /// The watch waits for a receiver that hangs until then.
     pub(super) blocked: bool,
@@ -36,9 +39,9 @@ pub(super) struct Post {
 
 fn routes() -> Vec<Route> {
     vec![
-        Route { name: channel("ops"), fallback: Some(channel("phone")) },
-        Route { name: channel("chat"), fallback: None },
-        Route { name: channel("phone"), fallback: None },
+        Route { name: channel("ops"), fallback: Some(channel("phone")), quota: None },
+        Route { name: channel("chat"), fallback: None, quota: Some(20) },
+        Route { name: channel("phone"), fallback: None, quota: None },
     ]
 }
 
@@ -52,6 +55,7 @@ impl Post {
             accepted: HashMap::new(),
             down: Vec::new(),
             crashes: 0,
+            digests: 0,
             bug,
             blocked: false,
         }
@@ -111,7 +115,10 @@ impl Post {
                     return Err(format!("{} was delivered {times} times", dispatch.key));
                 }
                 self.received.insert(dispatch.entry.key());
-                self.received.extend(dispatch.folded.iter().map(Entry::key));
+                if self.bug != Some(Bug::ForgetsTheFolded) {
+                    self.received.extend(dispatch.folded.iter().map(Entry::key));
+                }
+                self.digests += u64::from(dispatch.entry.digest);
                 if random.chance(5) {
                     return Ok(true);
                 }
@@ -122,7 +129,10 @@ impl Post {
             let forget = match self.bug {
                 Some(Bug::ForgetsFailures) => true,
                 Some(Bug::DropsEnds) => dispatch.entry.page.news.is_end(),
-                Some(Bug::BlocksTheWatch | Bug::ForgetsOnKill | Bug::RetriesInMemory) | None => false,
+                Some(
+                    Bug::BlocksTheWatch | Bug::ForgetsOnKill | Bug::RetriesInMemory | Bug::ForgetsTheFolded,
+                )
+                | None => false,
             };
             let delivery = if forget {
                 Delivery::Accepted { receipt: "logged and forgotten".to_owned() }
