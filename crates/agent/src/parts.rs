@@ -159,6 +159,8 @@ pub struct Telling {
     pub name: ChannelName,
     /// Who takes over when it cannot deliver.
     pub fallback: Option<ChannelName>,
+    /// How many messages it takes a day, if there is such a limit.
+    pub quota: Option<u32>,
     /// The part that delivers.
     pub channel: Arc<dyn Channel>,
 }
@@ -187,7 +189,7 @@ impl AgentPlan {
         }
         let checks: Arc<[Watched]> = plan.checks.iter().map(watched).collect();
         let mut expectations = plan.expectations.clone();
-        egress::expect(&mut expectations, &checks, &notify);
+        egress::expect(&mut expectations, &checks, &notify, &plan.steps);
         Self {
             expectations,
             timers: plan.timers.clone(),
@@ -220,7 +222,7 @@ impl AgentPlan {
     pub(crate) fn routes(&self) -> Vec<Route> {
         self.channels
             .iter()
-            .map(|one| Route { name: one.name.clone(), fallback: one.fallback.clone() })
+            .map(|one| Route { name: one.name.clone(), fallback: one.fallback.clone(), quota: one.quota })
             .collect()
     }
 }

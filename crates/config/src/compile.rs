@@ -318,7 +318,9 @@ impl Roll<'_> {
         let mut plans = Vec::new();
         for from in &looks.from {
             let Ok(id) = ExpectationId::of("check", &looks.name(&entry.key, from)) else { continue };
-            self.add(&section, entry, Some(looks.expectation(id.clone())));
+            let expectation =
+                Expectation { target: check::target(&section), ..looks.expectation(id.clone()) };
+            self.add(&section, entry, Some(expectation));
             let check::Looks { every, timeout, retry, .. } = looks;
             plans.push(CheckPlan {
                 id,

@@ -111,6 +111,8 @@ pub struct ChannelPlan<C> {
     pub kind: &'static str,
     /// Who takes over when it cannot deliver. Never in a circle.
     pub fallback: Option<ChannelName>,
+    /// How many messages it takes a day, if the file says so.
+    pub quota: Option<u32>,
     /// What its kind made of the table.
     pub part: C,
 }

@@ -35,6 +35,7 @@ impl Outside {
             .map(|channel| Telling {
                 name: channel.name.clone(),
                 fallback: channel.fallback.clone(),
+                quota: channel.quota.or_else(|| channel.part.quota()),
                 channel: Arc::new(Wired {
                     part: Arc::clone(&channel.part),
                     desk: desk.clone(),

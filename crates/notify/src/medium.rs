@@ -13,6 +13,11 @@ use crate::letter::Letter;
 pub trait Medium: fmt::Debug + Send + Sync {
     /// Carries the letter once; its key is the same each time the same letter is tried.
     fn carry<'a>(&'a self, letter: &'a Letter, dialer: &'a Dialer) -> BoxFuture<'a, Delivery>;
+
+    /// How many letters its receiver is known to take a day, where that is so.
+    fn quota(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// What a kind's row reads from the configuration.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
+use muster_core::expectation::{Expectation, Hearing, Level, Rhythm, Step};
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::time::Span;
 use tokio::net::TcpStream;
@@ -30,7 +30,12 @@ pub(crate) fn id() -> Option<ExpectationId> {
 }
 
 /// Puts the alarm on the roll, and has it stand in for every check outside that depends on nothing else.
-pub(crate) fn expect(expectations: &mut Vec<Expectation>, checks: &[Watched], notify: &[ChannelName]) {
+pub(crate) fn expect(
+    expectations: &mut Vec<Expectation>,
+    checks: &[Watched],
+    notify: &[ChannelName],
+    steps: &[Step],
+) {
     let outside = |id: &ExpectationId| checks.iter().any(|one| one.round.id == *id && one.probe.is_outside());
     let Some(way_out) = id() else { return };
     if checks.iter().filter(|one| one.probe.is_outside()).count() < FEWEST {
@@ -43,6 +48,7 @@ pub(crate) fn expect(expectations: &mut Vec<Expectation>, checks: &[Watched], no
     alarm.hearing = Hearing::Looked;
     alarm.severity.odd = Level::Ignore;
     alarm.notify = notify.to_vec();
+    alarm.steps = steps.to_vec();
     expectations.push(alarm);
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn channel(name: &str) -> ChannelName {
 }
 
 pub(crate) fn telling(name: &str, channel_part: Arc<dyn Channel>) -> Telling {
-    Telling { name: channel(name), fallback: None, channel: channel_part }
+    Telling { name: channel(name), fallback: None, quota: None, channel: channel_part }
 }
 
 pub(crate) fn expects(name: &str, rhythm: Rhythm) -> Expectation {

@@ -228,6 +228,23 @@ impl Looks {
     }
 }
 
+/// Keys of kinds that name the host which is looked at.
+const PLACES: &[&str] = &["url", "address", "host", "server", "smtp", "imap"];
+
+/// The host that a check looks at, where one of its keys names it in the open.
+pub(crate) fn target(section: &Section<'_>) -> Option<String> {
+    let written = PLACES.iter().find(|key| section.has(key)).and_then(|key| section.text(key))?;
+    let rest = written.split_once("://").map_or(written.as_str(), |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let bare = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None if place.matches(':').count() == 1 => place.split(':').next()?,
+        None => place,
+    };
+    (!bare.is_empty()).then(|| bare.to_ascii_lowercase())
+}
+
 fn vantages(section: &Section<'_>) -> Option<Vec<Vantage>> {
     let mut found = Vec::new();
     for word in section.texts("from") {

@@ -26,12 +26,22 @@ pub const ROW: TableRow = TableRow {
 };
 
 /// The keys of every channel beside `kind`.
-pub const FIELDS: &[Field] = &[Field::new(
-    "fallback",
-    Shape::Text,
-    "The [notify] table that takes over when this one cannot deliver.",
-    "\"phone\"",
-)];
+pub const FIELDS: &[Field] = &[
+    Field::new(
+        "fallback",
+        Shape::Text,
+        "The [notify] table that takes over when this one cannot deliver.",
+        "\"phone\"",
+    ),
+    Field::new(
+        "quota",
+        Shape::Whole(10, 1_000_000),
+        "Messages a day that its receiver takes. The last fifth is kept for first news: reminders and ends are then told \
+         in one message an hour. When nothing is left, the fallback takes over as well. Else 250 for https://ntfy.sh, \
+         and no limit for others.",
+        "250",
+    ),
+];
 
 /// Reads every channel, and refuses fallbacks that lead back to themselves.
 pub(crate) fn channels<C>(
@@ -55,7 +65,7 @@ pub(crate) fn channels<C>(
             fallbacks.insert(name.clone(), fallback.clone());
         }
         if let Some(part) = (kind.read)(&section) {
-            plans.push(ChannelPlan { name, kind: kind.name, fallback, part });
+            plans.push(ChannelPlan { name, kind: kind.name, fallback, quota: section.count("quota"), part });
         }
     }
     for circle in circles(&fallbacks) {

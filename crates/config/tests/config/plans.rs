@@ -57,6 +57,7 @@ fn the_full_file_arrives_in_every_room() {
     let names: Vec<(&str, &str)> =
         plan.channels.iter().map(|channel| (channel.name.as_str(), channel.kind)).collect();
     assert_eq!(names, [("ops", "letter"), ("phone", "hook"), ("chat", "hook")]);
+    assert_eq!((plan.channels[0].quota, plan.channels[1].quota), (None, Some(250)));
     assert_eq!(plan.channels[0].fallback.as_ref().map(|name| name.as_str()), Some("phone"));
     assert!(matches!(
         &plan.channels[0].part,
@@ -152,6 +153,20 @@ fn who_is_told_is_said_by_the_table_then_by_the_defaults_then_by_the_escalation_
     }
     assert_eq!(whom(&format!("{escalations}{defaults}"), "the rest"), only("ops"));
     assert_eq!(whom(escalations, "the rest"), (chat(), later));
+}
+
+#[test]
+fn the_host_that_a_check_looks_at_is_known_without_its_port_and_user() {
+    for (written, host) in [
+        ("db1.example.com:5432", "db1.example.com"),
+        ("https://ann:hunter2@Web.example.com:8443/health?x=1", "web.example.com"),
+        ("https://[2001:db8::7]:443/", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("192.0.2.1", "192.0.2.1"),
+    ] {
+        let plan = plan(&format!("[check.x]\nkind = \"door\"\nnotify = []\naddress = \"{written}\"\n"));
+        assert_eq!(plan.expectations[0].target.as_deref(), Some(host), "{written}");
+    }
 }
 
 #[test]

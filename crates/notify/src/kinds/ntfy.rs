@@ -76,6 +76,11 @@ fn split(url: &str) -> Option<(String, &str)> {
     (!topic.is_empty() && !server.ends_with('/')).then(|| (format!("{server}/{query}"), topic))
 }
 
+/// The public server.
+const PUBLIC: &str = "https://ntfy.sh/";
+/// Messages a day that it takes from somebody who does not pay (ntfy.sh, "Limitations").
+const PUBLIC_QUOTA: u32 = 250;
+
 /// Bytes of a message; a server takes 4,096 and turns longer ones into attachments.
 const LIMIT: usize = 3500;
 
@@ -117,6 +122,13 @@ impl Medium for Ntfy {
             request.headers.extend(bearer.map(|bearer| ("authorization".to_owned(), bearer)));
             post(dialer, request, &[topic], verdict).await
         })
+    }
+
+    fn quota(&self) -> Option<u32> {
+        match &self.url {
+            MaybeSecret::Plain(url) if url.starts_with(PUBLIC) => Some(PUBLIC_QUOTA),
+            MaybeSecret::Plain(_) | MaybeSecret::Secret(_) => None,
+        }
     }
 }
 

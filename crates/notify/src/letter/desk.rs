@@ -14,7 +14,7 @@ const TITLE: usize = 200;
 /// Longest body in bytes, where all else failed.
 const BODY: usize = 8 * 1024;
 /// Lines of a digest.
-const LISTED: usize = 40;
+const LISTED: usize = 50;
 /// Longest foreign sentence in bytes. Everything foreign is bounded by itself, so that what to do next, which comes
 /// last, is never cut off.
 const LONG: usize = 300;
@@ -183,7 +183,14 @@ impl Desk {
         let (bad, over): (Vec<&Entry>, Vec<&Entry>) =
             entries.iter().copied().partition(|entry| !entry.page.news.is_end());
         let mut body = String::new();
-        line(&mut body, "Many things changed in a short time; here they are in one message.");
+        line(
+            &mut body,
+            if dispatch.entry.gathered.is_some() {
+                "These have a cause in common with the message before, and came within seconds of it."
+            } else {
+                "Many things changed; here they are in one message."
+            },
+        );
         let mut room = LISTED;
         for (heading, part) in [("bad now:", &bad), ("over again:", &over)] {
             if part.is_empty() {

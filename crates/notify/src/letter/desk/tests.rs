@@ -34,12 +34,14 @@ fn entry(about: &str, incident: &str, number: u32, news: News, evidence: Option<
             news,
             to: vec![channel.clone()],
             at: SINCE + Span::minutes(130),
+            causes: Vec::new(),
             evidence,
         },
         channel,
         fallback_for: None,
         late: false,
         digest: false,
+        gathered: None,
         state: EntryState::Waiting { next_try: SINCE },
         attempts: 0,
         last_error: None,
@@ -202,7 +204,7 @@ fn a_digest_puts_what_is_bad_now_first_and_counts_each_incident_once() {
     assert_eq!(letter.event, Event::Digest);
     assert_eq!(letter.title, "DIGEST from web1: 2 bad, 1 over again");
     let body = "\
-Many things changed in a short time; here they are in one message.
+Many things changed; here they are in one message.
 
 2 bad now:
   05:10 FIRING job.b on web1: exit 2 after 1.4s
@@ -218,6 +220,16 @@ All of it: muster status
 }
 
 #[test]
+fn pages_gathered_behind_another_say_so() {
+    let mut last = nightly(News::Opened { since: SINCE, reason: failed(1) }, None);
+    (last.digest, last.gathered) = (true, Some("x/0/ops".to_owned()));
+    let folded = vec![entry("job.b", "b", 0, News::Opened { since: SINCE, reason: failed(1) }, None)];
+    let letter = desk().write(&Dispatch { key: "k".to_owned(), entry: last, folded });
+    let start = "These have a cause in common with the message before, and came within seconds of it.\n\n2 bad now:\n";
+    assert!(letter.body.starts_with(start), "{}", letter.body);
+}
+
+#[test]
 fn a_digest_of_thousands_is_bounded_and_says_how_many_are_left_out() {
     let many: Vec<Entry> = (0..3000)
         .map(|n| {
@@ -229,7 +241,7 @@ fn a_digest_of_thousands_is_bounded_and_says_how_many_are_left_out() {
     last.digest = true;
     let letter = desk().write(&Dispatch { key: "k".to_owned(), entry: last, folded: many[1..].to_vec() });
     assert!(letter.body.len() <= BODY, "{}", letter.body.len());
-    assert!(letter.body.contains("and 2960 more; `muster status` shows all."), "{}", letter.body);
+    assert!(letter.body.contains("and 2950 more; `muster status` shows all."), "{}", letter.body);
     assert!(letter.body.ends_with("All of it: muster status\n"), "{}", letter.body);
 }
 
