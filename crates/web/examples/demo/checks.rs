@@ -207,6 +207,7 @@ fn line(tale: &Tale, id: &ExpectationId, look: Option<&Look>, now: Timestamp) ->
                 told: true,
                 acknowledged: None,
                 flapping: false,
+                next_step: None,
             });
         }
         Fate::Doubt { .. } => {
