@@ -110,7 +110,6 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
         since: now - minute.times(6),
         limit: Some(hour),
         late: false,
-        gathered: None,
     }];
 
     let mut export = line("job.nightly-export", "0 2 * * *", day, hour.times(31), now)?;
