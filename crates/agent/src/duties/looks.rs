@@ -13,7 +13,8 @@ pub(super) const TERMS: Terms = Terms {
     sentence: "sees to it that checks are being looked at",
     period: Duration::from_secs(10),
     deadline: Duration::from_secs(5),
-    after: 1,
+    // A host that is short of breath now and then is no news.
+    after: 3,
 };
 
 /// The duty.
