@@ -43,7 +43,8 @@ pub struct Page {
     pub evidence: Option<Outcome>,
 }
 
-/// What may be behind several pages of the same moment.
+/// What may be behind several pages of the same moment. That two things failed on one host is no cause in common: each
+/// has a story of its own, and its page the last lines of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -51,13 +52,6 @@ pub enum Cause {
     Parent(ExpectationId),
     /// They are about the same host.
     Target(String),
-    /// The same sort of thing went wrong on the same host; none for muster's own.
-    Sort {
-        /// The word of the reason.
-        word: String,
-        /// The host that the evidence names.
-        host: Option<String>,
-    },
 }
 
 /// What a page says.

@@ -95,16 +95,14 @@ impl Incident {
     }
 
     /// What a page about it may have in common with others of its moment.
-    fn causes(&self, spec: &Expectation) -> Vec<Cause> {
-        let host = self.evidence.as_ref().and_then(|outcome| outcome.host.clone());
-        let sort = Cause::Sort { word: self.reason.word().to_owned(), host };
+    fn causes(spec: &Expectation) -> Vec<Cause> {
         let parent = spec.parent.clone().map(Cause::Parent);
         let target = spec.target.clone().map(Cause::Target);
-        parent.into_iter().chain(target).chain([sort]).collect()
+        parent.into_iter().chain(target).collect()
     }
 
     fn write(&mut self, spec: &Expectation, news: News, to: Vec<ChannelName>, at: Timestamp) -> Effect {
-        let causes = self.causes(spec);
+        let causes = Self::causes(spec);
         let evidence = if news.is_end() { None } else { self.evidence.clone() };
         let number = self.pages;
         self.pages = self.pages.saturating_add(1);
