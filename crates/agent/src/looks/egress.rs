@@ -67,7 +67,6 @@ pub(super) struct Egress {
     /// How each check outside looked last: true if nothing came back.
     cut: HashMap<ExpectationId, bool>,
     asked: Option<Instant>,
-    lost: bool,
     going: JoinSet<Vec<SocketAddr>>,
 }
 
@@ -82,10 +81,10 @@ impl Egress {
         self.cut.insert(about.clone(), cut);
     }
 
-    /// Asks the canaries if it is time to.
-    pub(super) fn ask(&mut self, canaries: &[SocketAddr]) {
+    /// Asks the canaries if it is time to; `lost` if the alarm stands.
+    pub(super) fn ask(&mut self, canaries: &[SocketAddr], lost: bool) {
         let bad = self.cut.values().filter(|cut| **cut).count();
-        let doubtful = self.lost || (self.cut.len() >= FEWEST && bad * 2 > self.cut.len());
+        let doubtful = lost || (self.cut.len() >= FEWEST && bad * 2 > self.cut.len());
         let lately = self.asked.is_some_and(|asked| asked.elapsed() < PAUSE);
         if !doubtful || lately || canaries.is_empty() || !self.going.is_empty() {
             return;
@@ -127,11 +126,15 @@ impl Egress {
     }
 
     /// What to tell of it, if that changes anything.
-    pub(super) fn judge(&mut self, reached: &[SocketAddr], canaries: &[SocketAddr]) -> Option<WayOut> {
+    pub(super) fn judge(
+        &self,
+        reached: &[SocketAddr],
+        canaries: &[SocketAddr],
+        lost: bool,
+    ) -> Option<WayOut> {
         let bad = self.cut.values().filter(|cut| **cut).count();
-        match (reached.first(), self.lost) {
+        match (reached.first(), lost) {
             (None, false) => {
-                self.lost = true;
                 let names = canaries.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 Some(WayOut::Lost(format!(
                     "this host lost its way out: {bad} of {} checks outside get no answer, and none of {names} can be \
@@ -139,10 +142,7 @@ impl Egress {
                     self.cut.len()
                 )))
             }
-            (Some(canary), true) => {
-                self.lost = false;
-                Some(WayOut::Open(format!("{canary} can be reached again")))
-            }
+            (Some(canary), true) => Some(WayOut::Open(format!("{canary} can be reached again"))),
             (None, true) | (Some(_), false) => None,
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use muster_checks::look::{Looked, look};
 use muster_checks::probe::{Class, Lane, Scene};
 use muster_config::plan::Vantage;
-use muster_core::effect::Verdict;
+use muster_core::board::Snapshot;
+use muster_core::effect::{Condition, Verdict};
 use muster_core::ids::ExpectationId;
 use muster_core::look::{Last, Look, Sight};
 use muster_core::rounds::{Rounds, Turn};
@@ -70,6 +71,7 @@ pub(crate) struct Lookout {
     waiting: Vec<Order>,
     gather: Gather,
     egress: Egress,
+    board: watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Lookout {
@@ -96,6 +98,7 @@ impl Lookout {
             waiting: Vec::new(),
             gather: Gather::default(),
             egress: Egress::default(),
+            board: handle.board(),
         }
     }
 
@@ -186,7 +189,18 @@ impl Lookout {
     /// While the way out is lost, the canaries are asked again and again.
     fn doubt(&mut self) {
         let canaries = Arc::clone(&self.settings.borrow().canaries);
-        self.egress.ask(&canaries);
+        let lost = self.is_lost();
+        self.egress.ask(&canaries, lost);
+    }
+
+    /// The alarm of the way out stands; an earlier life may have raised it.
+    fn is_lost(&self) -> bool {
+        let board = self.board.borrow();
+        let lines = &board.board.lines;
+        let Some(about) = egress::id() else { return false };
+        lines
+            .binary_search_by(|line| line.id.cmp(&about))
+            .is_ok_and(|at| matches!(lines[at].condition, Condition::Firing { .. }))
     }
 
     /// Begins every look whose turn it is.
@@ -268,7 +282,7 @@ impl Lookout {
     /// The canaries answered, or did not.
     fn way_out(&mut self, reached: &[SocketAddr]) {
         let canaries = Arc::clone(&self.settings.borrow().canaries);
-        if let Some(news) = self.egress.judge(reached, &canaries)
+        if let Some(news) = self.egress.judge(reached, &canaries, self.is_lost())
             && let Some(about) = egress::id()
         {
             let (looked, began) = match news {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use muster_agent::parts::Watched;
 use muster_checks::probe::{BoxFuture, Class, Miss, Part, Probe, Scene};
@@ -23,7 +22,7 @@ const BLIND: u8 = 4;
 
 /// Something to look at that does as it is told.
 #[derive(Debug, Default)]
-struct Puppet(AtomicU8);
+struct Puppet(AtomicU8, bool);
 
 impl Puppet {
     fn turns(&self, state: u8) {
@@ -38,7 +37,8 @@ impl Probe for Puppet {
             match self.0.load(Ordering::SeqCst) {
                 BAD => Err(Miss::down(Class::Refused, "it says no")),
                 HANGS => std::future::pending().await,
-                PANICS => panic!("a probe that panics"),
+                // Without a word on stderr, which is for the panics of tests.
+                PANICS => std::panic::resume_unwind(Box::new("a probe that panics")),
                 BLIND => Err(Miss::blind("the secret is not there")),
                 _ => Ok(()),
             }
@@ -51,6 +51,10 @@ impl Probe for Puppet {
 
     fn target(&self) -> String {
         "puppet".into()
+    }
+
+    fn is_outside(&self) -> bool {
+        self.1
     }
 }
 
@@ -137,7 +141,8 @@ pub(crate) fn restart() {
         let house = house(&[("check.door", &probe)]);
         let agent = house.start().await;
         until_board(&agent.handle(), "ok", |snapshot| stands(snapshot, "check.door", "ok")).await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        let looked = || agent.handle().store().looks(&id("check.door"), Timestamp::default(), 100).unwrap();
+        until("two slots with a verdict", || looked().len() >= 2).await;
         agent.stop().await.unwrap();
         house.clock.forward(Span::seconds(30));
         let agent = house.start().await;
@@ -172,6 +177,28 @@ pub(crate) fn look_now() {
         let last = handle.look_now(id("check.door")).await.unwrap().unwrap();
         assert_eq!(last.look.unwrap().verdict, Verdict::Ok);
         assert!(handle.look_now(id("check.window")).await.unwrap().is_none());
+        agent.stop().await.unwrap();
+    });
+}
+
+pub(crate) fn way_out() {
+    on_one_thread(async {
+        let probes = [Arc::new(Puppet(AtomicU8::new(HANGS), true)), Arc::new(Puppet(AtomicU8::new(HANGS), true))];
+        let mut house = house(&[("check.one", &probes[0]), ("check.two", &probes[1])]);
+        let mut alarm = Expectation::new(id("host.way-out"), Rhythm::OnReport, Span::ZERO);
+        alarm.notify = vec![channel("ops")];
+        alarm.hearing = Hearing::Looked;
+        house.plan.expectations.push(alarm);
+        // A group (RFC 1112) takes no connection, wherever this runs.
+        house.plan.canaries = ["224.0.0.1:443".parse().unwrap()].into();
+        let agent = house.start().await;
+        until_board(&agent.handle(), "lost", |snapshot| stands(snapshot, "host.way-out", "firing")).await;
+        agent.stop().await.unwrap();
+        probes.iter().for_each(|probe| probe.turns(GOOD));
+        // One that says no has been reached.
+        house.plan.canaries = [muster_testkit::port::refusing().unwrap()].into();
+        let agent = house.start().await;
+        until_board(&agent.handle(), "found again", |snapshot| stands(snapshot, "host.way-out", "ok")).await;
         agent.stop().await.unwrap();
     });
 }

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         .test("a_check_that_fails_twice_pages_once_and_its_end_is_told", &[], looks::page_and_end)
         .test("a_probe_that_hangs_panics_or_is_blind_disturbs_no_other", &[], looks::neighbours)
         .test("a_restart_leaves_no_slot_without_a_verdict_and_pages_nobody", &[], looks::restart)
+        .test("a_way_out_that_was_lost_in_an_earlier_life_is_found_again", &[], looks::way_out)
         .test("a_check_is_looked_at_when_somebody_asks", &[], looks::look_now)
         .test(
             "a_firewall_that_denies_what_goes_out_stops_the_host_and_not_its_container",
