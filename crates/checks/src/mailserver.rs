@@ -1,24 +1,23 @@
 //! A mail server as a check meets it: the keys that name it, the way to it, and what each failure means.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use muster_config::assertion::facts::Value;
-use muster_config::assertion::term::{Takes, Term, Type};
 use muster_config::field::{Field, Shape};
 use muster_config::secret::SecretRef;
 use muster_config::section::Section;
+use muster_host::clock;
 use muster_net::certificate::Certificate;
 use muster_net::endpoint::Endpoint;
-use muster_net::error::NetError;
 use muster_net::inspect::{Offer, Peer, inspect};
 use muster_net::line::{LineError, Sink};
 use muster_net::mail::error::MailError;
 use muster_net::mail::{imap, sasl, smtp};
 use muster_net::reach::{Family, reach};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
+use crate::contact::{CERT_EXPIRES_IN, TLS_VERSION, give_up, left, miss, time};
 use crate::notebook::Notebook;
 use crate::probe::{Class, Miss, Scene};
 
@@ -36,37 +35,6 @@ pub(crate) const USER: Field =
 /// With which password.
 pub(crate) const PASSWORD: Field =
     Field::new("password", Shape::Secret, "Password.", "{ env = \"PROBE_PASSWORD\" }");
-/// Whom to trust.
-pub(crate) const CA: Field =
-    Field::new("ca", Shape::Path, "PEM file with certificates to trust as well.", "\"/etc/muster/ca.pem\"");
-
-const fn term(name: &'static str, gives: Type, doc: &'static str, example: &'static str) -> Term {
-    Term { name, takes: Takes::Nothing, gives, doc, example }
-}
-
-/// How long the certificate is good for.
-pub(crate) const EXPIRES_IN: Term = term(
-    "cert.expires_in",
-    Type::Time,
-    "How long the server's certificate is still good; negative once it is not.",
-    "cert.expires_in > 14d",
-);
-/// Which version of TLS.
-pub(crate) const TLS_VERSION: Term =
-    term("tls.version", Type::Text, "The version of TLS: `1.2` or `1.3`.", "tls.version == '1.3'");
-/// How long the name took.
-pub(crate) const TIME_DNS: Term =
-    term("time.dns", Type::Time, "Until the name had an address.", "time.dns < 200ms");
-/// How long the connection took.
-pub(crate) const TIME_CONNECT: Term =
-    term("time.connect", Type::Time, "From the address to the connection.", "time.connect < 200ms");
-/// How long TLS took.
-pub(crate) const TIME_TLS: Term =
-    term("time.tls", Type::Time, "How long the handshake of TLS took.", "time.tls < 300ms");
-/// How long all of it took.
-pub(crate) const TIME_TOTAL: Term =
-    term("time.total", Type::Time, "How long the whole look took.", "time.total < 3s");
-
 /// A stream that may be private or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
@@ -102,7 +70,8 @@ pub(crate) struct Met<S> {
 }
 
 impl Server {
-    /// Reads the keys of a server: `key` holds host and port, the others are [`TLS`], [`USER`], [`PASSWORD`], [`CA`].
+    /// Reads the keys of a server: `key` holds host and port, the others are [`TLS`], [`USER`], [`PASSWORD`],
+    /// [`CA`](crate::contact::CA).
     pub(crate) fn read(section: &Section<'_>, key: &str) -> Option<Self> {
         let endpoint: Endpoint = match section.text(key)?.parse() {
             Ok(endpoint) => endpoint,
@@ -148,7 +117,7 @@ impl Server {
         sink: Sink<'a>,
         hello: &str,
     ) -> Result<Met<smtp::Session<'a, Wire>>, Miss> {
-        let deadline = almost(scene);
+        let deadline = give_up(scene);
         let (wire, mut times) = self.dial(scene).await?;
         let (wire, mut peer) = match self.security {
             Security::Tls => self.shake_hands(scene, wire, &mut times).await?,
@@ -176,7 +145,7 @@ impl Server {
         scene: &Scene,
         sink: Sink<'a>,
     ) -> Result<Met<imap::Session<'a, Wire>>, Miss> {
-        let deadline = almost(scene);
+        let deadline = give_up(scene);
         let (wire, mut times) = self.dial(scene).await?;
         let (wire, mut peer) = match self.security {
             Security::Tls => self.shake_hands(scene, wire, &mut times).await?,
@@ -202,8 +171,7 @@ impl Server {
 
     async fn dial(&self, scene: &Scene) -> Result<(Wire, Vec<(&'static str, Duration)>), Miss> {
         let Endpoint { host, port } = &self.endpoint;
-        let reached =
-            reach(&scene.resolver, Family::Any, host, *port, almost(scene)).await.map_err(of_net)?;
+        let reached = reach(&scene.resolver, Family::Any, host, *port, give_up(scene)).await.map_err(miss)?;
         scene.notebook.phase("dns", reached.dns);
         scene.notebook.phase("connect", reached.connect);
         for tried in &reached.tried {
@@ -226,12 +194,12 @@ impl Server {
             return Err(Miss::blind(format!("{}: {error}", ca.display())));
         }
         let offer = Offer { ca: self.ca.clone(), ..Offer::default() };
-        let inspected = inspect(wire, &self.endpoint.host, &offer, almost(scene)).await;
+        let inspected = inspect(wire, &self.endpoint.host, &offer, give_up(scene)).await;
         let peer = inspected.peer.clone();
         scene.notebook.phase("tls", peer.took);
         times.push(("time.tls", peer.took));
         note_peer(&scene.notebook, &peer);
-        let stream = inspected.trusted().map_err(of_net)?;
+        let stream = inspected.trusted().map_err(miss)?;
         Ok((Box::new(stream), Some(peer)))
     }
 
@@ -257,21 +225,11 @@ impl<S> Met<S> {
         if let Some(version) = version {
             notebook.fact(TLS_VERSION.name, Value::Text(version.to_owned()));
         }
-        if let Some(left) = self.expires_in() {
-            notebook.fact(EXPIRES_IN.name, Value::Time(left));
+        let shown = self.peer.as_ref().and_then(|peer| peer.chain.first());
+        if let Some(certificate) = shown.and_then(|der| Certificate::from_der(der).ok()) {
+            notebook.fact(CERT_EXPIRES_IN.name, left(certificate.not_after, clock::now().wall));
         }
     }
-
-    /// How long the certificate is still good, in milliseconds.
-    fn expires_in(&self) -> Option<i64> {
-        left(self.peer.as_ref()?)
-    }
-}
-
-fn left(peer: &Peer) -> Option<i64> {
-    let certificate = Certificate::from_der(peer.chain.first()?).ok()?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(certificate.not_after.millis() - i64::try_from(now.as_millis()).ok()?)
 }
 
 fn note_peer(notebook: &Notebook, peer: &Peer) {
@@ -284,33 +242,8 @@ fn note_peer(notebook: &Notebook, peer: &Peer) {
     }
 }
 
-/// A length of time as a value.
-pub(crate) fn time(took: Duration) -> Value {
-    Value::Time(i64::try_from(took.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// A little before the deadline of the look, so that there is time to say what was waited for.
-pub(crate) fn almost(scene: &Scene) -> Instant {
-    let left = scene.deadline.saturating_duration_since(Instant::now());
-    scene.deadline - (left / 20).min(Duration::from_millis(500))
-}
-
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// What a connection that did not come about means.
-pub(crate) fn of_net(error: NetError) -> Miss {
-    let class = match error {
-        NetError::Dns { .. } => Class::Name,
-        NetError::Connect { .. } | NetError::Unreachable { .. } | NetError::Silent { .. } => Class::Connect,
-        NetError::Local { .. } => return Miss::blind(error.to_string()),
-        NetError::Tls { .. } => Class::Tls,
-        NetError::Timeout { .. } => Class::Timeout,
-        NetError::Protocol { .. } => Class::Protocol,
-        NetError::Address(_) => Class::Internal,
-    };
-    Miss::down(class, error.to_string())
 }
 
 /// What a dialogue that came to no good end means.

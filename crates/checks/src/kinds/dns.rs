@@ -17,7 +17,7 @@ use muster_net::dns::servers;
 use muster_net::reach::Resolver;
 use tokio::time::Instant;
 
-use crate::mailserver::{almost, time};
+use crate::contact::{give_up, time};
 use crate::probe::{BoxFuture, Class, Miss, Part, Probe, Scene};
 
 const fn term(name: &'static str, gives: Type, doc: &'static str, example: &'static str) -> Term {
@@ -181,7 +181,7 @@ impl Dns {
     /// The answer of the first server that gives one.
     async fn ask(&self, scene: &Scene, servers: &[SocketAddr]) -> Result<(SocketAddr, Reply), Miss> {
         let start = Instant::now();
-        let deadline = almost(scene);
+        let deadline = give_up(scene);
         let mut last = Miss::blind("there is no name server to ask");
         for (at, server) in servers.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());

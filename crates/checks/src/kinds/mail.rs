@@ -26,7 +26,8 @@ use tokio::time::Instant;
 use self::letter::Letter;
 use self::search::{Found, Search};
 use super::smtp::bare;
-use crate::mailserver::{CA, PASSWORD, Server, TIME_TOTAL, TLS, USER, almost, of_mail, time};
+use crate::contact::{CA, TIME_TOTAL, give_up, time};
+use crate::mailserver::{PASSWORD, Server, TLS, USER, of_mail};
 use crate::probe::{BoxFuture, Class, Lane, Miss, Part, Probe, Scene};
 
 const fn term(name: &'static str, gives: Type, doc: &'static str, example: &'static str) -> Term {
@@ -297,7 +298,7 @@ impl Mail {
         is_quiet: &AtomicBool,
     ) -> Result<Option<Found>, Miss> {
         // What is left must do for one last search.
-        let end = almost(scene) - Duration::from_millis(100);
+        let end = give_up(scene) - Duration::from_millis(100);
         let mut pause = Duration::from_millis(250);
         loop {
             if let Some(found) = search.look(&letter.id).await.map_err(of_mail)? {

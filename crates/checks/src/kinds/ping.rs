@@ -13,7 +13,7 @@ use muster_net::ping::{PingError, ping};
 use muster_net::reach::{Family, addresses};
 use tokio::time::Instant;
 
-use crate::mailserver::{almost, of_net, time};
+use crate::contact::{give_up, miss, time};
 use crate::probe::{BoxFuture, Class, Miss, Part, Probe, Scene};
 
 const TERMS: &[Term] = &[
@@ -97,9 +97,9 @@ impl Probe for Ping {
     fn probe<'a>(&'a self, scene: &'a Scene) -> BoxFuture<'a, Result<(), Miss>> {
         Box::pin(async move {
             let start = Instant::now();
-            let deadline = almost(scene);
+            let deadline = give_up(scene);
             let found = addresses(&scene.resolver, self.family, &self.address, 0, deadline).await;
-            let found = found.map_err(of_net)?;
+            let found = found.map_err(miss)?;
             let Some(address) = found.first().map(std::net::SocketAddr::ip) else {
                 return Err(Miss::down(Class::Name, format!("{} has no address", self.address)));
             };

@@ -10,10 +10,8 @@ use muster_config::kind::Kind;
 use muster_config::section::Section;
 use tokio::time::Instant;
 
-use crate::mailserver::{
-    CA, EXPIRES_IN, PASSWORD, Server, TIME_CONNECT, TIME_DNS, TIME_TLS, TIME_TOTAL, TLS, TLS_VERSION, USER,
-    of_mail, time,
-};
+use crate::contact::{CA, CERT_EXPIRES_IN, TIME_CONNECT, TIME_DNS, TIME_TLS, TIME_TOTAL, TLS_VERSION, time};
+use crate::mailserver::{PASSWORD, Server, TLS, USER, of_mail};
 use crate::probe::{BoxFuture, Miss, Part, Probe, Scene};
 
 const TERMS: &[Term] = &[
@@ -31,7 +29,7 @@ const TERMS: &[Term] = &[
         doc: "What the server can do over the secured connection (EHLO): the word in capitals, and what stands behind it.",
         example: "extensions contains 'AUTH PLAIN LOGIN'",
     },
-    EXPIRES_IN,
+    CERT_EXPIRES_IN,
     TLS_VERSION,
     TIME_DNS,
     TIME_CONNECT,

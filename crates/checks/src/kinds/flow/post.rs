@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use super::letter::Letter;
 use super::template::{Stop, Template, Unknown, Values};
+use crate::contact::{CA, give_up};
 use crate::mailbox;
-use crate::mailserver::{CA, PASSWORD, Server, Stream, TLS, USER, almost, of_mail};
+use crate::mailserver::{PASSWORD, Server, Stream, TLS, USER, of_mail};
 use crate::probe::{Class, Miss, Scene};
 
 /// So much of a mail is read.
@@ -173,7 +174,7 @@ impl Mailbox {
         };
         let mut met = self.server.receive(scene, &sink).await?;
         // What is left must do for one last search.
-        let end = almost(scene) - Duration::from_millis(100);
+        let end = give_up(scene) - Duration::from_millis(100);
         let mut pause = Duration::from_millis(125);
         let (mut others, mut read) = (Vec::new(), Vec::new());
         loop {
