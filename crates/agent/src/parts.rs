@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -94,8 +95,28 @@ pub struct Starts {
 pub struct ConfigSource {
     /// The file that is watched.
     pub path: PathBuf,
+    /// The file as it was when the plan that the agent starts with was read; where that is not known it is read again at
+    /// once.
+    pub read_at: Option<Mark>,
     /// Reads it.
     pub read: Reader,
+}
+
+/// What tells one content of a file from another without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Mark {
+    /// The file as it is; none if it is not there. Through links: editors and configuration tools replace what the link
+    /// points to.
+    pub fn of(path: &Path) -> Option<Self> {
+        let there = std::fs::metadata(path).ok()?;
+        Some(Self { inode: there.ino(), size: there.size(), changed: (there.ctime(), there.ctime_nsec()) })
+    }
 }
 
 /// A configuration that cannot be used.

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use muster_agent::parts::Mark;
 use muster_config::compile::compile;
 use muster_config::fault::Faults;
 use muster_config::job_only::{job_only, names_only};
@@ -22,6 +23,8 @@ pub(crate) struct Configuration {
     pub(crate) path: PathBuf,
     /// The whole text.
     pub(crate) text: String,
+    /// The file as it was just before it was read; none where there is none.
+    pub(crate) mark: Option<Mark>,
     zone: String,
     host: String,
 }
@@ -32,6 +35,7 @@ impl Configuration {
     /// # Errors
     /// [`Refusal`] when it is not there or cannot be read.
     pub(crate) fn read(path: &Path, zone: &str, host: &str) -> Result<Self, Refusal> {
+        let mark = Mark::of(path);
         let text = match std::fs::read(path) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
                 Refusal::usage(format!("{} is not UTF-8", path.display())).because(&error.utf8_error())
@@ -42,17 +46,23 @@ impl Configuration {
             }
             Err(error) => return Err(Refusal::system(format!("cannot read {}", path.display()), &error)),
         };
-        Ok(Self { path: path.to_owned(), text, zone: zone.to_owned(), host: host.to_owned() })
+        Ok(Self { path: path.to_owned(), text, mark, zone: zone.to_owned(), host: host.to_owned() })
     }
 
     /// A text that is not on disk yet, as if it were this file.
     pub(crate) fn with(self, path: &Path, text: String) -> Self {
-        Self { path: path.to_owned(), text, ..self }
+        Self { path: path.to_owned(), text, mark: None, ..self }
     }
 
     /// What is in force where there is no file: every default.
     pub(crate) fn empty(zone: &str, host: &str) -> Self {
-        Self { path: PathBuf::new(), text: String::new(), zone: zone.to_owned(), host: host.to_owned() }
+        Self {
+            path: PathBuf::new(),
+            text: String::new(),
+            mark: None,
+            zone: zone.to_owned(),
+            host: host.to_owned(),
+        }
     }
 
     /// Reads the same file again.

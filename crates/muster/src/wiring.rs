@@ -88,7 +88,9 @@ fn opener(layout: &Layout, keep: Keep) -> StoreOpener {
 
 /// How the same file is read again.
 fn again(source: Configuration, outside: Outside) -> ConfigSource {
-    let path = source.path.clone();
+    let (path, read_at) = (source.path.clone(), source.mark.clone());
+    // Its text has been read; what is read again is the file.
+    let source = source.with(&path, String::new());
     let read = move || {
         let fresh = source
             .again()
@@ -96,7 +98,7 @@ fn again(source: Configuration, outside: Outside) -> ConfigSource {
         let (plan, faults) = fresh.judge();
         plan.map(|plan| agent_plan(&plan, &outside)).ok_or_else(|| bad(&faults, &fresh.path))
     };
-    ConfigSource { path, read: Arc::new(read) }
+    ConfigSource { path, read_at, read: Arc::new(read) }
 }
 
 fn bad(faults: &Faults, path: &Path) -> BadConfig {

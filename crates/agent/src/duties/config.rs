@@ -1,14 +1,13 @@
 //! Reads the configuration again when the file changed or somebody asked (SIGHUP). An invalid file leaves the old plan
 //! in force and is bad news until it is valid again.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::spool::blocking;
 use super::table::{Context, Terms};
 use crate::driver::{Duty, Performing, Why};
 use crate::handle::Handle;
-use crate::parts::{BadConfig, ConfigSource};
+use crate::parts::{BadConfig, ConfigSource, Mark};
 use crate::resident::message::Message;
 
 pub(super) const TERMS: Terms = Terms {
@@ -19,33 +18,21 @@ pub(super) const TERMS: Terms = Terms {
     after: 1,
 };
 
-/// What tells one content of the file from another without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Look {
-    inode: u64,
-    size: u64,
-    changed: (i64, i64),
-}
-
 /// The duty.
 pub(super) struct Config {
     handle: Handle,
     source: Option<ConfigSource>,
     /// What was read last, and what came of it.
-    last: Option<(Option<Look>, Result<(), BadConfig>)>,
+    last: Option<(Option<Mark>, Result<(), BadConfig>)>,
 }
 
 impl Config {
     pub(super) fn new(context: &Context) -> Self {
-        Self { handle: context.handle.clone(), source: context.config.clone(), last: None }
+        // What the agent was started with need not be read again.
+        let read = context.config.as_ref().and_then(|source| source.read_at.clone());
+        let last = read.map(|mark| (Some(mark), Ok(())));
+        Self { handle: context.handle.clone(), source: context.config.clone(), last }
     }
-}
-
-fn look(path: &Path) -> Option<Look> {
-    use std::os::unix::fs::MetadataExt;
-    // Through links: editors and configuration tools replace what the link points to.
-    let there = std::fs::metadata(path).ok()?;
-    Some(Look { inode: there.ino(), size: there.size(), changed: (there.ctime(), there.ctime_nsec()) })
 }
 
 impl Duty for Config {
@@ -53,7 +40,7 @@ impl Duty for Config {
         Box::pin(async move {
             let Some(source) = self.source.clone() else { return Ok("there is no file".into()) };
             let path = source.path.clone();
-            let now = blocking(move || look(&path)).await?;
+            let now = blocking(move || Mark::of(&path)).await?;
             if let Some((before, outcome)) = &self.last
                 && *before == now
                 && why != Why::Woken

@@ -43,7 +43,7 @@ pub(crate) fn bad_config() {
                 name => Ok(plan_to(&receiver, vec![expects(&format!("job.{name}"), Rhythm::OnReport)])),
             }
         };
-        house.config = Some(ConfigSource { path: path.clone(), read: Arc::new(read) });
+        house.config = Some(ConfigSource { path: path.clone(), read_at: None, read: Arc::new(read) });
         let agent = house.start().await;
         until_board(&agent.handle(), "read", |it| word(it, "duty.config") == "ok").await;
         std::fs::write(&path, "bad").unwrap();
