@@ -8,6 +8,7 @@ mod checks;
 mod measure;
 mod peers;
 mod rules;
+mod told;
 mod wrapper;
 
 use std::path::PathBuf;
@@ -21,12 +22,13 @@ type Bench = fn() -> Result<(), String>;
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, Bench); 9] = [
+    const ALL: [(&str, Bench); 10] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
         ("idle", agent::idle),
         ("checks", checks::run),
+        ("told", told::run),
         ("sim", rules::simulation),
         ("cron", rules::cron),
         ("adopt", adopt::run),

@@ -13,6 +13,8 @@ use super::measure::{Folder, cpu_of, memory_of, quantile};
 const GATEWAY: &str = "prometheus-pushgateway";
 const MONITOR: &str = "monit";
 const PORT: u16 = 17_079;
+const PROBER: u16 = 17_081;
+const TELLER: u16 = 17_083;
 
 /// A running peer, ended when the value is dropped.
 pub(super) struct Peer {
@@ -200,25 +202,73 @@ pub(super) fn web_monitor(checks: u32, port: u16, every: Duration) -> Result<Opt
 
 /// A prober of web pages and the one that asks it and remembers; none if they are not installed.
 pub(super) fn prober(checks: u32, port: u16, every: Duration) -> Result<Option<(Peer, Peer)>, String> {
-    const PROBER: u16 = 17_081;
+    let targets: Vec<String> =
+        (0..checks).map(|number| format!("http://127.0.0.1:{port}/{number}")).collect();
+    let Some(prober) = blackbox(Duration::from_secs(5))? else { return Ok(None) };
+    Ok(scraper(&targets, every, "")?.map(|scraper| (prober, scraper)))
+}
+
+/// The same with somebody who tells: a message at once for each target on which `for_` has passed; none if they are not
+/// installed.
+pub(super) fn alerting(
+    targets: &[String],
+    hook: &str,
+    every: Duration,
+    timeout: Duration,
+    for_: Duration,
+) -> Result<Option<[Peer; 3]>, String> {
     let fail = |error: std::io::Error| error.to_string();
+    let folder = Folder::new("teller")?;
+    let file = folder.0.join("alertmanager.yml");
+    let text = format!(
+        "route:\n  receiver: hook\n  group_by: [instance]\n  group_wait: 0s\n  group_interval: 1s\nreceivers:\n- name: hook\n  \
+         webhook_configs:\n  - url: {hook}\n"
+    );
+    std::fs::write(&file, text).map_err(fail)?;
+    let rules = folder.0.join("rules.yml");
+    let text = format!(
+        "groups:\n- name: g\n  interval: 1s\n  rules:\n  - alert: down\n    expr: probe_success == 0\n    for: {}s\n",
+        for_.as_secs()
+    );
+    std::fs::write(&rules, text).map_err(fail)?;
+    let more = format!(
+        "rule_files: [{}]\nalerting:\n  alertmanagers:\n  - static_configs:\n    - targets: [127.0.0.1:{TELLER}]\n",
+        rules.display()
+    );
+    let arguments = [
+        format!("--config.file={}", file.display()),
+        format!("--storage.path={}", folder.0.join("data").display()),
+        format!("--web.listen-address=127.0.0.1:{TELLER}"),
+        "--cluster.listen-address=".to_owned(),
+    ];
+    let Some(teller) = Peer::start("prometheus-alertmanager", folder, &arguments) else { return Ok(None) };
+    let Some(prober) = blackbox(timeout)? else { return Ok(None) };
+    Ok(scraper(targets, every, &more)?.map(|scraper| [teller, prober, scraper]))
+}
+
+fn blackbox(timeout: Duration) -> Result<Option<Peer>, String> {
     let folder = Folder::new("prober")?;
     let modules = folder.0.join("blackbox.yml");
-    std::fs::write(&modules, "modules:\n  get:\n    prober: http\n    timeout: 5s\n").map_err(fail)?;
+    let text = format!("modules:\n  get:\n    prober: http\n    timeout: {}s\n", timeout.as_secs());
+    std::fs::write(&modules, text).map_err(|error| error.to_string())?;
     let arguments =
         [format!("--config.file={}", modules.display()), format!("--web.listen-address=127.0.0.1:{PROBER}")];
-    let Some(prober) = Peer::start("prometheus-blackbox-exporter", folder, &arguments) else {
-        return Ok(None);
-    };
+    Ok(Peer::start("prometheus-blackbox-exporter", folder, &arguments))
+}
+
+fn scraper(targets: &[String], every: Duration, more: &str) -> Result<Option<Peer>, String> {
+    let fail = |error: std::io::Error| error.to_string();
     let folder = Folder::new("scraper")?;
     let seconds = every.as_secs();
     let mut text = format!(
-        "global:\n  scrape_interval: {seconds}s\n  scrape_timeout: 10s\nscrape_configs:\n- job_name: pages\n  metrics_path: /probe\n  \
-         params:\n    module: [get]\n  relabel_configs:\n  - source_labels: [__address__]\n    target_label: __param_target\n  \
-         - target_label: __address__\n    replacement: 127.0.0.1:{PROBER}\n  static_configs:\n  - targets:\n"
+        "global:\n  scrape_interval: {seconds}s\n  scrape_timeout: {}s\n{more}scrape_configs:\n- job_name: pages\n  \
+         metrics_path: /probe\n  params:\n    module: [get]\n  relabel_configs:\n  - source_labels: [__address__]\n    \
+         target_label: __param_target\n  - source_labels: [__param_target]\n    target_label: instance\n  \
+         - target_label: __address__\n    replacement: 127.0.0.1:{PROBER}\n  static_configs:\n  - targets:\n",
+        seconds.min(10)
     );
-    for number in 0..checks {
-        text.push_str(&format!("    - http://127.0.0.1:{port}/{number}\n"));
+    for target in targets {
+        text.push_str(&format!("    - {target}\n"));
     }
     let file = folder.0.join("prometheus.yml");
     std::fs::write(&file, text).map_err(fail)?;
@@ -227,6 +277,5 @@ pub(super) fn prober(checks: u32, port: u16, every: Duration) -> Result<Option<(
         format!("--storage.tsdb.path={}", folder.0.join("data").display()),
         "--web.listen-address=127.0.0.1:17082".to_owned(),
     ];
-    let Some(scraper) = Peer::start("prometheus", folder, &arguments) else { return Ok(None) };
-    Ok(Some((prober, scraper)))
+    Ok(Peer::start("prometheus", folder, &arguments))
 }
