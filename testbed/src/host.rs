@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const IMAGE: &str = "muster-testbed:1";
+const IMAGE: &str = "muster-testbed:2";
 
 /// A running Debian server.
 #[derive(Debug)]

@@ -66,7 +66,7 @@ impl Part {
     pub fn is_here(self) -> bool {
         match self {
             Self::Root => answers("unshare", &["--mount", "true"]),
-            Self::Docker => answers("docker", &["image", "inspect", "muster-testbed:1"]),
+            Self::Docker => answers("docker", &["image", "inspect", "muster-testbed:2"]),
             Self::Chromium => {
                 Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()
             }

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod clock_change;
+mod firewall;
 mod idle_jobs;
 mod jobs;
 mod limits;
@@ -39,6 +40,11 @@ fn main() -> ExitCode {
             "jobs_are_due_when_their_timers_are_and_a_timer_that_tells_nothing_is_an_alarm",
             HOST,
             timers::are_followed,
+        )
+        .fallible(
+            "a_firewall_that_denies_outgoing_fails_the_hosts_mail_checks_and_not_the_containers",
+            HOST,
+            firewall::denies_outgoing,
         )
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
