@@ -6,20 +6,22 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use muster_core::expectation::Expectation;
-use muster_core::ids::{ChannelName, ExpectationId, NameError};
+use muster_core::ids::ExpectationId;
 
 use crate::codes;
 use crate::fault::Faults;
 use crate::kind::{Catalogue, KIND, Kind};
 use crate::nearest::nearest;
-use crate::plan::{CheckPlan, JobPlan, Plan};
+use crate::plan::{CheckPlan, JobPlan, PeerPlan, Plan, Vantage};
 use crate::section::{Reading, Section};
 use crate::shape::{looks_secret, shown};
 use crate::source::{FILE_LIMIT, Source};
 use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::names::{Names, circle_fault, circles};
-use crate::tables::{Form, NOT_YET, TABLES, TableRow, check, defaults, job, muster, named, notify};
+use crate::tables::{
+    Form, NOT_YET, TABLES, TableRow, check, defaults, job, lent, muster, named, notify, peer,
+};
 use crate::tree::{self, Entry, Table, Value};
 
 /// Most jobs and checks in one file.
@@ -79,7 +81,13 @@ fn read<C, K: Clone>(
         );
         return None;
     }
-    let names = names(reading, document, &jobs, &checks);
+    let peers = named(reading, document, peer::ROW.name);
+    if let Some((entry, _)) = peers.get(peer::PEER_LIMIT) {
+        let what = format!("{} peers, and at most {} are read", peers.len(), peer::PEER_LIMIT);
+        reading.error(codes::TOO_MANY, &entry.span, what);
+        return None;
+    }
+    let names = Names::of(reading, document, &[("peer", &peers), ("job", &jobs), ("check", &checks)]);
     let channels = notify::channels(reading, document, catalogue.channels, &names);
     let escalations = Escalations::read(reading, document, &names, &defaults);
     let mut roll = Roll {
@@ -95,6 +103,7 @@ fn read<C, K: Clone>(
     for (entry, table) in jobs {
         roll.job(entry, table, zone, name);
     }
+    let peers = peers.into_iter().filter_map(|(entry, table)| roll.peer(entry, table)).collect();
     let mut plans = Vec::new();
     for (entry, table) in checks {
         plans.extend(roll.check(entry, table, zone, catalogue.checks));
@@ -111,6 +120,7 @@ fn read<C, K: Clone>(
         steps: escalations.rest.steps,
         expectations: found.into_iter().map(|(_, told)| told.expectation).collect(),
         checks: plans,
+        peers,
         jobs,
         rota,
         timers,
@@ -203,42 +213,6 @@ fn single<'a>(
     Section::open(reading, table, vec![row.fields], row.name.to_owned(), place)
 }
 
-/// Every name that the file defines, whether or not its table is well formed, so that one fault is not reported again
-/// by each table that refers to it.
-fn names(
-    reading: &Reading<'_>,
-    document: &Table,
-    jobs: &[(&Entry, &Table)],
-    checks: &[(&Entry, &Table)],
-) -> Names {
-    let refuse = |entry: &Entry, error: NameError| {
-        reading.error(codes::BAD_NAME, &entry.span, format!("this is no usable name: {error}"));
-    };
-    let mut names = Names::default();
-    for entry in document.table("notify").iter().flat_map(|table| &table.entries) {
-        match ChannelName::new(&entry.key) {
-            Ok(name) => {
-                names.channels.insert(name, entry.span.clone());
-            }
-            Err(error) => refuse(entry, error),
-        }
-    }
-    for entry in document.table("escalation").iter().flat_map(|table| &table.entries) {
-        names.escalations.insert(entry.key.clone(), entry.span.clone());
-    }
-    for (family, tables) in [("job", jobs), ("check", checks)] {
-        for (entry, _) in tables {
-            match ExpectationId::of(family, &entry.key) {
-                Ok(id) => {
-                    names.expectations.insert(id, entry.span.clone());
-                }
-                Err(error) => refuse(entry, error),
-            }
-        }
-    }
-    names
-}
-
 /// What becomes of the jobs and checks.
 struct Roll<'a> {
     reading: &'a Reading<'a>,
@@ -273,6 +247,15 @@ impl Roll<'_> {
         self.timers.extend(job::timer(&section).map(|timer| (id.clone(), timer)));
         self.rota.extend(expectation.as_ref().and_then(|expectation| job::rota(&section, expectation)));
         self.add(&section, entry, expectation);
+    }
+
+    fn peer(&mut self, entry: &Entry, table: &Table) -> Option<PeerPlan> {
+        let path = format!("peer.{}", entry.key);
+        let section = Section::open(self.reading, table, vec![peer::FIELDS], path, entry.node.span.clone());
+        let id = ExpectationId::of("peer", &entry.key).ok()?;
+        let (plan, expectation) = peer::read(&section, &entry.key, &id).unzip();
+        self.add(&section, entry, expectation);
+        plan
     }
 
     /// What is looked at, once for each place that it is looked at from; a heartbeat is only listened to.
@@ -318,6 +301,14 @@ impl Roll<'_> {
         let mut plans = Vec::new();
         for from in &looks.from {
             let Ok(id) = ExpectationId::of("check", &looks.name(&entry.key, from)) else { continue };
+            let lent = match from {
+                Vantage::Peer(name) if !self.names.is_callable(&section, name) => continue,
+                Vantage::Peer(_) => match lent::lend(&section, kind, looks.timeout) {
+                    Some(table) => Some(table),
+                    None => continue,
+                },
+                Vantage::Host | Vantage::Container(_) => None,
+            };
             let expectation =
                 Expectation { target: check::target(&section), ..looks.expectation(id.clone()) };
             self.add(&section, entry, Some(expectation));
@@ -330,6 +321,7 @@ impl Roll<'_> {
                 retry,
                 after: looks.after,
                 from: from.clone(),
+                lent,
                 part: part.clone(),
             });
         }

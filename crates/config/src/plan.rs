@@ -12,12 +12,14 @@ use muster_core::time::Span;
 pub mod allowance;
 pub mod check;
 pub mod expect;
+pub mod peer;
 pub mod retries;
 
 use crate::secret::{MaybeSecret, SecretRef};
 pub use allowance::Allowance;
 pub use check::{CheckPlan, Vantage};
 pub use expect::{Expect, ExpectedFile, NewerThan};
+pub use peer::PeerPlan;
 pub use retries::Retries;
 
 /// A whole file, ready to be carried out. `C` is the part of a channel and `K` that of a check, of whatever kind.
@@ -35,6 +37,8 @@ pub struct Plan<C, K> {
     pub expectations: Vec<Expectation>,
     /// For the room that looks at things, in the order of the file: one for each place that a check looks from.
     pub checks: Vec<CheckPlan<K>>,
+    /// The agents that watch this one and are watched by it, in the order of the file.
+    pub peers: Vec<PeerPlan>,
     /// For the wrapper.
     pub jobs: Vec<JobPlan>,
     /// The jobs that muster itself starts.

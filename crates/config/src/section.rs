@@ -166,6 +166,11 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some()
     }
 
+    /// The table as it is written.
+    pub(crate) fn written(&self) -> &Table {
+        &self.table
+    }
+
     /// The place of a key's value, or of the table's header where the key is not written.
     pub fn place(&self, key: &str) -> Range<usize> {
         self.table.get(key).map_or_else(|| self.place.clone(), |entry| entry.node.span.clone())

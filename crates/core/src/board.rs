@@ -18,6 +18,54 @@ pub struct Snapshot {
     pub faults: Vec<Fault>,
     /// What this host does by itself.
     pub host: HostRoll,
+    /// Who watches this agent.
+    #[serde(default)]
+    pub watchers: Watchers,
+}
+
+/// Who notices when this agent is no more.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Watchers {
+    /// An outside address hears from it.
+    pub beat: bool,
+    /// Other agents, by name.
+    pub peers: Vec<Peer>,
+    /// Somebody came as a peer, with a wrong key. No fault of muster's own: whoever can reach it could do so.
+    pub stranger: Option<Fault>,
+}
+
+/// Another agent, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its name here, as in `[peer.NAME]`.
+    pub name: String,
+    /// When its last beat came.
+    pub last_heard: Option<Timestamp>,
+    /// When it last said that it hears us.
+    pub hears_us: Option<Timestamp>,
+    /// By how many milliseconds its clock is ahead of ours; less than zero where it is behind.
+    pub ahead: Option<i64>,
+    /// What is wrong between the two at present; none while all is well.
+    pub trouble: Option<String>,
+}
+
+/// Clocks that differ by more than this, in milliseconds, are worth a word.
+pub const CLOCKS_APART: u64 = 5_000;
+
+impl Peer {
+    /// How far the clocks are apart, where that is worth a word: `its clock is 7s ahead of ours`.
+    pub fn clocks(&self) -> Option<String> {
+        let ahead = self.ahead.filter(|ahead| ahead.unsigned_abs() > CLOCKS_APART)?;
+        let side = if ahead > 0 { "ahead of" } else { "behind" };
+        Some(format!("its clock is {} {side} ours", Span::millis(ahead.unsigned_abs())))
+    }
+}
+
+impl Watchers {
+    /// True if nobody would notice the end of this agent.
+    pub fn is_nobody(&self) -> bool {
+        !self.beat && self.peers.is_empty()
+    }
 }
 
 /// Something wrong with muster itself.

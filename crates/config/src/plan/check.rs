@@ -20,6 +20,8 @@ pub struct CheckPlan<K> {
     pub after: u32,
     /// From where it looks.
     pub from: Vantage,
+    /// Its table as a peer is given it; none for a place of our own.
+    pub lent: Option<String>,
     /// What its kind made of the table.
     pub part: K,
 }
@@ -31,21 +33,27 @@ pub enum Vantage {
     Host,
     /// From the network of this Docker container: its addresses, its routes, its name servers.
     Container(String),
+    /// From the host of the peer of that name: it looks, and says what it saw.
+    Peer(String),
 }
 
 impl Vantage {
-    /// The words of a file: `host`, `container:api`.
+    /// The words of a file: `host`, `container:api`, `peer:fra1`.
     pub fn word(&self) -> String {
         match self {
             Self::Host => "host".to_owned(),
             Self::Container(name) => format!("container:{name}"),
+            Self::Peer(name) => format!("peer:{name}"),
         }
     }
 
-    /// Reads those words; a container is named as Docker allows it.
+    /// Reads those words; a container is named as Docker allows it, a peer as its table is.
     pub fn of_word(word: &str) -> Option<Self> {
         if word == "host" {
             return Some(Self::Host);
+        }
+        if let Some(name) = word.strip_prefix("peer:") {
+            return ExpectationId::of("peer", name).ok().map(|_| Self::Peer(name.to_owned()));
         }
         let name = word.strip_prefix("container:")?;
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');

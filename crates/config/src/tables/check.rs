@@ -84,9 +84,11 @@ pub const LOOKED: &[Field] = &[
     Field::new(
         "from",
         Shape::List(&Shape::Text, 1),
-        "From where it looks: `host`, and `container:NAME` for the network of a Docker container. The firewall may treat \
-         them differently, so each place has an alarm of its own.",
-        "[\"host\", \"container:api\"]",
+        "From where it looks: `host`, `container:NAME` for the network of a Docker container, and `peer:NAME` for the host \
+         of a peer that has `looks = true` about us. Firewalls may treat them differently, so each place has an alarm of \
+         its own. A peer makes checks of the kinds http, tcp, tls, certificate, domain, dns, ping and smtp, without secrets \
+         and files.",
+        "[\"host\", \"container:api\", \"peer:fra1\"]",
     )
     .default("[\"host\"]"),
 ];
@@ -254,14 +256,10 @@ fn vantages(section: &Section<'_>) -> Option<Vec<Vantage>> {
                 .into_iter()
                 .find(|(text, _)| *text == word)
                 .map_or_else(|| section.place("from"), |(_, place)| place);
-            if word.starts_with("peer:") {
-                section.reading().not_yet(&place, "checks from a peer");
-            } else {
-                section
-                    .reading()
-                    .error(crate::codes::BAD_VALUE, &place, "no place to look from is called so".into())
-                    .help("write \"host\" or \"container:NAME\"".into());
-            }
+            section
+                .reading()
+                .error(crate::codes::BAD_VALUE, &place, "no place to look from is called so".into())
+                .help("write \"host\", \"container:NAME\" or \"peer:NAME\"".into());
             return None;
         };
         if !found.contains(&vantage) {

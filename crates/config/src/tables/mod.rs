@@ -13,9 +13,11 @@ pub mod check;
 pub mod defaults;
 pub mod escalation;
 pub mod job;
+pub mod lent;
 pub mod muster;
 pub(crate) mod names;
 pub mod notify;
+pub mod peer;
 pub(crate) mod rhythm;
 
 /// One table.
@@ -46,7 +48,7 @@ pub enum Form {
 
 /// Every table that this release reads, in the order of the reference page.
 pub const TABLES: &[TableRow] =
-    &[muster::ROW, defaults::ROW, notify::ROW, escalation::ROW, job::ROW, check::ROW];
+    &[muster::ROW, defaults::ROW, notify::ROW, escalation::ROW, peer::ROW, job::ROW, check::ROW];
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.
 pub const NOT_YET: &[&str] = &[

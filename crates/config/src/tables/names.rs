@@ -1,15 +1,16 @@
 //! Names that refer to other names: resolved while reading, so that a plan that loads can be carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::ids::{ChannelName, ExpectationId, NameError};
 
 use crate::codes;
 use crate::nearest::nearest;
 use crate::section::{Reading, Section};
 use crate::shape::shown;
 use crate::tables::NOT_YET;
+use crate::tree::{Entry, Table, Value};
 
 /// Every name that the file defines, each with the place of its definition.
 #[derive(Debug, Default)]
@@ -18,11 +19,52 @@ pub(crate) struct Names {
     pub(crate) channels: BTreeMap<ChannelName, Range<usize>>,
     /// Below `[escalation]`.
     pub(crate) escalations: BTreeMap<String, Range<usize>>,
-    /// Jobs and checks.
+    /// Jobs, checks and peers.
     pub(crate) expectations: BTreeMap<ExpectationId, Range<usize>>,
+    /// The peers that have an address.
+    callable: BTreeSet<String>,
 }
 
 impl Names {
+    /// All of them, whether or not their tables are well formed, so that one fault is not reported again by each table
+    /// that refers to it.
+    pub(crate) fn of(
+        reading: &Reading<'_>,
+        document: &Table,
+        families: &[(&str, &[(&Entry, &Table)])],
+    ) -> Self {
+        let refuse = |entry: &Entry, error: NameError| {
+            reading.error(codes::BAD_NAME, &entry.span, format!("this is no usable name: {error}"));
+        };
+        let mut names = Self::default();
+        let peers = document.table("peer").map(|table| table.entries.as_slice()).unwrap_or_default();
+        let with_url =
+            |entry: &&Entry| matches!(&entry.node.value, Value::Table(table) if table.get("url").is_some());
+        names.callable = peers.iter().filter(with_url).map(|entry| entry.key.clone()).collect();
+        for entry in document.table("notify").iter().flat_map(|table| &table.entries) {
+            match ChannelName::new(&entry.key) {
+                Ok(name) => {
+                    names.channels.insert(name, entry.span.clone());
+                }
+                Err(error) => refuse(entry, error),
+            }
+        }
+        for entry in document.table("escalation").iter().flat_map(|table| &table.entries) {
+            names.escalations.insert(entry.key.clone(), entry.span.clone());
+        }
+        for (family, tables) in families {
+            for (entry, _) in *tables {
+                match ExpectationId::of(family, &entry.key) {
+                    Ok(id) => {
+                        names.expectations.insert(id, entry.span.clone());
+                    }
+                    Err(error) => refuse(entry, error),
+                }
+            }
+        }
+        names
+    }
+
     /// The channel of that name, or a fault at `place`.
     pub(crate) fn channel(
         &self,
@@ -88,6 +130,30 @@ impl Names {
         found
     }
 
+    /// True if the peer that a check is to be made from can be asked, else a fault.
+    pub(crate) fn is_callable(&self, section: &Section<'_>, name: &str) -> bool {
+        if self.callable.contains(name) {
+            return true;
+        }
+        let is_there = ExpectationId::of("peer", name).is_ok_and(|id| self.expectations.contains_key(&id));
+        let place = section
+            .items("from")
+            .into_iter()
+            .find(|(text, _)| text.strip_prefix("peer:") == Some(name))
+            .map_or_else(|| section.place("from"), |(_, place)| place);
+        let what = match is_there {
+            true => format!("[peer.{}] has no `url`, so it cannot be asked to look", shown(name)),
+            false => format!("no [peer.{}] in this file", shown(name)),
+        };
+        let mut fault = section.reading().error(codes::UNKNOWN_NAME, &place, what);
+        match nearest(name, self.callable.iter().map(String::as_str)) {
+            Some(meant) => fault.help(format!("did you mean \"peer:{meant}\"?")),
+            None if is_there => fault.help("add its `url`, or look from the host".into()),
+            None => fault.help("add a [peer.NAME] table with its `url` and `key`".into()),
+        }
+        false
+    }
+
     /// The one that a table depends on, if it names any.
     pub(crate) fn parent(&self, section: &Section<'_>) -> Option<ExpectationId> {
         let items = section.items("depends_on");
@@ -105,7 +171,7 @@ impl Names {
             let mut fault = section.reading().error(
                 codes::UNKNOWN_NAME,
                 place,
-                format!("no job or check is called `{}`", shown(text)),
+                format!("no job, check or peer is called `{}`", shown(text)),
             );
             // Nearness is judged by the name alone: "job.c" is no slip of "job.a".
             let name = text.split_once('.').map_or(text.as_str(), |(_, name)| name);
