@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::dial::{Dialer, Phases};
 use crate::error::NetError;
 use crate::exchange::{self, Ask, Http};
-use crate::tls;
 use crate::url::Url;
+use crate::{pinned, tls};
 
 /// The longest answer that is kept, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -31,6 +31,8 @@ pub struct Request {
     pub deadline: Duration,
     /// A PEM file with certificates to trust beside the host's.
     pub ca: Option<PathBuf>,
+    /// A PEM file with the only certificates to trust, see [`crate::pinned`].
+    pub only: Option<PathBuf>,
 }
 
 impl Request {
@@ -43,6 +45,7 @@ impl Request {
             body,
             deadline: Duration::from_secs(10),
             ca: None,
+            only: None,
         }
     }
 
@@ -88,8 +91,11 @@ pub async fn send(dialer: &Dialer, request: Request) -> Result<Response, NetErro
         let (stream, mut phases) = dialer.dial(&host, url.endpoint.port).await?;
         if url.secure {
             let start = Instant::now();
-            let trust =
-                tls::trust(request.ca.as_deref()).map_err(|why| NetError::Tls { host: host.clone(), why })?;
+            let trust = match &request.only {
+                Some(file) => pinned::trust(file),
+                None => tls::trust(request.ca.as_deref()),
+            };
+            let trust = trust.map_err(|why| NetError::Tls { host: host.clone(), why })?;
             let stream = tls::handshake(stream, &host, trust).await?;
             phases.tls = start.elapsed();
             talk(stream, &url, &request, phases).await

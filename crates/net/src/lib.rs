@@ -6,6 +6,7 @@
 //! | [`endpoint`], [`url`] | where to dial, as people write it |
 //! | [`dial`] | a name becomes a connection, each phase timed; the last good address for when names fail |
 //! | [`tls`] | a connection becomes a private one, trusting the host's roots |
+//! | [`pinned`] | the same, trusting nobody but the certificates of one file |
 //! | [`dns`] | one question to a name server, one judged answer |
 //! | [`ping`] | ICMP echo |
 //! | [`line`] | a dialogue in lines, bounded and written down |
@@ -31,6 +32,7 @@ pub mod inspect;
 pub mod line;
 pub mod mail;
 pub mod ping;
+pub mod pinned;
 pub mod reach;
 pub mod tls;
 pub mod url;
