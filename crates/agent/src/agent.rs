@@ -21,6 +21,8 @@ use crate::handle::Handle;
 use crate::ledger::Ledger;
 use crate::looks::{Lookout, Sights};
 use crate::parts::Parts;
+use crate::peers::Circle;
+use crate::proof::Findings;
 use crate::resident::message::Message;
 use crate::resident::{Origin, Resident, Settings, Vitals};
 use crate::roster::Roster;
@@ -93,6 +95,8 @@ impl Agent {
         let vitals = Arc::new(Vitals::new());
         let [wake_spool, wake_store, wake_config, wake_start, wake_discover] =
             std::array::from_fn(|_| Arc::new(Notify::new()));
+        let findings = Arc::new(Findings::new(Arc::clone(&vitals)));
+        let circle = Arc::new(Circle::new(Arc::clone(&clock), Arc::clone(&findings), settings_seen.clone()));
         let (orders, ordered) = mpsc::channel(ORDERS);
         let sights = Arc::new(Sights::default());
         let handle = Handle {
@@ -102,6 +106,7 @@ impl Agent {
             roster: Arc::clone(&roster),
             sights: Arc::clone(&sights),
             orders,
+            circle: Arc::clone(&circle),
         };
         let resident = Resident::new(Origin {
             clock: Arc::clone(&clock),
@@ -115,6 +120,7 @@ impl Agent {
             settings,
             vitals: Arc::clone(&vitals),
             roster: Arc::clone(&roster),
+            circle: Arc::clone(&circle),
             wake_store: Arc::clone(&wake_store),
             wake_spool: Arc::clone(&wake_spool),
             wake_start: Arc::clone(&wake_start),
@@ -131,6 +137,8 @@ impl Agent {
         tasks.spawn(lookout.keep(stopped.clone()));
         let context = Context {
             pulse,
+            findings,
+            circle,
             handle: handle.clone(),
             clock,
             layout,

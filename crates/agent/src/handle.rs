@@ -1,5 +1,6 @@
 //! What others may ask of a running agent.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::looks::{Order, Sights};
 use crate::parts::AgentPlan;
+use crate::peers::{Circle, Reply};
 use crate::resident::message::{Message, Source};
 use crate::roster::{Roster, Standing};
 
@@ -34,6 +36,7 @@ pub struct Handle {
     pub(crate) roster: Arc<Roster>,
     pub(crate) sights: Arc<Sights>,
     pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) circle: Arc<Circle>,
 }
 
 /// What became of signals.
@@ -97,6 +100,16 @@ impl Handle {
     /// How everything that is looked at looked last.
     pub fn sights(&self) -> Arc<Sights> {
         Arc::clone(&self.sights)
+    }
+
+    /// Takes a message of another agent in, and answers it.
+    pub fn hear_peer(&self, from: IpAddr, message: &[u8]) -> Reply {
+        self.circle.hear(from, message)
+    }
+
+    /// Looks for another agent, and answers what was seen.
+    pub async fn look_for_peer(&self, from: IpAddr, message: &[u8]) -> Reply {
+        self.circle.look_for(from, message).await
     }
 
     /// Looks at one thing now, beside its rounds; what was seen. None if nobody of that name is looked at.

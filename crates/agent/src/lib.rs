@@ -14,8 +14,10 @@
 //! | [`roster`] | how each duty stands |
 //! | `duties` | one file per duty |
 //! | `resident` | the task that owns the state |
+//! | [`peers`] | agents that watch each other |
 //! | [`looks`] | what is looked at: rounds, vantages, the last sight of each |
 //! | `ledger` | the store, or memory while that is gone |
+//! | `proof` | what the last audit found, for whoever tells the outside |
 //! | `couriers` | deliveries under way |
 //! | `drift` | where the host and the configuration no longer say the same |
 //! | `timers` | jobs that are due when a systemd timer is |
@@ -34,6 +36,8 @@ pub mod handle;
 mod ledger;
 pub mod looks;
 pub mod parts;
+pub mod peers;
+mod proof;
 mod resident;
 pub mod roster;
 mod timers;

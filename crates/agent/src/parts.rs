@@ -28,6 +28,7 @@ use muster_store::sqlite::Opened;
 
 use crate::clock::Clock;
 use crate::looks::egress;
+use crate::peers::Peering;
 
 /// A future on the heap.
 pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -132,6 +133,8 @@ pub struct BadConfig {
 /// What the agent does, compiled from the configuration.
 #[derive(Clone)]
 pub struct AgentPlan {
+    /// How this agent calls itself.
+    pub name: String,
     /// What was written down.
     pub expectations: Vec<Expectation>,
     /// The jobs that are due when a systemd timer of this host is, and its name.
@@ -150,6 +153,8 @@ pub struct AgentPlan {
     pub logs: Bounds,
     /// The outside address.
     pub beat: Option<Beat>,
+    /// The agents that watch this one and are watched by it.
+    pub peers: Arc<[Peering]>,
     /// What is started, and when.
     pub starts: Starts,
     /// What is looked at.
@@ -167,6 +172,8 @@ pub struct Watched {
     pub timeout: Span,
     /// From where.
     pub from: Vantage,
+    /// Its table, where a peer looks.
+    pub lent: Option<String>,
     /// The name of its kind.
     pub kind: &'static str,
     /// Who looks.
@@ -198,7 +205,12 @@ pub struct Beat {
 impl AgentPlan {
     /// The agent's share of a configuration. What has no table of its own is told to `notify` of `[defaults]`; where that
     /// is empty, to every channel that does not merely stand in for another one, because nothing may fail untold.
-    pub fn of<C>(plan: &Plan<C, Probe>, channels: Vec<Telling>, beat: Option<Beacon>) -> Self {
+    pub fn of<C>(
+        plan: &Plan<C, Probe>,
+        channels: Vec<Telling>,
+        beat: Option<Beacon>,
+        peers: Vec<Peering>,
+    ) -> Self {
         let stands_in =
             |name: &ChannelName| channels.iter().any(|other| other.fallback.as_ref() == Some(name));
         let mut notify = plan.notify.clone();
@@ -212,6 +224,8 @@ impl AgentPlan {
         let mut expectations = plan.expectations.clone();
         egress::expect(&mut expectations, &checks, &notify, &plan.steps);
         Self {
+            name: plan.muster.name.clone(),
+            peers: peers.into(),
             expectations,
             timers: plan.timers.clone(),
             notify,
@@ -249,11 +263,12 @@ impl AgentPlan {
 }
 
 fn watched(check: &CheckPlan<Probe>) -> Watched {
-    let CheckPlan { id, kind, every, timeout, retry, after, from, part } = check;
+    let CheckPlan { id, kind, every, timeout, retry, after, from, lent, part } = check;
     Watched {
         round: Round { id: id.clone(), every: *every, retry: *retry, after: *after },
         timeout: *timeout,
         from: from.clone(),
+        lent: lent.clone(),
         kind,
         probe: Arc::clone(part),
     }

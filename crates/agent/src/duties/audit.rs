@@ -1,12 +1,13 @@
 //! Checks that everything due is judged and that every duty is performed within its bound. Any fault of the loop, the
 //! clock or the driver ends up here as bad news.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::table::{Context, Terms};
 use crate::driver::{Duty, Performing, Why};
 use crate::handle::Handle;
+use crate::proof::{Audited, Findings};
 use crate::resident::message::{Message, SelfReport};
 use crate::roster::Roster;
 
@@ -18,30 +19,8 @@ pub(super) const TERMS: Terms = Terms {
     after: 1,
 };
 
-/// An audit older than this says nothing about now.
-const FRESH: Duration = Duration::from_secs(40);
-
 /// A page that nobody was told for this long makes the whole watcher doubtful.
 const UNDELIVERED: muster_core::time::Span = muster_core::time::Span::seconds(60);
-
-/// What the last audit found.
-#[derive(Debug, Default)]
-pub(crate) struct Findings(Mutex<Option<(Instant, Vec<String>)>>);
-
-impl Findings {
-    /// Why somebody outside should not be told that all is well; none if all is well.
-    pub(super) fn doubt(&self) -> Option<String> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((at, findings)) if at.elapsed() <= FRESH => findings.first().cloned(),
-            Some((at, _)) => Some(format!("the last audit was {} s ago", at.elapsed().as_secs())),
-            None => Some("there was no audit yet".to_owned()),
-        }
-    }
-
-    fn put(&self, findings: Vec<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), findings));
-    }
-}
 
 /// The duty.
 pub(super) struct Audit {
@@ -51,8 +30,9 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn new(context: &Context, findings: Arc<Findings>) -> Self {
-        Self { handle: context.handle.clone(), roster: Arc::clone(&context.roster), findings }
+    pub(super) fn new(context: &Context) -> Self {
+        let (roster, findings) = (Arc::clone(&context.roster), Arc::clone(&context.findings));
+        Self { handle: context.handle.clone(), roster, findings }
     }
 }
 
@@ -75,7 +55,7 @@ impl Duty for Audit {
             if !durable {
                 doubts.push("the store cannot be written".to_owned());
             }
-            self.findings.put(doubts);
+            self.findings.put(Audited { doubts, undelivered, durable });
             if wrong.is_empty() { Ok("all is judged".into()) } else { Err(wrong.join("; ")) }
         })
     }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::audit::Findings;
 use super::table::{Context, Terms};
 use crate::driver::{Duty, Performing, Why};
 use crate::parts;
-use crate::resident::{Settings, Vitals};
+use crate::proof::Findings;
+use crate::resident::Settings;
 
 pub(super) const TERMS: Terms = Terms {
     name: "beat",
@@ -21,21 +21,16 @@ pub(super) const TERMS: Terms = Terms {
 /// The longest that one call may take.
 const CALL: Duration = Duration::from_secs(20);
 
-/// A resident that has not finished a step for this long is not well.
-const TICK: Duration = Duration::from_secs(5);
-
 /// The duty.
 pub(super) struct Beat {
     settings: tokio::sync::watch::Receiver<Settings>,
-    vitals: Arc<Vitals>,
     findings: Arc<Findings>,
     sent: Option<Instant>,
 }
 
 impl Beat {
-    pub(super) fn new(context: &Context, findings: Arc<Findings>) -> Self {
-        let (settings, vitals) = (context.settings.clone(), Arc::clone(&context.vitals));
-        Self { settings, vitals, findings, sent: None }
+    pub(super) fn new(context: &Context) -> Self {
+        Self { settings: context.settings.clone(), findings: Arc::clone(&context.findings), sent: None }
     }
 }
 
@@ -53,9 +48,6 @@ impl Duty for Beat {
             }
             if let Some(doubt) = self.findings.doubt() {
                 return Ok(format!("withheld: {doubt}"));
-            }
-            if self.vitals.since_tick() > TICK {
-                return Ok("withheld: the roll call stands still".into());
             }
             match tokio::time::timeout(CALL, call()).await {
                 Ok(Ok(())) => {

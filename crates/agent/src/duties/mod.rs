@@ -14,6 +14,7 @@
 //! | [`looks`] | sees to it that checks are being looked at |
 //! | [`audit`] | checks that everything due is judged and every duty performed |
 //! | [`beat`] | tells somebody outside that all is well |
+//! | [`peers`] | exchanges beats with other agents, and judges their silence |
 //! | [`watchdog`] | tells systemd that the agent is alive |
 //!
 //! Not duties: `table` lists them, `users` is a part of [`spool`].
@@ -25,6 +26,7 @@ mod deliver;
 mod discover;
 mod logs;
 mod looks;
+mod peers;
 mod prune;
 mod runs;
 mod spool;

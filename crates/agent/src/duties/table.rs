@@ -10,13 +10,15 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, logs, looks, prune, runs, spool, start, store, watchdog,
+    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
 use crate::handle::Handle;
 use crate::looks::Pulse;
 use crate::parts::{ConfigSource, Starter, Survey};
+use crate::peers::Circle;
+use crate::proof::Findings;
 use crate::resident::{Settings, Vitals};
 use crate::roster::Roster;
 
@@ -40,6 +42,10 @@ pub(crate) struct Context {
     pub(crate) starter: Option<Starter>,
     /// Whether checks are being looked at.
     pub(crate) pulse: Arc<Pulse>,
+    /// What the audit found last.
+    pub(crate) findings: Arc<Findings>,
+    /// The agents that watch this one.
+    pub(crate) circle: Arc<Circle>,
 }
 
 /// The terms of a duty, known before there is anything to perform it with.
@@ -67,6 +73,7 @@ pub(crate) struct Duties {
     looks: Registration,
     audit: Registration,
     beat: Registration,
+    peers: Registration,
     watchdog: Registration,
 }
 
@@ -74,7 +81,6 @@ impl Duties {
     /// Makes all of them.
     pub(crate) fn new(context: &Context) -> Self {
         let intake = Arc::new(spool::Intake::new(context));
-        let findings = Arc::new(audit::Findings::default());
         let own = || Arc::new(Notify::new());
         Self {
             spool: register(spool::TERMS, &context.wake_spool, spool::Spool::new(Arc::clone(&intake))),
@@ -87,14 +93,15 @@ impl Duties {
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
             looks: register(looks::TERMS, &own(), looks::Looks::new(context)),
-            audit: register(audit::TERMS, &own(), audit::Audit::new(context, Arc::clone(&findings))),
-            beat: register(beat::TERMS, &own(), beat::Beat::new(context, findings)),
+            audit: register(audit::TERMS, &own(), audit::Audit::new(context)),
+            beat: register(beat::TERMS, &own(), beat::Beat::new(context)),
+            peers: register(peers::TERMS, &own(), peers::Peers::new(context)),
             watchdog: register(watchdog::TERMS, &context.vitals.readiness, watchdog::Watchdog::new(context)),
         }
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 13] {
+    pub(crate) fn list(self) -> [Registration; 14] {
         let Self {
             spool,
             runs,
@@ -108,9 +115,13 @@ impl Duties {
             looks,
             audit,
             beat,
+            peers,
             watchdog,
         } = self;
-        [spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, watchdog]
+        [
+            spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, peers,
+            watchdog,
+        ]
     }
 
     /// What is expected of each duty: that it is performed, and that it goes well.
@@ -128,6 +139,7 @@ impl Duties {
             looks::TERMS,
             audit::TERMS,
             beat::TERMS,
+            peers::TERMS,
             watchdog::TERMS,
         ];
         all.into_iter().filter_map(Terms::expectation).collect()

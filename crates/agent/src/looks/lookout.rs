@@ -27,6 +27,7 @@ use super::vantage::look_from;
 use crate::clock::Clock;
 use crate::handle::Handle;
 use crate::parts::Watched;
+use crate::peers::Circle;
 use crate::resident::Settings;
 use crate::resident::message::Message;
 
@@ -34,6 +35,8 @@ use crate::resident::message::Message;
 const TURN: Duration = Duration::from_secs(1);
 /// Looks from inside containers at the same time: each has a thread.
 const CONTAINERS: usize = 8;
+/// Looks that peers make for us at the same time.
+const PEERS: usize = 32;
 /// A new plan waits this long at most for what an earlier life remembered.
 const MEMORY: Duration = Duration::from_secs(5);
 
@@ -65,6 +68,8 @@ pub(crate) struct Lookout {
     watched: HashMap<ExpectationId, Watched>,
     lanes: BTreeMap<Lane, Arc<Semaphore>>,
     containers: Arc<Semaphore>,
+    peers: Arc<Semaphore>,
+    circle: Arc<Circle>,
     going: JoinSet<Done>,
     /// Which look each task makes, for one that ends without a word.
     tasks: HashMap<Id, (ExpectationId, Timestamp)>,
@@ -93,6 +98,8 @@ impl Lookout {
             watched: HashMap::new(),
             lanes: BTreeMap::new(),
             containers: Arc::new(Semaphore::new(CONTAINERS)),
+            peers: Arc::new(Semaphore::new(PEERS)),
+            circle: Arc::clone(&handle.circle),
             going: JoinSet::new(),
             tasks: HashMap::new(),
             waiting: Vec::new(),
@@ -209,15 +216,16 @@ impl Lookout {
         let late = self.rounds.next().map_or(Span::ZERO, |at| now.uptime - at);
         for Turn { id, due: _ } in self.rounds.turns(now) {
             let Some(watched) = self.watched.get(&id) else { continue };
-            let Watched { timeout, from, probe, .. } = watched.clone();
+            let Watched { timeout, from, lent, probe, .. } = watched.clone();
             let lane = probe.lane();
             let room = match &from {
                 Vantage::Container(_) => Arc::clone(&self.containers),
+                Vantage::Peer(_) => Arc::clone(&self.peers),
                 Vantage::Host => Arc::clone(
                     self.lanes.entry(lane).or_insert_with(|| Arc::new(Semaphore::new(lane.room()))),
                 ),
             };
-            let clock = Arc::clone(&self.clock);
+            let (clock, circle) = (Arc::clone(&self.clock), Arc::clone(&self.circle));
             let about = id.clone();
             let task = self.going.spawn(async move {
                 // Never closed, so there is always a place in the end.
@@ -229,6 +237,7 @@ impl Lookout {
                         look(probe.as_ref(), &scene).await
                     }
                     Vantage::Container(name) => look_from(name, probe, timeout.to_std()).await,
+                    Vantage::Peer(name) => circle.have_look(&name, lent, timeout).await,
                 };
                 drop(place);
                 Done { about, began, looked }

@@ -38,6 +38,11 @@ impl Resident {
         match message {
             Message::Hear { .. } | Message::Drained { .. } => {}
             Message::Looked(batch) => self.hear_looks(batch),
+            Message::Peers(words) => {
+                let signals = words.into_iter().map(|(about, word)| self.say(about, word));
+                let signals: Vec<_> = signals.collect();
+                self.own.extend(signals);
+            }
             Message::Performed(done) => self.hear_performance(&done),
             Message::Host { roll: host, record } => {
                 let now = self.clock.now();

@@ -27,6 +27,7 @@ use crate::couriers::Couriers;
 use crate::faults::{self, Faults};
 use crate::ledger::Ledger;
 use crate::parts::AgentPlan;
+use crate::peers::Circle;
 use crate::roster::Roster;
 use crate::timers::Timers;
 
@@ -46,6 +47,7 @@ pub(crate) struct Origin {
     pub(crate) settings: watch::Sender<Settings>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) circle: Arc<Circle>,
     pub(crate) wake_store: Arc<Notify>,
     pub(crate) wake_spool: Arc<Notify>,
     pub(crate) wake_start: Arc<Notify>,
@@ -84,6 +86,7 @@ impl Resident {
             settings,
             vitals,
             roster,
+            circle,
             wake_store,
             wake_spool,
             wake_start,
@@ -147,6 +150,7 @@ impl Resident {
             settings,
             vitals,
             roster,
+            circle,
             wake_store,
             wake_spool,
             wake_start,

@@ -16,6 +16,7 @@ use crate::handle::{Heard, NotStartable, Started};
 use crate::ledger::{Found, Standing};
 use crate::looks::Batch;
 use crate::parts::{AgentPlan, BadConfig};
+use crate::peers::circle::Word;
 
 /// Where signals come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) enum Message {
     Looked(Batch),
     /// The spool was read to its end; the reading began then.
     Drained { began: Now },
+    /// What is to be said of peers.
+    Peers(Vec<Word>),
     /// A duty was performed.
     Performed(Performance),
     /// The host was looked at.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_core::board::Snapshot;
+use muster_core::board::{Line, Snapshot};
 use muster_core::time::Now;
 
 use super::task::Resident;
@@ -64,7 +64,15 @@ impl Resident {
         let mut board = self.roll.board(now);
         let own: BTreeSet<_> = self.plan.starts.rota.iter().map(|entry| &entry.about).collect();
         board.lines.iter_mut().for_each(|line| line.own = own.contains(&line.id));
-        let snapshot = Snapshot { board, faults: self.faults.list(), host: self.host.clone() };
+        let watchers = self.circle.view();
+        for peer in &watchers.peers {
+            // The roll call hears of silence as well; people want to know when the peer itself was heard.
+            let is_its = |line: &&mut Line| line.id.table() == "peer" && line.id.name() == peer.name;
+            if let (Some(line), Some(heard)) = (board.lines.iter_mut().find(is_its), peer.last_heard) {
+                line.last_heard = Some(heard);
+            }
+        }
+        let snapshot = Snapshot { board, faults: self.faults.list(), host: self.host.clone(), watchers };
         self.board.send_replace(Arc::new(snapshot));
     }
 }

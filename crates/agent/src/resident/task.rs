@@ -29,6 +29,7 @@ use crate::couriers::{Couriers, Told};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::parts::{AgentPlan, Beat, Watched};
+use crate::peers::{Circle, Peering};
 use crate::roster::Roster;
 use crate::timers::Timers;
 
@@ -50,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) keep: Keep,
     pub(crate) logs: Bounds,
     pub(crate) beat: Option<Beat>,
+    pub(crate) name: String,
+    pub(crate) peers: Arc<[Peering]>,
     pub(crate) checks: Arc<[Watched]>,
     pub(crate) canaries: Arc<[SocketAddr]>,
 }
@@ -60,6 +63,8 @@ impl Settings {
             keep: plan.keep,
             logs: plan.logs,
             beat: plan.beat.clone(),
+            name: plan.name.clone(),
+            peers: Arc::clone(&plan.peers),
             checks: Arc::clone(&plan.checks),
             canaries: Arc::clone(&plan.canaries),
         }
@@ -145,6 +150,7 @@ pub(crate) struct Resident {
     pub(super) settings: watch::Sender<Settings>,
     pub(super) vitals: Arc<Vitals>,
     pub(super) roster: Arc<Roster>,
+    pub(super) circle: Arc<Circle>,
     pub(super) wake_store: Arc<Notify>,
     pub(super) wake_spool: Arc<Notify>,
     pub(super) wake_start: Arc<Notify>,

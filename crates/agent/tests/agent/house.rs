@@ -81,6 +81,8 @@ pub(crate) fn plan_to(receiver: &Receiver, expectations: Vec<Expectation>) -> Ag
 
 pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<Expectation>) -> AgentPlan {
     AgentPlan {
+        name: "house".into(),
+        peers: std::sync::Arc::new([]),
         expectations,
         timers: BTreeMap::new(),
         notify: vec![channel("ops")],

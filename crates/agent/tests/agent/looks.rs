@@ -66,7 +66,14 @@ fn watched(name: &str, probe: &Arc<Puppet>) -> (Expectation, Watched) {
     expectation.hearing = Hearing::Looked;
     let round = Round { id: id(name), every, retry: Span::millis(200), after: 2 };
     let part: Part = Arc::clone(probe) as Part;
-    let one = Watched { round, timeout: Span::millis(300), from: Vantage::Host, kind: "puppet", probe: part };
+    let one = Watched {
+        round,
+        timeout: Span::millis(300),
+        from: Vantage::Host,
+        lent: None,
+        kind: "puppet",
+        probe: part,
+    };
     (expectation, one)
 }
 
@@ -183,7 +190,8 @@ pub(crate) fn look_now() {
 
 pub(crate) fn way_out() {
     on_one_thread(async {
-        let probes = [Arc::new(Puppet(AtomicU8::new(HANGS), true)), Arc::new(Puppet(AtomicU8::new(HANGS), true))];
+        let probes =
+            [Arc::new(Puppet(AtomicU8::new(HANGS), true)), Arc::new(Puppet(AtomicU8::new(HANGS), true))];
         let mut house = house(&[("check.one", &probes[0]), ("check.two", &probes[1])]);
         let mut alarm = Expectation::new(id("host.way-out"), Rhythm::OnReport, Span::ZERO);
         alarm.notify = vec![channel("ops")];

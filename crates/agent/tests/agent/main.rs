@@ -17,6 +17,8 @@ mod looks;
 #[cfg(test)]
 mod many;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod users;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         .test("a_locked_store_is_told_and_caught_up_with_later", &[], faults::locked_store)
         .test("a_full_disk_still_pages_and_is_caught_up_with_later", &[Part::Root], faults::full_disk)
         .test("the_beat_is_withheld_while_the_store_is_gone", &[], faults::beat)
+        .test("two_agents_hear_each_other_also_where_only_one_can_call", &[], peers::watched_and_missed)
+        .test("a_peer_that_hangs_or_panics_disturbs_no_other", &[], peers::hung)
         .test("kill_9_with_the_receiver_down_loses_no_page_and_repeats_none", &[], child::kill_9)
         .test("a_second_agent_on_the_same_state_is_refused", &[], life::second)
         .test("a_thousand_deadlines_fire_once_each_and_none_early", &[], many::deadlines)

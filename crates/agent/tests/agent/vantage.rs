@@ -97,7 +97,7 @@ fn watched(name: &str, from: Vantage, probe: Part) -> (Expectation, Watched) {
     expectation.hearing = Hearing::Looked;
     let round = Round { id: id(name), every, retry: Span::millis(500), after: 2 };
     // Long enough for a machine on which everything else is tested as well.
-    (expectation, Watched { round, timeout: Span::seconds(4), from, kind: "tcp", probe })
+    (expectation, Watched { round, timeout: Span::seconds(4), from, lent: None, kind: "tcp", probe })
 }
 
 pub(crate) fn apart() {

@@ -97,3 +97,32 @@ fn a_mail_has_more_time_than_other_looks_and_never_more_than_there_is() {
     let ping = KINDS.iter().find(|kind| kind.name == "ping").expect("the kind");
     assert_eq!(plans(ping.example)[0].timeout, Span::seconds(10));
 }
+
+#[test]
+fn only_what_looks_over_the_network_is_borrowed_from_a_peer() {
+    let borrowed = |text: &str| {
+        let text = format!("[check.lent]\n{text}");
+        muster_config::tables::lent::borrow(&text, KINDS).map(|(kind, _)| kind)
+    };
+    assert_eq!(borrowed("kind = \"tcp\"\naddress = \"127.0.0.1:22\"\n"), Ok("tcp"));
+    assert_eq!(borrowed("kind = \"certificate\"\naddress = \"example.com:443\"\n"), Ok("certificate"));
+    for (text, why) in [
+        ("kind = \"command\"\nrun = [\"/bin/sh\"]\n", "not one that is lent"),
+        ("kind = \"file\"\npath = \"/etc/shadow\"\n", "not one that is lent"),
+        ("kind = \"certificate\"\nfile = \"/etc/muster/peer.key\"\n", "names a file of this host"),
+        ("kind = \"tls\"\naddress = \"a:443\"\nca = \"/etc/muster/peer.key\"\n", "names a file of this host"),
+        ("kind = \"http\"\nurl = { command = [\"/bin/sh\"] }\n", "refers to a secret"),
+        (
+            "kind = \"http\"\nurl = \"http://a\"\nheaders = { x = { file = \"/etc/shadow\" } }\n",
+            "refers to a secret",
+        ),
+        ("kind = \"tcp\"\n", "lacks `address`"),
+        ("kind = \"tcp\"\naddress = \"127.0.0.1:22\"\nnotify = []\n", "no key `notify`"),
+        ("kind = 3", "not one that is lent"),
+    ] {
+        let error = borrowed(text).expect_err(text);
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    assert!(muster_config::tables::lent::borrow("kind = \"tcp\"", KINDS).is_err());
+    assert!(borrowed(&format!("kind = \"tcp\"\naddress = \"{}\"", "a".repeat(9_000))).is_err());
+}
