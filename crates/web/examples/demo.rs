@@ -9,7 +9,7 @@ use muster_host::state::Layout;
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::{LINK_LASTS, issue};
-use muster_web::parts::{Ear, Parts, Password, Settings};
+use muster_web::parts::{Ear, Eye, Parts, Password, Settings};
 use muster_web::{Web, serve_tcp};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -40,7 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         board: seen,
         store,
         ear: Arc::clone(&stand_in) as Arc<dyn Ear>,
-        eye: stand_in,
+        eye: Arc::clone(&stand_in) as Arc<dyn Eye>,
+        envoy: stand_in,
         layout,
         settings: Settings {
             name: "acme".into(),

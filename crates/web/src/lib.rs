@@ -12,6 +12,7 @@
 //! | [`pages`] | HTML |
 //! | [`api`] | JSON under `/api/v1` |
 //! | [`ping`] | heartbeats, compatible with healthchecks.io |
+//! | [`peers`] | what other agents send |
 //! | [`jobs`] | what the jobs screen shows |
 //! | [`checks`] | what the checks screen shows |
 //! | [`live`] | what changed, as server-sent events |
@@ -32,6 +33,7 @@ pub mod live;
 pub mod logs;
 pub mod pages;
 pub mod parts;
+pub mod peers;
 pub mod ping;
 pub mod records;
 pub mod refusal;
@@ -39,6 +41,6 @@ pub mod router;
 pub mod serve;
 pub mod times;
 
-pub use parts::{Answer, Deaf, Ear, Eye, Heard, Parts, Password, Settings};
+pub use parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Parts, Password, Settings};
 pub use router::{Web, router};
 pub use serve::{Listening, Tls, serve_tcp, serve_unix};

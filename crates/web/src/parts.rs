@@ -1,7 +1,9 @@
-//! What the server is made of, and the two things it asks of the rest of the program: to be heard, and to see.
+//! What the server is made of, and the three things it asks of the rest of the program: to be heard, to see, and to speak
+//! with other agents.
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub struct Parts {
     pub ear: Arc<dyn Ear>,
     /// Whoever looks at what is to be checked.
     pub eye: Arc<dyn Eye>,
+    /// Whoever speaks with other agents.
+    pub envoy: Arc<dyn Envoy>,
     /// Where the logs of runs are.
     pub layout: Layout,
     /// What the configuration says.
@@ -99,6 +103,15 @@ pub trait Eye: Send + Sync {
 
     /// Looks at one of them now, or waits for a look that goes on; none if it is not looked at.
     fn look_now<'a>(&'a self, about: &'a ExpectationId) -> Answer<'a, Result<Option<Last>, Deaf>>;
+}
+
+/// Whoever speaks with other agents: the agent.
+pub trait Envoy: Send + Sync {
+    /// Takes in what another agent sends, and answers at once: a status, and JSON. It knows by itself who that is.
+    fn hear(&self, from: IpAddr, message: &[u8]) -> (u16, Vec<u8>);
+
+    /// Looks at what another agent asks for, and answers what was seen: at most a minute later.
+    fn look<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)>;
 }
 
 /// What became of signals.

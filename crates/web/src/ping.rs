@@ -196,7 +196,7 @@ impl WrongKeys {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.1 += 1;
         if now.since(state.0) >= Span::minutes(1) {
-            tracing::warn!(times = state.1, last_from = %asker.peer.origin(), "pings with a wrong key");
+            tracing::warn!(times = state.1, last_from = %asker.far_end.origin(), "pings with a wrong key");
             *state = (now, 0);
         }
     }

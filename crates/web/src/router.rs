@@ -18,7 +18,7 @@ use crate::pages::strips::Strips;
 use crate::parts::Parts;
 use crate::ping::WrongKeys;
 use crate::times::{Present, Times};
-use crate::{api, assets, live, pages, ping};
+use crate::{api, assets, live, pages, peers, ping};
 
 /// Largest body of a form or of JSON, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -88,7 +88,7 @@ impl Web {
 }
 
 /// The router over these parts. A listener must say where a request came from with a
-/// [`Peer`](crate::guard::peer::Peer) extension; without it the request is a stranger's.
+/// [`FarEnd`](crate::guard::far_end::FarEnd) extension; without it the request is a stranger's.
 pub fn router(web: Web) -> Router {
     Router::new()
         .route("/", get(pages::first::get))
@@ -108,6 +108,8 @@ pub fn router(web: Web) -> Router {
         .route("/health", get(api::health))
         .route("/ping/{key}/{name}", ping::route(ping::plain))
         .route("/ping/{key}/{name}/{action}", ping::route(ping::with_action))
+        .route("/peer/beat", post(peers::beat))
+        .route("/peer/look", post(peers::look))
         .nest("/api/v1", api::router())
         .route("/api/v1/events", get(live::get))
         .fallback(pages::refused::not_found)

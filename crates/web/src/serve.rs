@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::guard::peer::Peer;
+use crate::guard::far_end::FarEnd;
 use crate::router::{Web, router};
 
 /// Connections of one listener at one time.
@@ -119,13 +119,13 @@ pub async fn serve_tcp(
         async move {
             impatient(&stream);
             let to = stream.local_addr().map_or(address.ip(), |local| local.ip());
-            let peer = Peer::Tcp { from, to, tls: acceptor.is_some() };
+            let far_end = FarEnd::Tcp { from, to, tls: acceptor.is_some() };
             match acceptor {
-                None => converse(stream, app, peer, shutdown).await,
+                None => converse(stream, app, far_end, shutdown).await,
                 Some(acceptor) => {
                     let greeted = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await;
                     if let Ok(Ok(stream)) = greeted {
-                        converse(stream, app, peer, shutdown).await;
+                        converse(stream, app, far_end, shutdown).await;
                     }
                 }
             }
@@ -151,8 +151,8 @@ pub async fn serve_unix(
     let leaving = shutdown.clone();
     let answer = move |stream: UnixStream| {
         let (app, shutdown) = (app.clone(), leaving.clone());
-        let peer = Peer::Unix { operator: is_operator(&stream, own) };
-        converse(stream, app, peer, shutdown)
+        let far_end = FarEnd::Unix { operator: is_operator(&stream, own) };
+        converse(stream, app, far_end, shutdown)
     };
     attend(accept, answer, shutdown).await;
     Ok(())
@@ -220,13 +220,13 @@ async fn leave(mut connections: JoinSet<()>) {
     }
 }
 
-async fn converse<S>(stream: S, app: Router, peer: Peer, mut shutdown: watch::Receiver<bool>)
+async fn converse<S>(stream: S, app: Router, far_end: FarEnd, mut shutdown: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let app = TowerToHyperService::new(app);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(far_end);
         app.call(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

@@ -1,5 +1,6 @@
 //! A stand-in for the agent: it changes the snapshot as the roll call would, in a small way.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_core::board::{Pause, Snapshot};
@@ -7,7 +8,7 @@ use muster_core::effect::Condition;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
 use muster_core::signal::{Report, Signal};
-use muster_web::parts::{Answer, Deaf, Ear, Eye, Heard, NotStarted, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Started};
 use tokio::sync::watch;
 
 /// The stand-in.
@@ -47,6 +48,16 @@ impl Ear for StandIn {
 
     fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {
         Box::pin(async move { Ok(format!("250 2.0.0 queued for {name}")) })
+    }
+}
+
+impl Envoy for StandIn {
+    fn hear(&self, _from: IpAddr, _message: &[u8]) -> (u16, Vec<u8>) {
+        (404, b"{}".to_vec())
+    }
+
+    fn look<'a>(&'a self, _from: IpAddr, _message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
+        Box::pin(async { (404, b"{}".to_vec()) })
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::sync::Arc;
 
-use muster_core::board::{Board, Incident, Line, Pause, Running, Snapshot};
+use muster_core::board::{Board, Incident, Line, Pause, Peer, Running, Snapshot, Watchers};
 use muster_core::effect::{Condition, News, Page, Reason, SlotClosed, Transition, Verdict};
 use muster_core::expectation::Level;
 use muster_core::host_roll::{Disk, FailedUnit, HostRoll, Memory, Scheduled, Starter, Unseen};
@@ -29,7 +29,7 @@ pub(crate) fn tell(
     let host = host();
     if kind == "empty" {
         let board = Board { at: now, lines: Vec::new() };
-        return Ok((Snapshot { board, faults: Vec::new(), host }, Vec::new()));
+        return Ok((Snapshot { board, host, ..Snapshot::default() }, Vec::new()));
     }
     let mut lines = lines(now)?;
     if kind == "calm" {
@@ -53,7 +53,16 @@ pub(crate) fn tell(
     store.commit(commit)?;
     write_log(layout, now)?;
     lines.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok((Snapshot { board: Board { at: now, lines }, faults: Vec::new(), host }, lasts))
+    let board = Board { at: now, lines };
+    let peers = vec![Peer {
+        name: "fra1".into(),
+        last_heard: Some(now - Span::seconds(4)),
+        hears_us: Some(now - Span::seconds(14)),
+        ahead: Some(if kind == "calm" { 40 } else { 7_300 }),
+        trouble: None,
+    }];
+    let watchers = Watchers { beat: kind == "calm", peers, stranger: None };
+    Ok((Snapshot { board, faults: Vec::new(), host, watchers }, lasts))
 }
 
 fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Result<Line, Box<dyn Error>> {
@@ -102,6 +111,7 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
         line("check.nas-sync", "every 1h", hour, minute.times(22), now)?,
         line("check.site", "every 1m", minute, Span::seconds(40), now)?,
         line("check.mail-out", "every 5m", minute.times(5), minute.times(2), now)?,
+        line("peer.fra1", "every 20s", Span::seconds(20), Span::seconds(4), now)?,
         line("duty.spool", "every 5s", Span::seconds(30), Span::seconds(2), now)?,
         line("duty.store", "every 30s", minute, Span::seconds(12), now)?,
     ];

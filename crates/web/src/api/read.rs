@@ -106,6 +106,7 @@ pub async fn board(State(web): State<Web>) -> Response {
         "headline": { "sentence": said.sentence, "also": said.also, "tone": said.tone },
         "lines": lines,
         "faults": snapshot.faults,
+        "watchers": snapshot.watchers,
     }))
 }
 

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::guard::address::Named;
-use crate::guard::peer::Peer;
+use crate::guard::far_end::FarEnd;
 use crate::guard::session::recognise;
 use crate::guard::who::{Asker, Scope, Who};
 use crate::pages::refused;
@@ -20,6 +20,9 @@ use crate::router::Web;
 
 /// Longest time for an answer to begin.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// The same for a look that is made for another agent: its own longest time, and the way.
+pub const LOOK_WITHIN: Duration = Duration::from_secs(65);
 
 /// What a browser may do with our pages: load our own style, script and images, and nothing else.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -39,7 +42,7 @@ enum Kind {
 }
 
 fn kind(path: &str) -> Kind {
-    if path.starts_with("/ping/") || path == "/health" {
+    if path.starts_with("/ping/") || path.starts_with("/peer/") || path == "/health" {
         Kind::Ping
     } else if path == "/signin" || path.starts_with("/assets/") {
         Kind::Open
@@ -54,12 +57,13 @@ fn kind(path: &str) -> Kind {
 pub async fn gate(State(web): State<Web>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     let kind = kind(head.uri.path());
+    let within = if head.uri.path() == "/peer/look" { LOOK_WITHIN } else { ANSWER_WITHIN };
     let mut response = match admit(&web, kind, &head).await {
         Ok(asker) => {
             let page = asker.clone();
             head.extensions.insert(asker);
             let request = Request::from_parts(head, body);
-            match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+            match tokio::time::timeout(within, next.run(request)).await {
                 Ok(response) => response,
                 Err(_) => {
                     let late =
@@ -91,30 +95,30 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
     let refused = |refusal| Err(Stop::Refused(refusal));
     // A listener that did not say where the request came from is trusted with nothing.
     let nowhere = IpAddr::from([0, 0, 0, 0]);
-    let stranger = Peer::Tcp { from: nowhere, to: nowhere, tls: false };
-    let peer = head.extensions.get::<Peer>().copied().unwrap_or(stranger);
-    if let Peer::Unix { operator: true } = peer {
-        return Ok(Asker { who: Who::Operator, peer, private: true, https: false, here: String::new() });
+    let stranger = FarEnd::Tcp { from: nowhere, to: nowhere, tls: false };
+    let far_end = head.extensions.get::<FarEnd>().copied().unwrap_or(stranger);
+    if let FarEnd::Unix { operator: true } = far_end {
+        return Ok(Asker { who: Who::Operator, far_end, private: true, https: false, here: String::new() });
     }
     let headers = &head.headers;
-    let named = match peer {
-        Peer::Unix { .. } => Named::Loopback,
-        Peer::Tcp { tls, .. } => match web.addresses.host(headers) {
+    let named = match far_end {
+        FarEnd::Unix { .. } => Named::Loopback,
+        FarEnd::Tcp { tls, .. } => match web.addresses.host(headers) {
             // A rebound name fails at the certificate, before any request; so over TLS every name is fine.
             Named::Strange if tls => Named::Ours { https: true },
             named => named,
         },
     };
-    let https = peer.is_tls() || named == Named::Ours { https: true };
+    let https = far_end.is_tls() || named == Named::Ours { https: true };
     let proxied = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
-    let private = peer.is_local() && named == Named::Loopback && !web.parts.settings.public && !proxied;
+    let private = far_end.is_local() && named == Named::Loopback && !web.parts.settings.public && !proxied;
     if kind == Kind::Ping {
         let who = match headers.get(header::AUTHORIZATION) {
             Some(_) => recognise(&web.parts.store, headers, https, muster_host::clock::now().wall).await,
             None => Ok(Who::Nobody),
         };
         // With a store that is away the key in the address still counts.
-        return Ok(Asker { who: who.unwrap_or(Who::Nobody), peer, private, https, here: String::new() });
+        return Ok(Asker { who: who.unwrap_or(Who::Nobody), far_end, private, https, here: String::new() });
     }
     if named == Named::Strange {
         return refused(Refusal::host());
@@ -132,7 +136,7 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
     };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let here = format!("{}://{host}", if https { "https" } else { "http" });
-    let asker = Asker { who, peer, private, https, here };
+    let asker = Asker { who, far_end, private, https, here };
     match kind {
         Kind::Open | Kind::Ping => Ok(asker),
         Kind::Page if !asker.may_look() && reads => Err(Stop::SignIn),

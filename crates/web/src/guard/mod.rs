@@ -5,7 +5,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`peer`] | where a request came from, as the listener saw it |
+//! | [`far_end`] | where a request came from, as the listener saw it |
 //! | [`address`] | the Host and Origin that are ours |
 //! | [`who`] | the asker, and what they may do |
 //! | [`session`] | sessions, one-time links, tokens |
@@ -15,8 +15,8 @@
 
 pub mod address;
 pub mod digest;
+pub mod far_end;
 pub mod gate;
 pub mod password;
-pub mod peer;
 pub mod session;
 pub mod who;

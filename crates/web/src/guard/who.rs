@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::peer::Peer;
+use crate::guard::far_end::FarEnd;
 
 /// One thing that a token may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ pub struct Asker {
     /// Who.
     pub who: Who,
     /// From where.
-    pub peer: Peer,
+    pub far_end: FarEnd,
     /// Nobody beyond this machine can have sent the request.
     pub private: bool,
     /// The browser speaks https (to us, or to a proxy of ours).

@@ -19,7 +19,7 @@ use crate::pages::forms::acts;
 use crate::pages::frame::{Fragment, View, no_history, page};
 use crate::pages::run::plain;
 use crate::pages::strips::{Mark, Strips, short};
-use crate::pages::{host, shapes, words};
+use crate::pages::{host, shapes, watchers, words};
 use crate::records::ask;
 use crate::router::Web;
 
@@ -56,6 +56,7 @@ pub async fn get(
         (host::uncovered(&view))
         (host::unseen(&view))
         (host::vitals(&view))
+        (watchers::watchers(&view))
     };
     // The stream knows the folded page only.
     let events = (!all).then_some("/api/v1/events");
@@ -154,7 +155,9 @@ fn evidence(view: &View, run: &Run) -> Markup {
     let last = tail.lines().next_back().unwrap_or_default();
     html! {
         p.facts {
-            "Last run " (said(run)) " " (view.present.moment_and_distance(run.ended.unwrap_or(run.started)))
+            // A peer does not run; what it says or does not say is a sentence of its own.
+            @if run.about.table() != "peer" { "Last run " }
+            (said(run)) " " (view.present.moment_and_distance(run.ended.unwrap_or(run.started)))
             " · " a href=(format!("/runs/{}/{}", run.about, run.id)) { "output" }
         }
         @if !last.is_empty() && view.asker.may(Scope::Read) { pre.line { (plain(last)) } }

@@ -17,6 +17,7 @@
 //! | [`track`] | two days of a job, and its last runs, as drawings |
 //! | [`run`] | `/runs/{about}/{run}` |
 //! | [`host`] | `/host` |
+//! | [`watchers`] | who watches this agent, on `/` |
 //! | [`deliveries`] | `/deliveries` |
 //! | [`signin`] | `/signin` |
 //! | [`act`] | what buttons send |
@@ -41,5 +42,6 @@ pub mod shapes;
 pub mod signin;
 pub mod strips;
 pub mod track;
+pub mod watchers;
 pub mod words;
 pub mod wrap;

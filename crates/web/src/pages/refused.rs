@@ -5,7 +5,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use maud::html;
 
-use crate::guard::peer::Peer;
+use crate::guard::far_end::FarEnd;
 use crate::guard::who::{Asker, Who};
 use crate::pages::frame::{View, page as frame};
 use crate::pages::words;
@@ -16,7 +16,7 @@ use crate::router::Web;
 pub fn page(web: &Web, asker: Option<&Asker>, refusal: Refusal) -> Response {
     let stranger = Asker {
         who: Who::Nobody,
-        peer: Peer::Unix { operator: false },
+        far_end: FarEnd::Unix { operator: false },
         private: false,
         https: false,
         here: String::new(),

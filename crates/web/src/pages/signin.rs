@@ -82,7 +82,7 @@ pub async fn post(
         Err(error) => return form(&web, &asker, Some(&Refusal::bad(error.body_text(), "fill in the form"))),
     };
     let now = web.present().now;
-    let entered = match web.lock.open(asker.peer.origin(), given, now).await {
+    let entered = match web.lock.open(asker.far_end.origin(), given, now).await {
         Ok(()) => enter(&web, &asker, "admin", now).await,
         Err(denied) => Err(refusal(denied)),
     };

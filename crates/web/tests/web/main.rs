@@ -14,6 +14,7 @@ mod checks;
 mod jobs;
 mod live;
 mod looks;
+mod peers;
 mod pings;
 mod server;
 mod tls;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         looks::TESTS,
         auth::TESTS,
         pings::TESTS,
+        peers::TESTS,
         jobs::TESTS,
         checks::TESTS,
         live::TESTS,

@@ -1,7 +1,7 @@
 //! A server with made-up contents, and a client that says exactly what it sends.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,9 @@ use muster_store::contract::Store;
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
-use muster_web::parts::{Answer, Deaf, Ear, Eye, Heard, NotStarted, Parts, Password, Settings, Started};
+use muster_web::parts::{
+    Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Parts, Password, Settings, Started,
+};
 use muster_web::{Web, serve_tcp, serve_unix};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -102,6 +104,20 @@ impl Eye for Recorder {
         self.looks.lock().unwrap().push(about.clone());
         let last = self.of(about).map(|last| Last::clone(&last));
         Box::pin(async move { Ok(last) })
+    }
+}
+
+impl Envoy for Recorder {
+    /// Says what came, and how long it was.
+    fn hear(&self, from: IpAddr, message: &[u8]) -> (u16, Vec<u8>) {
+        if message == b"who?" {
+            return (401, b"{\"what\":\"no key\"}".to_vec());
+        }
+        (200, format!("{{\"from\":\"{from}\",\"bytes\":{}}}", message.len()).into_bytes())
+    }
+
+    fn look<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
+        Box::pin(async move { Envoy::hear(self, from, message) })
     }
 }
 
@@ -197,6 +213,7 @@ impl Server {
             store,
             ear: Arc::clone(&ear) as Arc<dyn Ear>,
             eye: Arc::clone(&ear) as Arc<dyn Eye>,
+            envoy: Arc::clone(&ear) as Arc<dyn Envoy>,
             layout: Layout::new(folder.path()),
             settings,
         };

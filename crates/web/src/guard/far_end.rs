@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// The far end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peer {
+pub enum FarEnd {
     /// Over TCP.
     Tcp {
         /// The far address.
@@ -21,7 +21,7 @@ pub enum Peer {
     },
 }
 
-impl Peer {
+impl FarEnd {
     /// True if both ends are on this machine.
     pub fn is_local(&self) -> bool {
         match self {
