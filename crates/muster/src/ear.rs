@@ -1,5 +1,6 @@
-//! The agent as the web server knows it: somebody who hears, and who looks.
+//! The agent as the web server knows it: somebody who hears, who looks, and who speaks with other agents.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use muster_agent::handle::{Handle, HandleError, NotStartable};
@@ -7,7 +8,7 @@ use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
-use muster_web::parts::{Answer, Deaf, Ear, Eye, Heard, NotStarted, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Started};
 
 /// Hands everything on to a running agent.
 pub(crate) struct AgentEar(pub(crate) Handle);
@@ -72,6 +73,23 @@ impl Eye for AgentEye {
                 Err(HandleError::Stopped) => Err(Deaf::Stopped),
                 Err(HandleError::Busy(_)) => Err(Deaf::Busy),
             }
+        })
+    }
+}
+
+/// Lets a running agent speak with others.
+pub(crate) struct AgentEnvoy(pub(crate) Handle);
+
+impl Envoy for AgentEnvoy {
+    fn hear(&self, from: IpAddr, message: &[u8]) -> (u16, Vec<u8>) {
+        let reply = self.0.hear_peer(from, message);
+        (reply.status, reply.body)
+    }
+
+    fn look<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
+        Box::pin(async move {
+            let reply = self.0.look_for_peer(from, message).await;
+            (reply.status, reply.body)
         })
     }
 }

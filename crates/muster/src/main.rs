@@ -16,6 +16,7 @@ mod logging;
 mod memory;
 mod name;
 mod outside;
+mod peer_keys;
 mod ping_key;
 mod records;
 mod refusal;

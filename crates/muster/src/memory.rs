@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_core::board::{Board, Fault, Snapshot};
 use muster_core::effect::Condition;
 use muster_core::expectation::{Expectation, Rhythm};
-use muster_core::host_roll::HostRoll;
 use muster_core::ids::ExpectationId;
 use muster_core::roll_call::{RollCall, StoredRow};
 use muster_core::time::{Now, Span};
@@ -29,7 +28,7 @@ pub(crate) fn recall(layout: &Layout, plan: Vec<Expectation>, now: Now) -> Snaps
             Board { at: now.wall, lines: Vec::new() }
         }
     };
-    Snapshot { board, faults, host: HostRoll::default() }
+    Snapshot { board, faults, ..Snapshot::default() }
 }
 
 fn rows(layout: &Layout) -> Result<Vec<StoredRow>, StoreError> {

@@ -20,7 +20,7 @@ use muster_web::parts::{Password, Settings};
 
 use crate::catalogue::{Part, Probe};
 use crate::configuration::Configuration;
-use crate::ear::{AgentEar, AgentEye};
+use crate::ear::{AgentEar, AgentEnvoy, AgentEye};
 use crate::outside::Outside;
 use crate::ping_key;
 use crate::refusal::Refusal;
@@ -74,7 +74,7 @@ fn users(layout: &Layout, configured: Option<&Path>) -> Option<Users> {
 /// The agent's share of a plan, with channels that deliver.
 fn agent_plan(plan: &Plan<Part, Probe>, outside: &Outside) -> AgentPlan {
     let beat = plan.muster.beat.as_ref().map(|beat| outside.beacon(&beat.url));
-    AgentPlan::of(plan, outside.tellings(plan), beat)
+    AgentPlan::of(plan, outside.tellings(plan), beat, outside.peerings(plan))
 }
 
 fn opener(layout: &Layout, keep: Keep) -> StoreOpener {
@@ -143,6 +143,7 @@ pub(crate) fn web(handle: &Handle, layout: Layout, settings: Settings) -> muster
         store: handle.store(),
         ear: Arc::new(AgentEar(handle.clone())),
         eye: Arc::new(AgentEye(handle.clone())),
+        envoy: Arc::new(AgentEnvoy(handle.clone())),
         layout,
         settings,
     }

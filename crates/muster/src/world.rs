@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use muster_core::board::{Board, Fault, Line, Snapshot};
+use muster_core::board::{Board, Fault, Line, Snapshot, Watchers};
 use muster_core::effect::Condition;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ExpectationId, NameError};
@@ -47,6 +47,8 @@ struct BoardAnswer {
     headline: Headline,
     lines: Vec<Line>,
     faults: Vec<Fault>,
+    #[serde(default)]
+    watchers: Watchers,
 }
 
 /// The agent's first sentence, the same on every screen.
@@ -191,10 +193,11 @@ impl World {
         match self.runtime()?.block_on(client.get::<BoardAnswer>("/api/v1/board")) {
             Ok(answer) => {
                 let HostAnswer { host } = self.ask_agent("host")?;
-                let board = Board { at: answer.at, lines: answer.lines };
-                let snapshot = Snapshot { board, faults: answer.faults, host };
+                let BoardAnswer { at, headline, lines, faults, watchers } = answer;
+                let (board, sentence) = (Board { at, lines }, headline.whole());
+                let snapshot = Snapshot { board, faults, host, watchers };
                 let evidence = self.evidence(&snapshot);
-                Ok(Seen { snapshot, evidence, source: Source::Agent(answer.headline.whole()) })
+                Ok(Seen { snapshot, evidence, source: Source::Agent(sentence) })
             }
             Err(Unanswered::NotRunning(_)) => {
                 let plan = self.configuration()?.and_then(|configuration| configuration.judge().0);

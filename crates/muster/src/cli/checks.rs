@@ -251,6 +251,9 @@ async fn look_at(world: &World, check: &CheckPlan<Probe>) -> Result<Last, Refusa
         Vantage::Container(name) => Looked::blind(format!(
             "the network of container {name} is entered by the agent only: `muster up`"
         )),
+        Vantage::Peer(name) => {
+            Looked::blind(format!("peer {name} is asked by the agent only: `muster check` while it is up"))
+        }
     };
     let took: Span = looked.took.into();
     let look = Look {

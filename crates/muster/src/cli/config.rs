@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::command::Muster;
 use crate::catalogue::CATALOGUE;
 use crate::exit_code::ExitCode;
+use crate::peer_keys;
 use crate::refusal::Refusal;
 use crate::say;
 use crate::world::World;
@@ -102,7 +103,8 @@ fn check(world: &World, file: Option<PathBuf>, json: bool) -> Result<ExitCode, R
         return Ok(code);
     }
     world.complain(&render(&faults, &configuration.text));
-    if plan.is_some() {
+    if let Some(plan) = &plan {
+        peer_keys::refuse_short(plan)?;
         let things = say::count::counted(expectations, "expectation");
         let channels = say::count::counted(channels, "channel");
         world.say(&format!("{path} can be used: {things}, {channels}.\n"))?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use muster_config::render::render;
 
 use crate::exit_code::ExitCode;
+use crate::peer_keys;
 use crate::refusal::Refusal;
 use crate::resident::{self, Orders};
 use crate::say;
@@ -37,6 +38,10 @@ pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
         Refusal::usage(format!("{file} cannot be used"))
             .help(format!("`muster config check {file}` shows the faults again"))
     })?;
+    peer_keys::refuse_short(&plan)?;
+    for words in peer_keys::exposed(&plan) {
+        world.complain(&words);
+    }
     let layout = world.layout()?;
     let listen = args.listen.unwrap_or(plan.muster.listen);
     let orders = Orders { source, plan, layout, listen };

@@ -10,6 +10,7 @@
 //! | [`count`] | numbers of things |
 //! | [`diff`] | how two texts differ |
 //! | [`status`] | `muster status` |
+//! | [`watchers`] | who watches this agent |
 //! | [`jobs`] | `muster jobs` |
 //! | [`scan`] | `muster scan` |
 //! | [`checks`] | `muster checks`, `muster check` |
@@ -33,3 +34,4 @@ pub(crate) mod refused;
 pub(crate) mod scan;
 pub(crate) mod status;
 pub(crate) mod table;
+pub(crate) mod watchers;

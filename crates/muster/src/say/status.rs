@@ -16,6 +16,7 @@ use super::count::counted;
 use super::paper::{Paper, harmless};
 use super::reason;
 use super::table::Table;
+use super::watchers;
 
 /// Lines of a run's last output that are shown under bad news.
 const TAIL_LINES: usize = 3;
@@ -64,7 +65,7 @@ pub(crate) fn status(seen: &Seen, clock: &Clock, paper: &Paper, all: bool) -> St
         text.push('\n');
         text.push_str(&rows.lines(paper, 0));
     }
-    let notes = notes(seen, all);
+    let notes = notes(seen, clock, all);
     if !notes.is_empty() {
         text.push('\n');
         text.push_str(&notes);
@@ -85,7 +86,7 @@ pub(crate) fn sentence(seen: &Seen) -> String {
 
 /// True for a part of muster itself: its duties and its ways of telling people.
 fn is_own(line: &Line) -> bool {
-    matches!(line.id.table(), "duty" | "channel" | "muster" | "peer")
+    matches!(line.id.table(), "duty" | "channel" | "muster")
 }
 
 fn is_bad(condition: &Condition) -> bool {
@@ -109,7 +110,9 @@ fn bad_news(line: &Line, evidence: Option<&Outcome>, clock: &Clock, paper: &Pape
         text.push_str("    it goes to and fro: this is over once it has been well for a while\n");
     }
     if let Some(outcome) = evidence {
-        text.push_str(&format!("    last run: {}\n", words::outcome(outcome)));
+        // A peer does not run; what it says or does not say is a sentence of its own.
+        let label = if line.id.table() == "peer" { "" } else { "last run: " };
+        text.push_str(&format!("    {label}{}\n", words::outcome(outcome)));
         for tail in last_lines(&outcome.tail) {
             text.push_str(&format!("    | {}\n", harmless(tail)));
         }
@@ -220,7 +223,7 @@ pub(crate) fn state(line: &Line, clock: &Clock) -> String {
     words
 }
 
-fn notes(seen: &Seen, all: bool) -> String {
+fn notes(seen: &Seen, clock: &Clock, all: bool) -> String {
     let mut text = String::new();
     if seen.source != Source::Memory && !all {
         let own = seen.snapshot.board.lines.iter().filter(|line| is_own(line));
@@ -236,6 +239,9 @@ fn notes(seen: &Seen, all: bool) -> String {
         }
     }
     text.push_str(&host_notes(&seen.snapshot.host));
+    if seen.source != Source::Memory {
+        text.push_str(&watchers::notes(&seen.snapshot.watchers, clock));
+    }
     text
 }
 
@@ -276,7 +282,7 @@ fn afterword(rows: usize) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use muster_core::board::{Board, Fault, Pause, Running};
+    use muster_core::board::{Board, Fault, Pause, Running, Watchers};
     use muster_core::effect::Reason;
     use muster_core::host_roll::{Scheduled, Starter, Unseen};
     use muster_core::ids::IncidentId;
@@ -338,7 +344,8 @@ pub(crate) mod tests {
 
     fn seen(lines: Vec<Line>) -> Seen {
         let board = Board { at: NOON, lines };
-        let snapshot = Snapshot { board, ..Snapshot::default() };
+        let watchers = Watchers { beat: true, ..Watchers::default() };
+        let snapshot = Snapshot { board, watchers, ..Snapshot::default() };
         Seen { snapshot, evidence: BTreeMap::new(), source: Source::Agent("What the agent says.".into()) }
     }
 

@@ -9,6 +9,7 @@ mod configuration;
 mod crash;
 mod first_steps;
 mod lifecycle;
+mod peers;
 mod reports;
 mod rig;
 mod scan;
