@@ -72,6 +72,27 @@ impl Host {
         Ok(host)
     }
 
+    /// Its name for Docker, and for its neighbours on a network.
+    pub fn container(&self) -> &str {
+        &self.container
+    }
+
+    /// Stops every process of it where it stands.
+    ///
+    /// # Errors
+    /// What Docker said.
+    pub fn pause(&self) -> Result<(), String> {
+        succeed(docker(&["pause", &self.container], &[])?).map(drop)
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    /// What Docker said.
+    pub fn unpause(&self) -> Result<(), String> {
+        succeed(docker(&["unpause", &self.container], &[])?).map(drop)
+    }
+
     /// Runs a shell script on the server as root.
     ///
     /// # Errors
@@ -154,7 +175,7 @@ pub fn is_ready() -> bool {
     docker(&["image", "inspect", IMAGE], &[]).is_ok_and(|output| output.status.success())
 }
 
-fn docker(words: &[&str], input: &[u8]) -> Result<Output, String> {
+pub(crate) fn docker(words: &[&str], input: &[u8]) -> Result<Output, String> {
     let mut child = Command::new("docker")
         .args(words)
         .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
@@ -168,7 +189,7 @@ fn docker(words: &[&str], input: &[u8]) -> Result<Output, String> {
     child.wait_with_output().map_err(|error| format!("docker {}: {error}", words.join(" ")))
 }
 
-fn succeed(output: Output) -> Result<Output, String> {
+pub(crate) fn succeed(output: Output) -> Result<Output, String> {
     if output.status.success() {
         Ok(output)
     } else {

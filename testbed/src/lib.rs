@@ -3,7 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`host`] | one server: start it, put files on it, run commands in it |
+//! | [`network`] | a network between servers |
 //! | [`receiver`] | what the webhook receiver on a server has heard |
 
 pub mod host;
+pub mod network;
 pub mod receiver;

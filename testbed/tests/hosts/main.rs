@@ -10,6 +10,7 @@ mod idle_jobs;
 mod jobs;
 mod limits;
 mod outages;
+mod peers;
 mod server;
 mod timers;
 
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
             HOST,
             firewall::denies_outgoing,
         )
+        .fallible("a_peer_that_is_paused_is_one_page_and_one_end_and_blames_nobody", HOST, peers::paused)
+        .fallible("a_peer_that_is_killed_is_one_page_and_one_end", HOST, peers::killed)
+        .fallible("peers_that_are_cut_off_from_each_other_tell_once_each", HOST, peers::cut_off)
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
 }
