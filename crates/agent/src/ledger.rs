@@ -217,6 +217,7 @@ fn joined(held: Commit, state: Commit) -> Commit {
         notes,
         looks: _,
         traces: _,
+        amendments: _,
         watermark,
     } = state;
     Commit { rows, outbox, notes, watermark, ..held }

@@ -14,6 +14,7 @@
 //! | [`rota`] | which job muster itself starts, and when |
 //! | [`effect`] | what the machine decided |
 //! | [`outbox`] | which page goes to whom, and when it is tried again |
+//! | [`notice`] | trouble as customers are told of it |
 //! | [`look`] | one look of a check, as it is remembered |
 //! | [`rounds`] | which check looks when, and what became of each slot |
 //! | [`racing`] | which jobs run at the same time, and what it costs |
@@ -28,6 +29,7 @@ pub mod expectation;
 pub mod host_roll;
 pub mod ids;
 pub mod look;
+pub mod notice;
 pub mod outbox;
 pub mod racing;
 pub mod roll_call;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
 use muster_core::look::{Look, Tally, Trace};
+use muster_core::notice::{Amendment, Notice, NoticeId};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::{Span, Timestamp};
@@ -18,7 +19,8 @@ use crate::keep::{Keep, Pruned};
 /// Everything of one step of the roll call. It is written in one transaction, or not at all.
 ///
 /// Writing the same commit twice is harmless: signals are known by id, slots by expectation and due time, outbox
-/// entries by key, rows by expectation, notes by name, looks by check and their times, traces by check and beginning.
+/// entries by key, rows by expectation, notes by name, looks by check and their times, traces by check and beginning,
+/// and what an amendment says of a notice is said once.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Commit {
     /// What was heard. An id that is already known is ignored, and changes no run.
@@ -41,6 +43,8 @@ pub struct Commit {
     pub looks: Vec<Look>,
     /// Looks that went badly, in full.
     pub traces: Vec<Trace>,
+    /// What happened to notices, in order.
+    pub amendments: Vec<(NoticeId, Amendment)>,
     /// How far time had come.
     pub watermark: Option<Watermark>,
 }
@@ -81,6 +85,9 @@ pub struct Loaded {
 
 /// What a UTC day of a check came to: which check, when the day began, the slots that were due on it.
 pub type DayTally = (ExpectationId, Timestamp, Tally);
+
+/// Most notices in one answer.
+pub const NOTICE_LIMIT: usize = 500;
 
 /// How an engine is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -219,6 +226,30 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] when it cannot be read.
     fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError>;
+
+    /// The slots of one expectation by the UTC day on which they were due, since that of `since`, oldest first. Here a
+    /// slot that was missed counts as failed, because it was for others to fill, and one that gave way as missed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn slot_days(
+        &self,
+        about: &ExpectationId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Tally)>, StoreError>;
+
+    /// The notices that go on, and those that ended at or after `since`, newest beginning first, at most
+    /// [`NOTICE_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn notices(&self, since: Timestamp) -> Result<Vec<Notice>, StoreError>;
+
+    /// One notice.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    fn notice(&self, id: &NoticeId) -> Result<Option<Notice>, StoreError>;
 
     /// Runs of one expectation, or of all, that began at or after `since`, in brief, newest first, at most `limit` and
     /// [`crate::brief::BRIEF_LIMIT`].

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use muster_core::effect::Verdict;
 use muster_core::ids::{ExpectationId, RunId};
+use muster_core::look::Tally;
 use muster_core::signal::{Ending, Outcome, ProcessMark, Report, Signal};
 use muster_core::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -116,6 +118,16 @@ impl Run {
     fn is_lost(&self) -> bool {
         matches!(&self.state, RunState::Failed(outcome) if matches!(outcome.ending, Ending::Lost { .. }))
     }
+}
+
+/// Adds slots that others were to fill to the tally of their day: missed is bad news here, and giving way says nothing.
+pub(crate) fn count(tally: &mut Tally, verdict: Verdict, slots: u32) {
+    let told = match verdict {
+        Verdict::Missed => Verdict::Failed,
+        Verdict::Skipped => Verdict::Missed,
+        Verdict::Ok | Verdict::Failed | Verdict::Unknown => verdict,
+    };
+    tally.add_slots(told, slots, None);
 }
 
 /// Which run a signal speaks of.

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
-use muster_core::look::{Look, Trace};
+use muster_core::look::{Look, Tally, Trace};
+use muster_core::notice::{Notice, NoticeId};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
@@ -74,6 +75,19 @@ impl Store for Switch {
     }
     fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
         self.engine().slots(about, since)
+    }
+    fn slot_days(
+        &self,
+        about: &ExpectationId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
+        self.engine().slot_days(about, since)
+    }
+    fn notices(&self, since: Timestamp) -> Result<Vec<Notice>, StoreError> {
+        self.engine().notices(since)
+    }
+    fn notice(&self, id: &NoticeId) -> Result<Option<Notice>, StoreError> {
+        self.engine().notice(id)
     }
     fn briefs(
         &self,

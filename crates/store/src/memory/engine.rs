@@ -5,17 +5,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use muster_core::effect::{SlotClosed, Transition, Verdict};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
-use muster_core::look::{Look, Trace};
+use muster_core::look::{Look, Tally, Trace};
+use muster_core::notice::{Notice, NoticeId};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
 
 use super::held::Held;
 use crate::brief::{BRIEF_LIMIT, Brief, GAP_LIMIT};
-use crate::contract::{Commit, DayTally, Health, Loaded, Store, StoreError};
+use crate::contract::{Commit, DayTally, Health, Loaded, NOTICE_LIMIT, Store, StoreError};
 use crate::credential::Credential;
-use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT};
+use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT, count};
 use crate::keep::{Keep, Pruned};
+use crate::looks;
 
 /// Everything in memory.
 #[derive(Default)]
@@ -41,6 +43,7 @@ impl Memory {
             notes: held.notes.clone().into_iter().collect(),
             looks: held.watched.looks(),
             traces: held.watched.traces(),
+            amendments: held.amendments.iter().cloned().collect(),
             watermark: held.watermark.clone(),
         };
         (commit, held.dropped)
@@ -86,6 +89,7 @@ impl Store for Memory {
             notes,
             looks,
             traces,
+            amendments,
             watermark,
         } = commit;
         let mut held = self.lock();
@@ -118,6 +122,9 @@ impl Store for Memory {
         held.notes.extend(notes);
         held.watched.see(looks);
         held.watched.note(&traces);
+        for (id, amendment) in amendments {
+            held.amend(id, amendment);
+        }
         if watermark.is_some() {
             held.watermark = watermark;
         }
@@ -189,6 +196,33 @@ impl Store for Memory {
         let surplus = slots.len().saturating_sub(SLOT_LIMIT);
         slots.drain(..surplus);
         Ok(slots)
+    }
+
+    fn slot_days(
+        &self,
+        about: &ExpectationId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
+        let from = looks::day_start(looks::day(since));
+        let held = self.lock();
+        let mut days: BTreeMap<i64, Tally> = BTreeMap::new();
+        for slot in held.slots.values().filter(|slot| slot.about == *about && slot.due >= from) {
+            count(days.entry(looks::day(slot.due)).or_default(), slot.verdict, 1);
+        }
+        Ok(days.into_iter().map(|(day, tally)| (looks::day_start(day), tally)).collect())
+    }
+
+    fn notices(&self, since: Timestamp) -> Result<Vec<Notice>, StoreError> {
+        let held = self.lock();
+        let wanted = |notice: &&Notice| notice.ended.is_none_or(|ended| ended >= since);
+        let mut all: Vec<Notice> = held.notices.values().filter(wanted).cloned().collect();
+        all.sort_by(|a, b| (b.began, &b.id).cmp(&(a.began, &a.id)));
+        all.truncate(NOTICE_LIMIT);
+        Ok(all)
+    }
+
+    fn notice(&self, id: &NoticeId) -> Result<Option<Notice>, StoreError> {
+        Ok(self.lock().notices.get(id).cloned())
     }
 
     fn briefs(
@@ -286,11 +320,13 @@ impl Store for Memory {
                 + held.slots.len()
                 + held.outbox.len()
                 + held.credentials.len()
+                + held.notices.len()
                 + held.watched.rows()
         };
         let rows = count(&held);
-        let Held { signals, known, runs, transitions, slots, outbox, forgotten, credentials, .. } =
-            &mut *held;
+        let Held {
+            signals, known, runs, transitions, slots, outbox, forgotten, credentials, notices, ..
+        } = &mut *held;
         signals.retain(|(_, signal)| signal.at >= cutoff || !known.remove(&signal.id));
         runs.retain(|(_, run)| run.is_open() || run.started >= cutoff);
         let mut last: BTreeMap<ExpectationId, (Timestamp, i64)> = BTreeMap::new();
@@ -303,6 +339,7 @@ impl Store for Memory {
         slots.retain(|(_, due), _| *due >= cutoff);
         outbox.retain(|key, (_, entry)| entry.queued >= cutoff || !forgotten.remove(key));
         credentials.retain(|_, credential| !credential.is_expired(now));
+        notices.retain(|_, notice| notice.ended.is_none_or(|ended| ended >= cutoff));
         held.watched.prune(keep, now);
         let gone = rows - count(&held);
         drop(held);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, SignalId};
+use muster_core::notice::{Amendment, Notice, NoticeId};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
@@ -32,6 +33,9 @@ pub(super) struct Held {
     pub(super) forgotten: BTreeSet<String>,
     pub(super) credentials: BTreeMap<String, Credential>,
     pub(super) notes: BTreeMap<String, String>,
+    pub(super) notices: BTreeMap<NoticeId, Notice>,
+    /// What happened to notices, also to those that only the disk knows.
+    pub(super) amendments: VecDeque<(NoticeId, Amendment)>,
     pub(super) watermark: Option<Watermark>,
     pub(super) watched: Watched,
     pub(super) dropped: u64,
@@ -79,6 +83,14 @@ impl Held {
             .map(|(place, _)| place)
     }
 
+    pub(super) fn amend(&mut self, id: NoticeId, amendment: Amendment) {
+        let before = self.notices.remove(&id);
+        if let Some(after) = Notice::amended(before, &id, &amendment) {
+            self.notices.insert(id.clone(), after);
+        }
+        self.amendments.push_back((id, amendment));
+    }
+
     pub(super) fn bound(&mut self) {
         while self.signals.len() > HELD {
             if let Some((_, signal)) = self.signals.pop_front() {
@@ -106,6 +118,9 @@ impl Held {
                 .map(|(key, _)| key.clone());
             let Some(key) = finished else { break };
             self.dropped += u64::from(self.outbox.remove(&key).is_some());
+        }
+        while self.amendments.len() > HELD {
+            self.dropped += u64::from(self.amendments.pop_front().is_some());
         }
         self.dropped += self.watched.bound();
     }

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
-use muster_core::look::{Look, Trace};
+use muster_core::look::{Look, Tally, Trace};
+use muster_core::notice::{Notice, NoticeId};
 use muster_core::outbox::Entry;
 use muster_core::signal::Signal;
 use muster_core::time::Timestamp;
@@ -16,7 +17,7 @@ use super::looks::Unread;
 use super::open::{self, Opened};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{looks, prune, read, write};
+use super::{looks, notices, prune, read, write};
 use crate::brief::Brief;
 use crate::contract::{Commit, DayTally, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
@@ -124,6 +125,22 @@ impl Store for Sqlite {
 
     fn slots(&self, about: &ExpectationId, since: Timestamp) -> Result<Vec<SlotClosed>, StoreError> {
         self.readers.read(|connection| read::slots(connection, about, since))
+    }
+
+    fn slot_days(
+        &self,
+        about: &ExpectationId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
+        self.readers.read(|connection| read::slot_days(connection, about, since))
+    }
+
+    fn notices(&self, since: Timestamp) -> Result<Vec<Notice>, StoreError> {
+        self.readers.read(|connection| notices::notices(connection, since))
+    }
+
+    fn notice(&self, id: &NoticeId) -> Result<Option<Notice>, StoreError> {
+        self.readers.read(|connection| notices::notice(connection, id))
     }
 
     fn briefs(

@@ -20,6 +20,7 @@ mod compact;
 mod engine;
 mod journal;
 mod looks;
+mod notices;
 mod open;
 mod prune;
 mod read;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::looks::Unread;
 use super::open::fault;
-use super::{compact, journal, read, write};
+use super::{compact, journal, notices, read, write};
 use crate::contract::StoreError;
 use crate::keep::{Keep, Pruned};
 use crate::looks::{self, DAY};
@@ -75,6 +75,7 @@ pub(super) fn prune(
     rows += nameless(connection, cutoff)?;
     rows += journal::bound_traces(connection, keep)?;
     rows += expired(connection, now)?;
+    rows += notices::forget(connection, cutoff)?;
     if read::size(connection)? > keep.bytes {
         rows += by_bytes(connection, keep.bytes)?;
     }

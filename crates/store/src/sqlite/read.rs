@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
+use muster_core::look::Tally;
 use muster_core::outbox::Entry;
 use muster_core::signal::{Report, Signal};
 use muster_core::time::Timestamp;
@@ -16,11 +17,12 @@ use crate::brief::{BRIEF_LIMIT, Brief, GAP_LIMIT};
 use crate::contract::{Loaded, StoreError};
 use crate::credential::{Credential, CredentialKind};
 use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, RunState, SLOT_LIMIT};
+use crate::looks;
 
 /// A row as the engine gives it, and then as we mean it: the second step can fail on its own.
-type Reader<T> = fn(&Row<'_>) -> rusqlite::Result<Result<T, StoreError>>;
+pub(super) type Reader<T> = fn(&Row<'_>) -> rusqlite::Result<Result<T, StoreError>>;
 
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{error} in {text:.120}")))
 }
 
@@ -28,7 +30,7 @@ fn name<T>(made: Result<T, muster_core::ids::NameError>) -> Result<T, StoreError
     made.map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
@@ -39,7 +41,7 @@ fn all<T>(
     rows.map(|row| row.map_err(fault)?).collect()
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
@@ -277,6 +279,32 @@ pub(super) fn slots(
     })?;
     slots.reverse();
     Ok(slots)
+}
+
+pub(super) fn slot_days(
+    connection: &Connection,
+    about: &ExpectationId,
+    since: Timestamp,
+) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
+    // Times before the epoch are nobody's slots, so division is rounding down.
+    let sql = "SELECT due / 86400000, json_extract(body, '$.verdict'), count(*) FROM slots
+               WHERE about = ?1 AND due >= ?2 GROUP BY 1, 2 ORDER BY 1";
+    let from = looks::day_start(looks::day(since));
+    let rows = all(connection, sql, params![about.as_str(), from.millis()], |row| {
+        let (day, verdict, slots) = (row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?);
+        Ok(parse(&format!("\"{verdict}\"")).map(|verdict| (day, verdict, slots)))
+    })?;
+    let mut days: Vec<(Timestamp, Tally)> = Vec::new();
+    for (day, verdict, slots) in rows {
+        let begins = looks::day_start(day);
+        if days.last().is_none_or(|(last, _)| *last != begins) {
+            days.push((begins, Tally::default()));
+        }
+        if let Some((_, tally)) = days.last_mut() {
+            crate::history::count(tally, verdict, slots);
+        }
+    }
+    Ok(days)
 }
 
 pub(super) fn briefs(

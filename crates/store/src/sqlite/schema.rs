@@ -140,8 +140,19 @@ CREATE TRIGGER trace_gone AFTER DELETE ON traces
 BEGIN UPDATE trace_bytes SET bytes = bytes - length(CAST(old.body AS BLOB)) - 64; END;
 ";
 
+/// Schema 4. What customers are told of trouble. A notice is amended as a whole, inside the transaction of its amendment.
+const FOURTH: &str = "
+CREATE TABLE notices (
+  id TEXT PRIMARY KEY,
+  began INTEGER NOT NULL,
+  ended INTEGER,
+  body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX notices_by_end ON notices (ended);
+";
+
 /// Entry `n` leads from schema `n` to schema `n + 1`.
-const MIGRATIONS: [&str; 3] = [FIRST, SECOND, THIRD];
+const MIGRATIONS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 /// Brings the file to the newest schema, one transaction per step; true if the file was empty before.
 pub(super) fn migrate(connection: &mut Connection) -> Result<bool, StoreError> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::open::fault;
-use super::{journal, read};
+use super::{journal, notices, read};
 use crate::contract::{Commit, StoreError};
 use crate::credential::Credential;
 use crate::history::{Run, Subject, follow, subject};
@@ -65,6 +65,9 @@ pub(super) fn commit(connection: &Connection, commit: &Commit, keep: &Keep) -> R
     }
     journal::put_looks(connection, &commit.looks)?;
     journal::put_traces(connection, &commit.traces, keep)?;
+    for (id, amendment) in &commit.amendments {
+        notices::amend(connection, id, amendment)?;
+    }
     if let Some(watermark) = &commit.watermark {
         put_meta(connection, "watermark", &json(watermark)?)?;
     }

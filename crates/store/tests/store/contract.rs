@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use muster_core::effect::Verdict;
-use muster_core::ids::{RunId, SignalId};
+use muster_core::ids::{IncidentId, RunId, SignalId};
+use muster_core::notice::{Amendment, Extent, NoticeId, Touched};
 use muster_core::outbox::EntryState;
 use muster_core::signal::{Ending, Outcome, Report};
 use muster_core::time::Span;
@@ -43,8 +44,54 @@ pub(crate) fn check(make: impl Fn() -> Box<dyn Store>) {
     entries_change_in_place(make().as_ref());
     slots_have_one_verdict(make().as_ref());
     briefs_and_gaps_are_newest_first(make().as_ref());
+    slots_are_added_up_by_day(make().as_ref());
+    notices_follow_from_amendments(make().as_ref());
     a_link_is_spent_once(make().as_ref());
     pruning_by_age_keeps_what_is_open(make().as_ref());
+}
+
+fn slots_are_added_up_by_day(store: &dyn Store) {
+    let day = |n: i64, verdict| slot("job.x", n * 86_400, verdict);
+    let verdicts = [Verdict::Ok, Verdict::Failed, Verdict::Missed, Verdict::Skipped, Verdict::Unknown];
+    let mut slots: Vec<_> =
+        verdicts.into_iter().enumerate().map(|(n, verdict)| slot("job.x", n as i64, verdict)).collect();
+    slots.extend([day(-3, Verdict::Ok), day(-1, Verdict::Ok), slot("job.y", 9, Verdict::Ok)]);
+    store.commit(Commit { slots, ..Commit::default() }).unwrap();
+    let days = store.slot_days(&id("job.x"), at(-2 * 86_400)).unwrap();
+    let counts: Vec<_> = days
+        .iter()
+        .map(|(day, tally)| {
+            (at(0).since(*day).as_millis() / 86_400_000, tally.ok, tally.failed, tally.missed, tally.unknown)
+        })
+        .collect();
+    assert_eq!(counts, [(1, 1, 0, 0, 0), (0, 1, 2, 1, 1)]);
+}
+
+fn notices_follow_from_amendments(store: &dyn Store) {
+    let incident = |n: i64| IncidentId::of(&id("check.x"), at(n));
+    let touched = vec![Touched { component: "API".into(), extent: Extent::Down }];
+    let seen = |n: i64| {
+        let (touched, words) = (touched.clone(), "API is not available.".to_owned());
+        (NoticeId::of(at(n), 0), Amendment::Seen { incident: incident(n), touched, at: at(n), words })
+    };
+    let over = |n: i64, end: i64| {
+        (
+            NoticeId::of(at(n), 0),
+            Amendment::Over { incident: incident(n), at: at(end), words: "It is over.".into() },
+        )
+    };
+    let commit = Commit { amendments: vec![seen(0), seen(50), over(0, 40)], ..Commit::default() };
+    store.commit(commit.clone()).unwrap();
+    let before = store.notices(at(0)).unwrap();
+    assert_eq!(before.iter().map(|notice| notice.ended).collect::<Vec<_>>(), [None, Some(at(40))]);
+    store.commit(commit).unwrap();
+    assert_eq!(store.notices(at(0)).unwrap(), before, "the same commit twice changes nothing");
+    assert_eq!(store.notices(at(41)).unwrap().len(), 1, "what goes on, and what ended since");
+    assert_eq!(store.notice(&NoticeId::of(at(0), 0)).unwrap(), before.last().cloned());
+    assert_eq!(store.notice(&NoticeId::of(at(7), 0)).unwrap(), None);
+    let keep = Keep { age: Span::days(1), ..Keep::default() };
+    store.prune(&keep, at(0) + Span::days(3)).unwrap();
+    assert_eq!(store.notices(at(0)).unwrap().len(), 1, "what goes on is never forgotten");
 }
 
 fn an_empty_store_loads_nothing(store: &dyn Store) {
