@@ -20,7 +20,7 @@ use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::names::{Names, circle_fault, circles};
 use crate::tables::{
-    Form, NOT_YET, TABLES, TableRow, check, defaults, job, lent, muster, named, notify, peer,
+    Form, NOT_YET, TABLES, TableRow, check, defaults, job, lent, muster, named, notify, peer, status_page,
 };
 use crate::tree::{self, Entry, Table, Value};
 
@@ -113,6 +113,11 @@ fn read<C, K: Clone>(
     found.sort_by_key(|(place, _)| place.start);
     refuse_circles(reading, &names, &found);
     say_if_nobody_is_told(reading, &names, &defaults, &found);
+    let status_page = document.get(status_page::ROW.name).and_then(|_| {
+        let section = single(reading, document, &empty, &status_page::ROW);
+        let on_roll = found.iter().map(|(_, told)| &told.expectation.id).collect();
+        status_page::read(&section, &names, &on_roll)
+    });
     Some(Plan {
         muster: muster?,
         channels,
@@ -124,6 +129,7 @@ fn read<C, K: Clone>(
         jobs,
         rota,
         timers,
+        status_page,
     })
 }
 

@@ -14,6 +14,7 @@ pub mod check;
 pub mod expect;
 pub mod peer;
 pub mod retries;
+pub mod status_page;
 
 use crate::secret::{MaybeSecret, SecretRef};
 pub use allowance::Allowance;
@@ -21,6 +22,7 @@ pub use check::{CheckPlan, Vantage};
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use peer::PeerPlan;
 pub use retries::Retries;
+pub use status_page::{Component, StatusPage};
 
 /// A whole file, ready to be carried out. `C` is the part of a channel and `K` that of a check, of whatever kind.
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct Plan<C, K> {
     /// The jobs whose rhythm is that of a systemd timer, and its name. Only the host can tell the rhythm: until somebody
     /// asks it, that of the expectation is [`Rhythm::Unknown`](muster_core::expectation::Rhythm::Unknown).
     pub timers: BTreeMap<ExpectationId, String>,
+    /// The page for customers, if there is one.
+    pub status_page: Option<StatusPage>,
 }
 
 /// What `[muster]` says.

@@ -19,6 +19,7 @@ pub(crate) mod names;
 pub mod notify;
 pub mod peer;
 pub(crate) mod rhythm;
+pub mod status_page;
 
 /// One table.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,7 @@ pub enum Form {
 
 /// Every table that this release reads, in the order of the reference page.
 pub const TABLES: &[TableRow] =
-    &[muster::ROW, defaults::ROW, notify::ROW, escalation::ROW, peer::ROW, job::ROW, check::ROW];
+    &[muster::ROW, defaults::ROW, notify::ROW, escalation::ROW, peer::ROW, job::ROW, check::ROW, status_page::ROW];
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.
 pub const NOT_YET: &[&str] = &[

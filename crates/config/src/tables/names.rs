@@ -166,15 +166,25 @@ impl Names {
             section.reading().not_yet(place, &format!("[{table}]"));
             return None;
         }
+        self.expectation(section.reading(), text, place)
+    }
+
+    /// The job or check of that name, or a fault at `place`.
+    pub(crate) fn expectation(
+        &self,
+        reading: &Reading<'_>,
+        text: &str,
+        place: &Range<usize>,
+    ) -> Option<ExpectationId> {
         let found = ExpectationId::new(text).ok().filter(|id| self.expectations.contains_key(id));
         if found.is_none() {
-            let mut fault = section.reading().error(
+            let mut fault = reading.error(
                 codes::UNKNOWN_NAME,
                 place,
                 format!("no job, check or peer is called `{}`", shown(text)),
             );
             // Nearness is judged by the name alone: "job.c" is no slip of "job.a".
-            let name = text.split_once('.').map_or(text.as_str(), |(_, name)| name);
+            let name = text.split_once('.').map_or(text, |(_, name)| name);
             let known = || self.expectations.keys();
             let same = known().find(|id| id.name() == name);
             let near = || nearest(name, known().map(ExpectationId::name));
