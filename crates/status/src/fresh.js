@@ -1,0 +1,1 @@
+(function(){var b=document.body,o=document.getElementById("old");function f(){var a=Date.now()-b.dataset.made;if(a>b.dataset.stale){o.hidden=false;o.querySelector("b").textContent=Math.round(a/6e4)+" minutes"}}f();setInterval(f,3e4)})()
