@@ -93,7 +93,7 @@ impl Agent {
         let (stop, stopped) = watch::channel(false);
         let roster = Arc::new(Roster::default());
         let vitals = Arc::new(Vitals::new());
-        let [wake_spool, wake_store, wake_config, wake_start, wake_discover] =
+        let [wake_spool, wake_store, wake_config, wake_start, wake_discover, wake_status] =
             std::array::from_fn(|_| Arc::new(Notify::new()));
         let findings = Arc::new(Findings::new(Arc::clone(&vitals)));
         let circle = Arc::new(Circle::new(Arc::clone(&clock), Arc::clone(&findings), settings_seen.clone()));
@@ -107,6 +107,7 @@ impl Agent {
             sights: Arc::clone(&sights),
             orders,
             circle: Arc::clone(&circle),
+            settings: settings_seen.clone(),
         };
         let resident = Resident::new(Origin {
             clock: Arc::clone(&clock),
@@ -125,6 +126,7 @@ impl Agent {
             wake_spool: Arc::clone(&wake_spool),
             wake_start: Arc::clone(&wake_start),
             wake_discover: Arc::clone(&wake_discover),
+            wake_status: Arc::clone(&wake_status),
             starts_jobs: starter.is_some(),
         });
         let mut residents = JoinSet::new();
@@ -153,6 +155,7 @@ impl Agent {
             wake_config,
             wake_start,
             wake_discover,
+            wake_status,
             starter,
         };
         for registration in Duties::new(&context).list() {

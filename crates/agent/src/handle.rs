@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_core::board::Snapshot;
 use muster_core::ids::{ChannelName, ExpectationId, RunId};
 use muster_core::look::Last;
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
 use muster_store::contract::Store;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::looks::{Order, Sights};
 use crate::parts::AgentPlan;
 use crate::peers::{Circle, Reply};
+use crate::resident::Settings;
 use crate::resident::message::{Message, Source};
 use crate::roster::{Roster, Standing};
 
@@ -37,6 +39,7 @@ pub struct Handle {
     pub(crate) sights: Arc<Sights>,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) circle: Arc<Circle>,
+    pub(crate) settings: watch::Receiver<Settings>,
 }
 
 /// What became of signals.
@@ -170,6 +173,21 @@ impl Handle {
         by: String,
     ) -> Result<Result<Started, NotStartable>, HandleError> {
         self.ask(ANSWER, |reply| Message::RunNow { about, by, reply }).await
+    }
+
+    /// The public names of what the status page shows; none where there is no such page.
+    pub fn components(&self) -> Option<Vec<String>> {
+        let settings = self.settings.borrow();
+        let sheet = settings.status.as_ref()?;
+        Some(sheet.page.components.iter().map(|component| component.name.clone()).collect())
+    }
+
+    /// Amends notices; the status page follows by itself. True if that is on disk, false while the store is gone.
+    ///
+    /// # Errors
+    /// [`HandleError`]; after [`HandleError::Busy`] it may have been done all the same.
+    pub async fn amend(&self, amendments: Vec<(NoticeId, Amendment)>) -> Result<bool, HandleError> {
+        self.ask(ANSWER, |reply| Message::Amend { amendments, reply }).await
     }
 
     pub(crate) async fn ask<T>(

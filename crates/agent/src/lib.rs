@@ -18,6 +18,7 @@
 //! | [`looks`] | what is looked at: rounds, vantages, the last sight of each |
 //! | `ledger` | the store, or memory while that is gone |
 //! | `proof` | what the last audit found, for whoever tells the outside |
+//! | `status` | the page for customers: its days, its folder, the way to another host |
 //! | `couriers` | deliveries under way |
 //! | `drift` | where the host and the configuration no longer say the same |
 //! | `timers` | jobs that are due when a systemd timer is |
@@ -40,4 +41,5 @@ pub mod peers;
 mod proof;
 mod resident;
 pub mod roster;
+mod status;
 mod timers;

@@ -10,8 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use muster_checks::probe::Part as Probe;
-use muster_config::plan::{CheckPlan, Plan, Vantage};
-use muster_core::expectation::{Expectation, Step};
+use muster_config::plan::{CheckPlan, Plan, StatusPage, Vantage};
+use muster_core::expectation::{Expectation, Rhythm, Step};
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::outbox::Route;
@@ -161,6 +161,19 @@ pub struct AgentPlan {
     pub checks: Arc<[Watched]>,
     /// Who is asked whether this host still has a way out.
     pub canaries: Arc<[SocketAddr]>,
+    /// The page for customers.
+    pub status: Option<Arc<Sheet>>,
+}
+
+/// The page for customers, and what its days are reckoned by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// What the configuration says.
+    pub page: StatusPage,
+    /// What is looked at, of all that its components are made of: their days are in the tallies.
+    pub looked: BTreeSet<ExpectationId>,
+    /// The time between two slots, of those whose slots are evenly spread.
+    pub every: BTreeMap<ExpectationId, Span>,
 }
 
 /// One thing that is looked at, from one place.
@@ -250,6 +263,7 @@ impl AgentPlan {
             },
             checks,
             canaries: plan.muster.canaries.clone().into(),
+            status: plan.status_page.as_ref().map(|page| Arc::new(Sheet::of(page, plan))),
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }
     }
@@ -259,6 +273,25 @@ impl AgentPlan {
             .iter()
             .map(|one| Route { name: one.name.clone(), fallback: one.fallback.clone(), quota: one.quota })
             .collect()
+    }
+}
+
+impl Sheet {
+    fn of<C>(page: &StatusPage, plan: &Plan<C, Probe>) -> Self {
+        let shown: BTreeSet<&ExpectationId> = page.components.iter().flat_map(|one| &one.of).collect();
+        let checks = plan.checks.iter().filter(|check| shown.contains(&check.id));
+        let every =
+            plan.expectations.iter().filter(|one| shown.contains(&one.id)).filter_map(|one| {
+                match one.rhythm {
+                    Rhythm::Every(every) => Some((one.id.clone(), every)),
+                    _ => None,
+                }
+            });
+        Self {
+            page: page.clone(),
+            looked: checks.map(|check| check.id.clone()).collect(),
+            every: every.collect(),
+        }
     }
 }
 

@@ -12,6 +12,8 @@
 //! | [`prune`] | keeps history within its bounds |
 //! | [`logs`] | keeps the logs of runs within theirs, and compresses them |
 //! | [`looks`] | sees to it that checks are being looked at |
+//! | [`status_page`] | writes the page for customers |
+//! | [`status_push`] | takes it to another host |
 //! | [`audit`] | checks that everything due is judged and every duty performed |
 //! | [`beat`] | tells somebody outside that all is well |
 //! | [`peers`] | exchanges beats with other agents, and judges their silence |
@@ -31,6 +33,8 @@ mod prune;
 mod runs;
 mod spool;
 mod start;
+mod status_page;
+mod status_push;
 mod store;
 mod table;
 mod users;

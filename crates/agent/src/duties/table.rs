@@ -10,7 +10,8 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, store, watchdog,
+    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_page, status_push,
+    store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
@@ -39,6 +40,7 @@ pub(crate) struct Context {
     pub(crate) wake_config: Arc<Notify>,
     pub(crate) wake_start: Arc<Notify>,
     pub(crate) wake_discover: Arc<Notify>,
+    pub(crate) wake_status: Arc<Notify>,
     pub(crate) starter: Option<Starter>,
     /// Whether checks are being looked at.
     pub(crate) pulse: Arc<Pulse>,
@@ -71,6 +73,8 @@ pub(crate) struct Duties {
     prune: Registration,
     logs: Registration,
     looks: Registration,
+    status_page: Registration,
+    status_push: Registration,
     audit: Registration,
     beat: Registration,
     peers: Registration,
@@ -82,6 +86,9 @@ impl Duties {
     pub(crate) fn new(context: &Context) -> Self {
         let intake = Arc::new(spool::Intake::new(context));
         let own = || Arc::new(Notify::new());
+        let edition = Arc::new(status_page::Edition::default());
+        let page = status_page::Writes::new(context, Arc::clone(&edition));
+        let push = status_push::Pushes::new(context, Arc::clone(&edition));
         Self {
             spool: register(spool::TERMS, &context.wake_spool, spool::Spool::new(Arc::clone(&intake))),
             runs: register(runs::TERMS, &own(), runs::Runs::new(context, Arc::clone(&intake))),
@@ -93,6 +100,8 @@ impl Duties {
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
             looks: register(looks::TERMS, &own(), looks::Looks::new(context)),
+            status_page: register(status_page::TERMS, &context.wake_status, page),
+            status_push: register(status_push::TERMS, &edition.news, push),
             audit: register(audit::TERMS, &own(), audit::Audit::new(context)),
             beat: register(beat::TERMS, &own(), beat::Beat::new(context)),
             peers: register(peers::TERMS, &own(), peers::Peers::new(context)),
@@ -101,7 +110,7 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 14] {
+    pub(crate) fn list(self) -> [Registration; 16] {
         let Self {
             spool,
             runs,
@@ -113,13 +122,29 @@ impl Duties {
             prune,
             logs,
             looks,
+            status_page,
+            status_push,
             audit,
             beat,
             peers,
             watchdog,
         } = self;
         [
-            spool, runs, start, deliver, store, discover, config, prune, logs, looks, audit, beat, peers,
+            spool,
+            runs,
+            start,
+            deliver,
+            store,
+            discover,
+            config,
+            prune,
+            logs,
+            looks,
+            status_page,
+            status_push,
+            audit,
+            beat,
+            peers,
             watchdog,
         ]
     }
@@ -137,6 +162,8 @@ impl Duties {
             prune::TERMS,
             logs::TERMS,
             looks::TERMS,
+            status_page::TERMS,
+            status_push::TERMS,
             audit::TERMS,
             beat::TERMS,
             peers::TERMS,

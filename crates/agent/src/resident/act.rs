@@ -66,6 +66,12 @@ impl Resident {
             Message::OpenRuns(reply) => drop(reply.send(self.roll.open_runs())),
             Message::Issued(reply) => drop(reply.send(self.rota.issued())),
             Message::RunNow { about, by, reply } => self.run_now(about, &by, reply),
+            Message::Amend { amendments, reply } => {
+                self.unwritten.amendments.extend(amendments);
+                self.amending.push(reply);
+                self.status_news = true;
+                self.news.soon();
+            }
             Message::Store(reply) => drop(reply.send(self.ledger.standing(self.clock.now().uptime))),
             Message::Attempted { outcome, reply } => {
                 let words = self.attempted(outcome).await;
@@ -89,6 +95,7 @@ impl Resident {
                 self.outbox.channels(self.plan.routes(), now.wall);
                 self.settings.send_replace(Settings::of(&self.plan));
                 self.expect_all(now);
+                self.status_news = true;
                 if !self.plan.timers.is_empty() {
                     self.wake_discover.notify_one();
                 }

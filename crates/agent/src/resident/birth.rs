@@ -52,6 +52,7 @@ pub(crate) struct Origin {
     pub(crate) wake_spool: Arc<Notify>,
     pub(crate) wake_start: Arc<Notify>,
     pub(crate) wake_discover: Arc<Notify>,
+    pub(crate) wake_status: Arc<Notify>,
     pub(crate) starts_jobs: bool,
 }
 
@@ -91,6 +92,7 @@ impl Resident {
             wake_spool,
             wake_start,
             wake_discover,
+            wake_status,
             starts_jobs,
         } = origin;
         let now = clock.now();
@@ -123,6 +125,8 @@ impl Resident {
             rota,
             starts_jobs,
             wishes: Vec::new(),
+            amending: Vec::new(),
+            status_news: true,
             roll,
             ledger,
             couriers,
@@ -155,6 +159,7 @@ impl Resident {
             wake_spool,
             wake_start,
             wake_discover,
+            wake_status,
         };
         resident.expect_all(now);
         resident.tell_of_the_opening(opened, &unreadable, now);

@@ -2,6 +2,7 @@
 
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::Delivery;
 use muster_core::roll_call::OpenRun;
 use muster_core::rota::Turn;
@@ -51,6 +52,8 @@ pub(crate) enum Message {
     Issued(oneshot::Sender<Vec<Turn>>),
     /// A person wants a job to run now.
     RunNow { about: ExpectationId, by: String, reply: oneshot::Sender<Result<Started, NotStartable>> },
+    /// Something happened to notices. True once that is on disk, false if it is in memory only.
+    Amend { amendments: Vec<(NoticeId, Amendment)>, reply: oneshot::Sender<bool> },
     /// Is the store there, and what is to be tried if not?
     Store(oneshot::Sender<Standing>),
     /// An attempt to come back to the disk ended. Words for the duty.

@@ -74,5 +74,8 @@ impl Resident {
         }
         let snapshot = Snapshot { board, faults: self.faults.list(), host: self.host.clone(), watchers };
         self.board.send_replace(Arc::new(snapshot));
+        if std::mem::take(&mut self.status_news) {
+            self.wake_status.notify_one();
+        }
     }
 }

@@ -50,6 +50,7 @@ impl Resident {
                     self.news.at_once();
                 }
                 Effect::Transition(transition) => {
+                    self.status_news |= !is_own(&transition.about);
                     self.unwritten.transitions.push(transition);
                     self.unwritten.loud = true;
                 }
@@ -76,6 +77,7 @@ impl Resident {
             slots: _,
             looks,
             traces: _,
+            amendments,
             rows,
             forgotten,
             notes,
@@ -86,6 +88,7 @@ impl Resident {
             || !looks.is_empty()
             || !signals.is_empty()
             || !forgotten.is_empty()
+            || !amendments.is_empty()
             || !notes.is_empty();
         if !rows.is_empty() && since.is_none() {
             *since = Some(Instant::now());
@@ -93,14 +96,16 @@ impl Resident {
         if !*loud && since.is_none_or(|since| since.elapsed() < QUIET) {
             return;
         }
-        let Unwritten { signals, transitions, slots, looks, traces, rows, forgotten, notes, .. } =
-            std::mem::take(&mut self.unwritten);
+        let Unwritten {
+            signals, transitions, slots, looks, traces, amendments, rows, forgotten, notes, ..
+        } = std::mem::take(&mut self.unwritten);
         let mut commit = Commit {
             signals,
             transitions,
             slots,
             looks,
             traces,
+            amendments,
             outbox: entries,
             forgotten,
             notes,

@@ -74,11 +74,14 @@ impl Resident {
         self.wishes.push(Wish { run, reply });
     }
 
-    /// Answers those whose runs are stored now.
+    /// Answers those whose runs or words are stored now.
     pub(super) fn grant(&mut self, durable: bool) {
         for Wish { run, reply } in self.wishes.drain(..) {
             // Whoever gave up waiting is not told.
             drop(reply.send(Ok(Started { run, durable })));
+        }
+        for reply in self.amending.drain(..) {
+            reply.send(durable).ok();
         }
     }
 }

@@ -12,6 +12,7 @@ use muster_core::expectation::Expectation;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::ExpectationId;
 use muster_core::look::{Look, Trace};
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::{Delivery, Outbox};
 use muster_core::roll_call::{RollCall, StoredRow};
 use muster_core::rota::Rota;
@@ -28,7 +29,7 @@ use crate::clock::Clock;
 use crate::couriers::{Couriers, Told};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
-use crate::parts::{AgentPlan, Beat, Watched};
+use crate::parts::{AgentPlan, Beat, Sheet, Watched};
 use crate::peers::{Circle, Peering};
 use crate::roster::Roster;
 use crate::timers::Timers;
@@ -55,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) peers: Arc<[Peering]>,
     pub(crate) checks: Arc<[Watched]>,
     pub(crate) canaries: Arc<[SocketAddr]>,
+    pub(crate) status: Option<Arc<Sheet>>,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ impl Settings {
             peers: Arc::clone(&plan.peers),
             checks: Arc::clone(&plan.checks),
             canaries: Arc::clone(&plan.canaries),
+            status: plan.status.clone(),
         }
     }
 }
@@ -124,6 +127,10 @@ pub(crate) struct Resident {
     pub(super) starts_jobs: bool,
     /// Whoever waits for a run that was asked for to be stored.
     pub(super) wishes: Vec<Wish>,
+    /// Whoever waits for amendments of notices to be stored.
+    pub(super) amending: Vec<oneshot::Sender<bool>>,
+    /// Customers may have to be told of what happened since the last snapshot.
+    pub(super) status_news: bool,
     pub(super) outbox: Outbox,
     pub(super) ledger: Ledger,
     pub(super) couriers: Couriers,
@@ -155,6 +162,7 @@ pub(crate) struct Resident {
     pub(super) wake_spool: Arc<Notify>,
     pub(super) wake_start: Arc<Notify>,
     pub(super) wake_discover: Arc<Notify>,
+    pub(super) wake_status: Arc<Notify>,
 }
 
 /// What waits for the next transaction.
@@ -165,6 +173,7 @@ pub(super) struct Unwritten {
     pub(super) slots: Vec<SlotClosed>,
     pub(super) looks: Vec<Look>,
     pub(super) traces: Vec<Trace>,
+    pub(super) amendments: Vec<(NoticeId, Amendment)>,
     /// None for a row that is to be removed.
     pub(super) rows: BTreeMap<ExpectationId, Option<StoredRow>>,
     pub(super) forgotten: Vec<String>,

@@ -95,6 +95,7 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         starts: muster_agent::parts::Starts::default(),
         checks: std::sync::Arc::new([]),
         canaries: std::sync::Arc::new([]),
+        status: None,
     }
 }
 
