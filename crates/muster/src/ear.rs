@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_agent::handle::{Handle, HandleError, NotStartable};
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
 use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Started};
@@ -49,6 +50,20 @@ impl Ear for AgentEar {
                 Ok(Some(Delivery::Refused { why } | Delivery::NotNow { why, .. })) => Err(why),
                 Ok(None) => Err(format!("no channel is called {name}")),
                 Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+
+    fn components(&self) -> Option<Vec<String>> {
+        self.0.components()
+    }
+
+    fn amend(&self, amendments: Vec<(NoticeId, Amendment)>) -> Answer<'_, Result<Heard, Deaf>> {
+        Box::pin(async move {
+            match self.0.amend(amendments).await {
+                Ok(durable) => Ok(Heard { durable }),
+                Err(HandleError::Stopped) => Err(Deaf::Stopped),
+                Err(HandleError::Busy(_)) => Err(Deaf::Busy),
             }
         })
     }

@@ -20,6 +20,7 @@
 //! | [`logs`] | the logs of runs, asked from async code |
 //! | [`refusal`] | why a request was not done |
 //! | [`acts`] | acknowledge, pause, resume, run, look, test: one way in for buttons and programs |
+//! | [`notices`] | what people tell customers |
 //! | [`assets`] | the style sheet and the script, inside the program |
 //! | [`times`] | moments as people read them |
 
@@ -31,6 +32,7 @@ pub mod guard;
 pub mod jobs;
 pub mod live;
 pub mod logs;
+pub mod notices;
 pub mod pages;
 pub mod parts;
 pub mod peers;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use muster_core::board::Snapshot;
 use muster_core::ids::{ChannelName, ExpectationId, RunId};
 use muster_core::look::Last;
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::Signal;
 use muster_host::state::Layout;
 use muster_store::contract::Store;
@@ -91,6 +92,12 @@ pub trait Ear: Send + Sync {
 
     /// Sends a test page through one channel. The answer is the channel's receipt, or why it did not work.
     fn test_channel<'a>(&'a self, name: &'a ChannelName, by: &'a str) -> Answer<'a, Result<String, String>>;
+
+    /// The public names of what the status page shows; none where there is no such page.
+    fn components(&self) -> Option<Vec<String>>;
+
+    /// Amends notices of the status page. Answers once that is stored; the page follows.
+    fn amend(&self, amendments: Vec<(NoticeId, Amendment)>) -> Answer<'_, Result<Heard, Deaf>>;
 }
 
 /// Whoever looks at what is to be checked: the agent.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, checks, completions, config, init, jobs, notify, open, pause, ping, resume, run, scan, schema,
-    status, up,
+    ack, checks, completions, config, incident, init, jobs, notify, open, pause, ping, resume, run, scan,
+    schema, status, up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
@@ -69,6 +69,8 @@ enum Verb {
     Pause(pause::Args),
     Resume(resume::Args),
     #[command(subcommand)]
+    Incident(incident::Verb),
+    #[command(subcommand)]
     Notify(notify::Verb),
     Open(open::Args),
     Scan(scan::Args),
@@ -120,6 +122,7 @@ impl Verb {
             Self::Ack(args) => ack::execute(world, args),
             Self::Pause(args) => pause::execute(world, args),
             Self::Resume(args) => resume::execute(world, args),
+            Self::Incident(verb) => incident::execute(world, verb),
             Self::Notify(verb) => notify::execute(world, verb),
             Self::Open(args) => open::execute(world, args),
             Self::Scan(args) => scan::execute(world, args),

@@ -12,6 +12,7 @@
 //! | [`checks`] | what is looked at, and one look now |
 //! | [`adopt`] | import, adopt, release |
 //! | [`ack`], [`pause`], [`resume`] | what people say about an incident |
+//! | [`incident`] | what customers are told |
 //! | [`notify`] | tries a channel |
 //! | [`open`] | a link to the web page |
 //! | [`scan`] | grades a site from outside |
@@ -25,6 +26,7 @@ pub(crate) mod checks;
 pub(crate) mod command;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod notify;

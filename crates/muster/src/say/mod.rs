@@ -24,6 +24,7 @@ pub(crate) mod checks;
 pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod diff;
+pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod json;
 pub(crate) mod log;

@@ -14,4 +14,5 @@ mod reports;
 mod rig;
 mod scan;
 mod starts;
+mod status_page;
 mod without_agent;

@@ -7,6 +7,7 @@ use muster_core::board::{Pause, Snapshot};
 use muster_core::effect::Condition;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::{Report, Signal};
 use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Started};
 use tokio::sync::watch;
@@ -48,6 +49,14 @@ impl Ear for StandIn {
 
     fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {
         Box::pin(async move { Ok(format!("250 2.0.0 queued for {name}")) })
+    }
+
+    fn components(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    fn amend(&self, _amendments: Vec<(NoticeId, Amendment)>) -> Answer<'_, Result<Heard, Deaf>> {
+        Box::pin(async { Err(Deaf::Unstored("a demonstration has no status page".into())) })
     }
 }
 

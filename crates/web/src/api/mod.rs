@@ -7,10 +7,12 @@
 //! | [`jobs`] | the jobs screen |
 //! | [`checks`] | the checks screen, one check, looking now |
 //! | [`act`] | acknowledge, pause, resume, test a channel |
+//! | [`incidents`] | what customers are told |
 //! | [`keys`] | one-time links and tokens |
 
 pub mod act;
 pub mod checks;
+pub mod incidents;
 pub mod jobs;
 pub mod keys;
 pub mod read;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use crate::api::{act, checks, jobs, keys, read};
+use crate::api::{act, checks, incidents, jobs, keys, read};
 use crate::router::Web;
 
 /// The router, without its prefix.
@@ -22,6 +22,8 @@ pub fn router() -> Router<Web> {
         .route("/runs", get(read::runs))
         .route("/runs/{about}/{run}", get(read::run))
         .route("/runs/{about}/{run}/log", get(read::log))
+        .route("/incidents", get(incidents::list).post(incidents::open))
+        .route("/incidents/{id}/{act}", post(incidents::act))
         .route("/host", get(read::host))
         .route("/deliveries", get(read::deliveries))
         .route("/channels/{name}/test", post(act::test_channel))

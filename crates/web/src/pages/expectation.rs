@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use muster_core::board::Line;
 use muster_core::effect::{Condition, Transition};
 use muster_core::ids::ExpectationId;
+use muster_core::notice::Notice;
 use muster_core::outbox::Entry;
 use muster_core::signal::Outcome;
 use muster_store::contract::{Store, StoreError};
@@ -19,7 +20,7 @@ use crate::pages::deliveries::{self, Before};
 use crate::pages::forms::acts;
 use crate::pages::frame::{Fragment, View, no_history, page};
 use crate::pages::strips::{LONG, Mark, in_words, long, recent};
-use crate::pages::{look, refused, shapes, words};
+use crate::pages::{look, notices, refused, shapes, words};
 use crate::records::ask;
 use crate::refusal::Refusal;
 use crate::router::Web;
@@ -39,6 +40,7 @@ struct Record {
     marks: Vec<Mark>,
     changes: Vec<Transition>,
     deliveries: Vec<Entry>,
+    notices: Vec<Notice>,
 }
 
 /// `GET /e/{id}`.
@@ -100,6 +102,7 @@ async fn read(view: &View, id: &ExpectationId, before: Option<Cursor>) -> Result
             runs: store.runs(Some(&id), before, RUNS)?,
             marks: recent(store, &id, LONG, now)?,
             changes: store.transitions(Some(&id), None, CHANGES)?.items,
+            notices: notices::of(store, &id, now)?,
         })
     })
     .await
@@ -151,6 +154,7 @@ fn history(view: &View, line: &Line, record: &Result<Record, StoreError>) -> Mar
             @match record {
                 Err(error) => (no_history(error)),
                 Ok(record) => {
+                    (notices::section(view, &record.notices))
                     @if reports && !record.marks.is_empty() {
                         section {
                             h2 { "Verdicts" }

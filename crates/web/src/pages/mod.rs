@@ -12,6 +12,7 @@
 //! | [`jobs`] | `/jobs` |
 //! | [`checks`] | `/checks` |
 //! | [`look`] | what is looked at, on the page of one check |
+//! | [`notices`] | what customers are told of it |
 //! | [`latency`] | what was seen of a check, as drawings |
 //! | [`racing`] | `/jobs/racing`, and what meets in sentences |
 //! | [`track`] | two days of a job, and its last runs, as drawings |
@@ -35,6 +36,7 @@ pub mod host;
 pub mod jobs;
 pub mod latency;
 pub mod look;
+pub mod notices;
 pub mod racing;
 pub mod refused;
 pub mod run;

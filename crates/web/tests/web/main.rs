@@ -11,6 +11,7 @@ mod auth;
 mod bounds;
 mod browser;
 mod checks;
+mod incidents;
 mod jobs;
 mod live;
 mod looks;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         pings::TESTS,
         peers::TESTS,
         jobs::TESTS,
+        incidents::TESTS,
         checks::TESTS,
         live::TESTS,
         bounds::TESTS,

@@ -13,10 +13,11 @@ use muster_core::effect::{Condition, Reason};
 use muster_core::expectation::Level;
 use muster_core::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use muster_core::look::Last;
+use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
 use muster_host::state::Layout;
-use muster_store::contract::Store;
+use muster_store::contract::{Commit, Store};
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
@@ -46,6 +47,7 @@ pub(crate) struct Recorder {
     /// What somebody wanted to be looked at.
     pub(crate) looks: Mutex<Vec<ExpectationId>>,
     board: watch::Sender<Arc<Snapshot>>,
+    store: Arc<dyn Store>,
 }
 
 impl Ear for Recorder {
@@ -87,6 +89,18 @@ impl Ear for Recorder {
     fn test_channel<'a>(&'a self, name: &'a ChannelName, _by: &'a str) -> Answer<'a, Result<String, String>> {
         Box::pin(async move {
             if name.as_str() == "ops" { Ok("250 ok".into()) } else { Err("no such channel".into()) }
+        })
+    }
+
+    fn components(&self) -> Option<Vec<String>> {
+        Some(vec!["API".into(), "Website".into()])
+    }
+
+    fn amend(&self, amendments: Vec<(NoticeId, Amendment)>) -> Answer<'_, Result<Heard, Deaf>> {
+        let commit = Commit { amendments, ..Commit::default() };
+        Box::pin(async move {
+            self.store.commit(commit).map_err(|error| Deaf::Unstored(error.to_string()))?;
+            Ok(Heard { durable: true })
         })
     }
 }
@@ -207,6 +221,7 @@ impl Server {
             lasts: Mutex::default(),
             looks: Mutex::default(),
             board: board.clone(),
+            store: Arc::clone(&store),
         });
         let parts = Parts {
             board: seen,

@@ -1,0 +1,36 @@
+//! `muster incident list`: what customers are told.
+
+use super::clock::Clock;
+use super::paper::{Paper, harmless};
+use super::table::Table;
+use crate::cli::incident::Item;
+
+/// A table, and below it what was said about each that goes on.
+pub(crate) fn list(items: &[Item], clock: &Clock, paper: &Paper) -> String {
+    if items.is_empty() {
+        return "Customers were told of nothing in the last 90 days.\n".to_owned();
+    }
+    let mut table = Table::new(&["ID", "STAGE", "BEGAN", "ENDED", "COMPONENTS", "PAGE", "TITLE"]);
+    for Item { notice, stage } in items {
+        let names: Vec<&str> = notice.touched.iter().map(|touched| touched.component.as_str()).collect();
+        table.row([
+            notice.id.to_string(),
+            stage.clone(),
+            clock.stamp(notice.began),
+            notice.ended.map(|ended| clock.stamp(ended)).unwrap_or_default(),
+            names.join(", "),
+            if notice.hidden { "hidden".to_owned() } else { String::new() },
+            notice.title.clone().unwrap_or_default(),
+        ]);
+    }
+    let mut text = table.lines(paper, 0);
+    for Item { notice, .. } in items.iter().filter(|item| item.notice.ended.is_none()) {
+        text.push_str(&format!("\n{}\n", paper.strong(notice.id.as_str())));
+        for update in &notice.updates {
+            let by = update.by.as_deref().map(|by| format!(" ({})", harmless(by))).unwrap_or_default();
+            let (at, stage) = (clock.stamp(update.at), update.stage.word());
+            text.push_str(&format!("  {at}  {stage}: {}{by}\n", harmless(&update.words)));
+        }
+    }
+    text
+}
