@@ -227,7 +227,7 @@ pub fn stage(stage: Stage) -> &'static str {
 }
 
 fn mark(state: State) -> Markup {
-    html! { svg aria-hidden="true" { use href=(format!("#{}", state.word())); } }
+    html! { svg aria-hidden="true" { use href=(format!("#{}", state.word())) {} } }
 }
 
 /// The shape of a state in a square of 16.
