@@ -10,8 +10,8 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_page, status_push,
-    store, watchdog,
+    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_page,
+    status_push, store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};

@@ -44,6 +44,7 @@ impl House {
             peers: Arc::clone(&peerings),
             checks: Arc::new([]),
             canaries: Arc::new([]),
+            status: None,
         };
         let (sender, seen) = watch::channel(settings);
         let circle = Circle::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&findings), seen);

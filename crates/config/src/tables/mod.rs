@@ -48,8 +48,16 @@ pub enum Form {
 }
 
 /// Every table that this release reads, in the order of the reference page.
-pub const TABLES: &[TableRow] =
-    &[muster::ROW, defaults::ROW, notify::ROW, escalation::ROW, peer::ROW, job::ROW, check::ROW, status_page::ROW];
+pub const TABLES: &[TableRow] = &[
+    muster::ROW,
+    defaults::ROW,
+    notify::ROW,
+    escalation::ROW,
+    peer::ROW,
+    job::ROW,
+    check::ROW,
+    status_page::ROW,
+];
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.
 pub const NOT_YET: &[&str] = &[
