@@ -20,7 +20,8 @@ use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::names::{Names, circle_fault, circles};
 use crate::tables::{
-    Form, NOT_YET, TABLES, TableRow, check, defaults, job, lent, muster, named, notify, peer, status_page,
+    Form, NOT_YET, TABLES, TableRow, check, defaults, job, lent, maintenance, muster, named, notify, peer,
+    status_page,
 };
 use crate::tree::{self, Entry, Table, Value};
 
@@ -64,8 +65,8 @@ fn read<C, K: Clone>(
     let empty = Table::default();
     refuse_unknown_tables(reading, document);
     let muster = muster::read(&single(reading, document, &empty, &muster::ROW), source.zone, source.host);
-    let defaults = defaults::read(&single(reading, document, &empty, &defaults::ROW));
     let zone = muster.as_ref().map_or(source.zone, |muster| muster.zone.as_str());
+    let defaults = defaults::read(&single(reading, document, &empty, &defaults::ROW), zone);
     let name = muster.as_ref().map_or(source.host, |muster| muster.name.as_str());
 
     let jobs = named(reading, document, "job");
@@ -92,6 +93,7 @@ fn read<C, K: Clone>(
     let escalations = Escalations::read(reading, document, &names, &defaults);
     let mut roll = Roll {
         reading,
+        zone,
         names: &names,
         defaults: &defaults,
         escalations: &escalations,
@@ -101,12 +103,12 @@ fn read<C, K: Clone>(
         timers: BTreeMap::new(),
     };
     for (entry, table) in jobs {
-        roll.job(entry, table, zone, name);
+        roll.job(entry, table, name);
     }
     let peers = peers.into_iter().filter_map(|(entry, table)| roll.peer(entry, table)).collect();
     let mut plans = Vec::new();
     for (entry, table) in checks {
-        plans.extend(roll.check(entry, table, zone, catalogue.checks));
+        plans.extend(roll.check(entry, table, catalogue.checks));
     }
     let Roll { mut found, jobs, rota, timers, .. } = roll;
     // Jobs and checks may be mixed in the file; people look for them in its order.
@@ -222,6 +224,8 @@ fn single<'a>(
 /// What becomes of the jobs and checks.
 struct Roll<'a> {
     reading: &'a Reading<'a>,
+    /// That of `[muster]`.
+    zone: &'a str,
     names: &'a Names,
     defaults: &'a Defaults,
     escalations: &'a Escalations,
@@ -238,7 +242,7 @@ struct Told {
 }
 
 impl Roll<'_> {
-    fn job(&mut self, entry: &Entry, table: &Table, zone: &str, name: &str) {
+    fn job(&mut self, entry: &Entry, table: &Table, name: &str) {
         let path = format!("job.{}", entry.key);
         let section = Section::open(self.reading, table, vec![job::FIELDS], path, entry.node.span.clone());
         let Ok(id) = ExpectationId::of("job", &entry.key) else { return };
@@ -249,7 +253,7 @@ impl Roll<'_> {
             self.reading.not_yet(&section.place("host"), "jobs of other hosts");
         }
         self.jobs.push(job::wrapper(&section, &id));
-        let expectation = job::expectation(&section, &id, zone);
+        let expectation = job::expectation(&section, &id, self.zone);
         self.timers.extend(job::timer(&section).map(|timer| (id.clone(), timer)));
         self.rota.extend(expectation.as_ref().and_then(|expectation| job::rota(&section, expectation)));
         self.add(&section, entry, expectation);
@@ -269,7 +273,6 @@ impl Roll<'_> {
         &mut self,
         entry: &Entry,
         table: &Table,
-        zone: &str,
         kinds: &'static [Kind<K>],
     ) -> Vec<CheckPlan<K>> {
         let path = format!("check.{}", entry.key);
@@ -280,7 +283,7 @@ impl Roll<'_> {
             let rows = vec![KIND, check::FIELDS, check::HEARTBEAT.fields];
             let section = Section::open(self.reading, table, rows, path, place);
             if let Ok(id) = ExpectationId::of("check", &entry.key) {
-                let expectation = check::listened(&section, &id, zone, self.defaults);
+                let expectation = check::listened(&section, &id, self.zone, self.defaults);
                 self.add(&section, entry, expectation);
             }
             return Vec::new();
@@ -304,7 +307,7 @@ impl Roll<'_> {
             self.add(&section, entry, None);
             return Vec::new();
         };
-        let mut plans = Vec::new();
+        let (mut plans, mut expectations) = (Vec::new(), Vec::new());
         for from in &looks.from {
             let Ok(id) = ExpectationId::of("check", &looks.name(&entry.key, from)) else { continue };
             let lent = match from {
@@ -317,7 +320,7 @@ impl Roll<'_> {
             };
             let expectation =
                 Expectation { target: check::target(&section), ..looks.expectation(id.clone()) };
-            self.add(&section, entry, Some(expectation));
+            expectations.push(expectation);
             let check::Looks { every, timeout, retry, .. } = looks;
             plans.push(CheckPlan {
                 id,
@@ -331,18 +334,27 @@ impl Roll<'_> {
                 part: part.clone(),
             });
         }
+        self.add(&section, entry, expectations);
         plans
     }
 
-    /// Resolves the names of a table, also of one whose own values are faulty.
-    fn add(&mut self, section: &Section<'_>, entry: &Entry, expectation: Option<Expectation>) {
+    /// Resolves the names of a table, also of one whose own values are faulty, and adds what is expected because of it.
+    fn add(
+        &mut self,
+        section: &Section<'_>,
+        entry: &Entry,
+        expectations: impl IntoIterator<Item = Expectation>,
+    ) {
         let by_itself = section.has("notify") || section.has("escalate");
         let Whom { notify, steps } = self.escalations.whom(section, self.names);
         let parent = self.names.parent(section);
-        if let Some(mut expectation) = expectation {
-            expectation.notify = notify;
-            expectation.steps = steps;
-            expectation.parent = parent;
+        let planned = maintenance::read(section, self.zone);
+        let maintenance = planned.unwrap_or_else(|| self.defaults.maintenance.clone());
+        for mut expectation in expectations {
+            expectation.notify.clone_from(&notify);
+            expectation.steps.clone_from(&steps);
+            expectation.parent.clone_from(&parent);
+            expectation.maintenance = maintenance.clone();
             self.found.push((entry.span.clone(), Told { expectation, by_itself }));
         }
     }

@@ -87,6 +87,8 @@ pub enum Shape {
     Zone,
     /// A cron expression.
     Cron,
+    /// A date and a time of day, without a zone.
+    Moment,
     /// The name of a systemd timer.
     Timer,
     /// A reference to a secret; never the secret itself.
@@ -152,6 +154,7 @@ impl Shape {
             Self::Socket => "an IP address and a port such as \"127.0.0.1:7077\"".into(),
             Self::Zone => "an IANA time zone such as \"Europe/Berlin\"".into(),
             Self::Cron => "a cron expression such as \"0 2 * * *\"".into(),
+            Self::Moment => "a date and a time such as \"2026-12-01T02:00\"".into(),
             Self::Timer => "the name of a systemd timer such as \"export.timer\"".into(),
             Self::Secret => "a secret reference such as { env = \"NAME\" }".into(),
             Self::OrSecret(open) => format!("{} or a secret reference", open.expecting()),
@@ -188,6 +191,7 @@ impl Shape {
             Self::Socket => "address and port".into(),
             Self::Zone => "time zone".into(),
             Self::Cron => "cron expression".into(),
+            Self::Moment => "date and time".into(),
             Self::Timer => "systemd timer".into(),
             Self::Secret => "secret reference".into(),
             Self::OrSecret(open) => format!("{} or secret reference", open.word()),

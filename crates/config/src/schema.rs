@@ -99,6 +99,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Url => json!({ "type": "string", "pattern": "^https?://[^\\s]+$" }),
         Shape::Mailbox => json!({ "type": "string", "pattern": "^[^\\r\\n]+@[^\\r\\n]+$" }),
         Shape::Socket => json!({ "type": "string", "pattern": ":[0-9]+$" }),
+        Shape::Moment => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$" }),
         Shape::Timer => json!({ "type": "string", "pattern": r"^[A-Za-z0-9:_.\\@-]+\.timer$" }),
         Shape::Zone | Shape::Cron | Shape::Regex => json!({ "type": "string", "minLength": 1 }),
         Shape::Secret => json!({ "$ref": "#/$defs/secret" }),

@@ -14,6 +14,7 @@ use crate::tree::{self, Entry, Node, Table, Value};
 
 pub(crate) mod assertions;
 mod gathered;
+pub(crate) mod moment;
 
 /// Judges the keys of a table by its rows and reports every fault. `path` is the dotted name of the table, `at` the
 /// place that a missing key is blamed on.
@@ -164,6 +165,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             | Shape::Socket
             | Shape::Zone
             | Shape::Cron
+            | Shape::Moment
             | Shape::Timer
             | Shape::Regex
             | Shape::Glob,
@@ -184,6 +186,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
                     };
                     fault.help(format!("put it into brackets: […]{shell}"));
                 }
+                (Shape::Moment, Value::Date(_)) => fault.help("put it into quotes".into()),
                 (Shape::Assertions(_), Value::Text(_)) => fault.help("put it into brackets: […]".into()),
                 (Shape::Tables(..), Value::Table(_)) => {
                     fault.help(format!("one for each of them, with two brackets: [[{path}]]"));
@@ -254,6 +257,7 @@ fn check_text(reading: &Reading<'_>, node: &Node, text: &str, shape: &Shape) {
             refuse(", found an empty one")
         }
         Shape::Text if text.contains('\0') => refuse(" without NUL characters"),
+        Shape::Moment if moment::read(text).is_none() => refuse(", without a zone"),
         Shape::Timer if !is_timer(text) => refuse(""),
         Shape::Zone => reading.check_zone(node, text),
         Shape::Regex => refuse_inside(reading, node, pattern::check(text).err(), codes::PATTERN),

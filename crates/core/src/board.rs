@@ -116,8 +116,11 @@ pub struct Line {
     /// Whom a page goes to. Nobody is told of an expectation without one.
     #[serde(default)]
     pub notify: Vec<ChannelName>,
-    /// Pages are held back until then.
+    /// Somebody wants no pages until then.
     pub pause: Option<Pause>,
+    /// It is in a maintenance that the file plans, until then.
+    #[serde(default)]
+    pub maintenance: Option<Timestamp>,
     /// The firing parent in whose favour the page is held back.
     pub suppressed_by: Option<ExpectationId>,
     /// How long its runs usually take, in milliseconds; none before ten successes.
@@ -129,6 +132,13 @@ pub struct Line {
     /// muster itself starts it. The roll call does not know; whoever publishes its board says so.
     #[serde(default)]
     pub own: bool,
+}
+
+impl Line {
+    /// True while people want no pages about it: it is paused, or in maintenance.
+    pub fn is_quiet(&self) -> bool {
+        self.pause.is_some() || self.maintenance.is_some()
+    }
 }
 
 /// Successes that needed more than one attempt.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChannelName, ExpectationId};
+use crate::maintenance::Maintenance;
 use crate::schedule::Schedule;
 use crate::time::Span;
 
@@ -35,6 +36,8 @@ pub struct Expectation {
     pub parent: Option<ExpectationId>,
     /// The host that it is about, where that is another one: pages about one host are told together.
     pub target: Option<String>,
+    /// Planned times in which pages are held back.
+    pub maintenance: Maintenance,
     /// How loud each kind of bad news is.
     pub severity: Severity,
     /// How its signals reach us, which decides what a blind interval means.
@@ -59,6 +62,7 @@ impl Expectation {
             steps: Vec::new(),
             parent: None,
             target: None,
+            maintenance: Maintenance::default(),
             severity: Severity::default(),
             hearing: Hearing::Spooled,
         }

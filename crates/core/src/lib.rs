@@ -10,6 +10,7 @@
 //! | [`signal`] | what can be heard |
 //! | [`schedule`] | cron expressions with time zone and daylight saving |
 //! | [`expectation`] | what should happen |
+//! | [`maintenance`] | planned times in which pages are held back |
 //! | [`roll_call`] | the machine: `expect`, `hear`, `tick`, `next_deadline`, `drain` |
 //! | [`rota`] | which job muster itself starts, and when |
 //! | [`effect`] | what the machine decided |
@@ -29,6 +30,7 @@ pub mod expectation;
 pub mod host_roll;
 pub mod ids;
 pub mod look;
+pub mod maintenance;
 pub mod notice;
 pub mod outbox;
 pub mod racing;

@@ -64,6 +64,8 @@ impl Resident {
             self.news.soon();
         }
         for (about, row) in self.roll.changed() {
+            // Also what only time brought about must be seen: that a maintenance began, or a pause ended.
+            self.news.later();
             self.unwritten.loud |= row.is_none() || !is_own(&about);
             self.unwritten.rows.insert(about, row);
         }

@@ -11,7 +11,7 @@ use crate::plan::Vantage;
 use crate::section::Section;
 use crate::tables::defaults::Defaults;
 use crate::tables::rhythm::{self, LEVELS, SEVERITY};
-use crate::tables::{Form, TableRow};
+use crate::tables::{Form, TableRow, maintenance};
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
@@ -54,6 +54,7 @@ pub const FIELDS: &[Field] = &[
         "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",
         "[\"check.uplink\"]",
     ),
+    maintenance::KEY,
 ];
 
 /// The keys of every check that looks.

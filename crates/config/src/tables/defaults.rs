@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use muster_core::maintenance::Maintenance;
+
 use crate::field::{Field, Shape};
 use crate::section::Section;
-use crate::tables::{Form, TableRow};
+use crate::tables::{Form, TableRow, maintenance};
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
@@ -43,6 +45,7 @@ const FIELDS: &[Field] = &[
         "Good reports in a row before the end is told, for checks; a job is well again after one success.",
         "2",
     ),
+    maintenance::DEFAULT,
 ];
 
 /// What `[defaults]` says.
@@ -56,14 +59,17 @@ pub(crate) struct Defaults {
     pub(crate) after: Option<u32>,
     /// For checks.
     pub(crate) recover: Option<u32>,
+    /// For jobs and checks.
+    pub(crate) maintenance: Maintenance,
 }
 
-/// Reads the table.
-pub(crate) fn read(section: &Section<'_>) -> Defaults {
+/// Reads the table. `zone` is that of `[muster]`.
+pub(crate) fn read(section: &Section<'_>, zone: &str) -> Defaults {
     Defaults {
         notify: section.items("notify"),
         escalate: section.text("escalate").map(|text| (text, section.place("escalate"))),
         after: section.count("after"),
         recover: section.count("recover"),
+        maintenance: maintenance::read(section, zone).unwrap_or_default(),
     }
 }

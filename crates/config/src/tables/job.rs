@@ -13,7 +13,7 @@ use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
 use crate::plan::{Allowance, JobPlan, Overlap, Timeout};
 use crate::section::Section;
 use crate::tables::rhythm::{self, Read, SEVERITY};
-use crate::tables::{Form, TableRow};
+use crate::tables::{Form, TableRow, maintenance};
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
@@ -136,6 +136,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",
         "[\"check.uplink\"]",
     ),
+    maintenance::KEY,
 ];
 
 const TIMEOUT: &[Field] = &[

@@ -14,6 +14,7 @@ pub mod defaults;
 pub mod escalation;
 pub mod job;
 pub mod lent;
+pub(crate) mod maintenance;
 pub mod muster;
 pub(crate) mod names;
 pub mod notify;

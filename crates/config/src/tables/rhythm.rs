@@ -57,6 +57,13 @@ pub(crate) fn read(section: &Section<'_>, zone: &str) -> Option<Read> {
     if !section.has("schedule") {
         return Some(Read { rhythm: Rhythm::OnReport, interval: None });
     }
+    let schedule = cron(section, zone)?;
+    let interval = shortest_interval(&schedule);
+    Some(Read { rhythm: Rhythm::Cron(schedule), interval })
+}
+
+/// Reads the key `schedule`. The zone is that of the table, else `zone`. `None` after a fault.
+pub(crate) fn cron(section: &Section<'_>, zone: &str) -> Option<Schedule> {
     let text = section.text("schedule")?;
     let zone = if section.has("timezone") { section.text("timezone")? } else { zone.to_owned() };
     if jiff::tz::TimeZone::get(&zone).is_err() {
@@ -64,10 +71,7 @@ pub(crate) fn read(section: &Section<'_>, zone: &str) -> Option<Read> {
         return None;
     }
     match Schedule::parse(&text, &zone) {
-        Ok(schedule) => {
-            let interval = shortest_interval(&schedule);
-            Some(Read { rhythm: Rhythm::Cron(schedule), interval })
-        }
+        Ok(schedule) => Some(schedule),
         Err(error) => {
             let mut fault = section.reading().error(
                 codes::SCHEDULE,

@@ -6,7 +6,7 @@ use muster_config::compile::compile;
 use muster_config::plan::{Expect, NewerThan, Overlap, Plan};
 use muster_config::secret::{MaybeSecret, SecretRef};
 use muster_core::expectation::{Expectation, Hearing, Level, Rhythm};
-use muster_core::time::Span;
+use muster_core::time::{Span, Timestamp};
 
 use crate::catalogue::{CATALOGUE, Sample};
 use crate::{fixture, source, toml_files};
@@ -18,6 +18,13 @@ fn plan(text: &str) -> Plan<Sample, ()> {
 
 fn expectation<'p>(plan: &'p Plan<Sample, ()>, id: &str) -> &'p Expectation {
     plan.expectations.iter().find(|one| one.id.as_str() == id).expect("on the roll")
+}
+
+/// Until when pages about it are held back at that moment.
+fn held(expectation: &Expectation, at: &str) -> Option<String> {
+    let at: jiff::Timestamp = at.parse().expect("a moment");
+    let until = expectation.maintenance.until(Timestamp::from_seconds(at.as_second()));
+    until.map(|until| until.to_string())
 }
 
 #[test]
@@ -87,9 +94,22 @@ fn the_full_file_arrives_in_every_room() {
     assert_eq!(sync.rhythm, Rhythm::Every(Span::minutes(15)));
     assert_eq!((sync.after, sync.start_within), (2, Span::minutes(5)));
     assert_eq!(sync.notify.len(), 2);
+    assert_eq!(
+        held(sync, "2026-12-01T01:00:00Z"),
+        Some("2026-12-01T06:00:00Z".into()),
+        "two o'clock in Berlin"
+    );
+    assert_eq!(held(sync, "2026-12-01T00:59:59Z"), None);
+    assert_eq!(held(sync, "2026-11-22T02:00:00Z"), None, "its own in place of that of [defaults]");
+    assert_eq!(
+        held(export, "2026-11-22T02:00:00Z"),
+        Some("2026-11-22T04:00:00Z".into()),
+        "three on a Sunday"
+    );
     let by_hand = expectation(&plan, "job.by-hand");
     assert_eq!((&by_hand.rhythm, by_hand.success_every), (&Rhythm::OnReport, Some(Span::days(8))));
     assert!(by_hand.notify.is_empty(), "an empty list is a decision");
+    assert!(by_hand.maintenance.is_empty(), "and so is this one");
     let nas = expectation(&plan, "check.nas-sync");
     assert_eq!((nas.after, nas.recover), (1, 2), "silence does not repeat itself");
     assert_eq!((nas.start_within, nas.hearing), (Span::minutes(10), Hearing::Direct));

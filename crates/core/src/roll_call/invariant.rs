@@ -50,6 +50,9 @@ impl RollCall {
             if state.pause.as_ref().is_some_and(|pause| pause.until <= ticked) {
                 return Err("a pause is past its end".to_owned());
             }
+            if row.asked_until(ticked).is_some_and(|until| until <= ticked) {
+                return Err("a maintenance is past its end".to_owned());
+            }
             if let Standing::Firing(incident) = &state.standing
                 && incident.level == Level::Page
                 && hold.is_none()

@@ -341,20 +341,28 @@ impl RollCall {
 
     /// Changes one row, tells what is due to be told, and lets its children know.
     fn touch(&mut self, place: usize, now: Timestamp, change: impl FnOnce(&mut Row, &mut Scene<'_>)) {
-        let held = self.rows[place].suppresses();
         self.alter(place, now, change);
-        let holds = self.rows[place].suppresses();
-        if held == holds {
-            return;
+        let mut turned = self.turned(place, now);
+        // A child's page depends on us, and nobody's on the child's page; but a maintenance of the child may have begun or
+        // ended unseen.
+        while let Some((place, held)) = turned.pop() {
+            for child in self.rows[place].children.clone() {
+                self.alter(child, now, |row, scene| {
+                    if held {
+                        row.released(scene);
+                    }
+                });
+                turned.append(&mut self.turned(child, now));
+            }
         }
-        // A child's page depends on us; nobody's depends on the child's page, so one hop is enough.
-        for child in self.rows[place].children.clone() {
-            self.alter(child, now, |row, scene| {
-                if held {
-                    row.released(scene);
-                }
-            });
-        }
+    }
+
+    /// The row if it began or ceased to hold pages back, and whether it did before.
+    fn turned(&mut self, place: usize, now: Timestamp) -> Vec<(usize, bool)> {
+        let row = &mut self.rows[place];
+        let (held, holds) = (row.holding, row.suppresses(now));
+        row.holding = holds;
+        if held == holds { Vec::new() } else { vec![(place, held)] }
     }
 
     fn alter(&mut self, place: usize, now: Timestamp, change: impl FnOnce(&mut Row, &mut Scene<'_>)) {
@@ -369,6 +377,7 @@ impl RollCall {
         };
         let row = &mut self.rows[place];
         let well = row.is_well();
+        row.look_up(&scene);
         change(row, &mut scene);
         #[cfg(test)]
         let said = scene.out.len();
@@ -380,7 +389,8 @@ impl RollCall {
             self.dirty.push(place);
         }
         #[cfg(test)]
-        if mutated!(self, OnlyGlobalStatus) && self.rows.iter().filter(|row| row.suppresses()).count() > 1 {
+        if mutated!(self, OnlyGlobalStatus) && self.rows.iter().filter(|row| row.suppresses(now)).count() > 1
+        {
             self.out.truncate(said);
         }
         self.set_wake(place, wake);

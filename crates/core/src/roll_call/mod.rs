@@ -14,6 +14,7 @@
 //! | `slot` | planned slots: planning, filling, and the verdict of silence |
 //! | `verdict` | the stream of good and bad verdicts, and the standing it leads to |
 //! | `page` | incidents: when people are told, reminded, and told the end |
+//! | `hold` | why pages are held back, and until when: a pause, a maintenance, a parent, an unread spool |
 //! | `climb` | escalations: who is told next while nobody answers |
 //! | `parent` | holding pages back in favour of a parent, one hop |
 //! | `clock` | steps of the clock and blind intervals |
@@ -41,6 +42,7 @@ mod climb;
 mod clock;
 mod habit;
 mod hear;
+mod hold;
 mod invariant;
 mod machine;
 #[cfg(test)]

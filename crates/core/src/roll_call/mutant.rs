@@ -38,6 +38,10 @@ pub(super) enum Mutant {
     SkipIsSuccess,
     /// A pause never ends.
     EndlessPause,
+    /// Nobody looks when a maintenance ends.
+    MaintenanceEndsUnseen,
+    /// A maintenance goes on after its end.
+    MaintenanceOutlivesItsEnd,
     /// An acknowledgement that ran out leaves the escalation where it was.
     StepsStopAtAcknowledgement,
     /// Whoever is told by a later step does not hear the end.

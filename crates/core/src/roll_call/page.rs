@@ -1,17 +1,18 @@
 //! Incidents: when people are told, reminded and asked again, and who hears the end.
 //!
-//! Bad pages can be held back (a pause, a firing parent, a spool that is not read yet). The end of an incident is
+//! Bad pages can be held back (a pause, a maintenance, a firing parent, a spool that is not read yet). The end of an incident is
 //! never held back: whoever was told hears it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Cause, Effect, News, Page, Reason};
 use crate::expectation::{Expectation, Level, Rhythm};
-use crate::ids::{ChannelName, ExpectationId, IncidentId};
+use crate::ids::{ChannelName, IncidentId};
 use crate::signal::Outcome;
 use crate::time::{Span, Timestamp};
 
 use super::climb::{Climb, join};
+use super::hold::Hold;
 use super::parent::ParentView;
 use super::row::{Row, Scene, earliest, mutated};
 use super::verdict::Standing;
@@ -72,14 +73,6 @@ pub(super) struct Acknowledged {
 pub(super) struct Flapping {
     pub(super) times: u32,
     pub(super) window: Span,
-}
-
-/// Why a bad page is held back, and until when where that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Hold {
-    Pause(Timestamp),
-    Parent(ExpectationId),
-    Spool,
 }
 
 impl Incident {
@@ -175,26 +168,6 @@ impl Row {
         }
     }
 
-    /// Why bad pages about this row are held back at present.
-    pub(super) fn hold(&self, scene: &Scene<'_>) -> Option<Hold> {
-        if let Some(pause) = &self.state.pause {
-            return Some(Hold::Pause(pause.until));
-        }
-        if let ParentView::Down(parent) = &scene.parent {
-            return Some(Hold::Parent(parent.clone()));
-        }
-        match &self.state.standing {
-            Standing::Firing(incident) if self.deaf(scene) && is_silence(&incident.reason) => {
-                Some(Hold::Spool)
-            }
-            Standing::Firing(_)
-            | Standing::New
-            | Standing::Ok
-            | Standing::Pending { .. }
-            | Standing::Unknown { .. } => None,
-        }
-    }
-
     /// Tells what is due to be told.
     pub(super) fn speak(&mut self, scene: &mut Scene<'_>) {
         if self.page_due().is_none_or(|due| due > scene.now) || self.hold(scene).is_some() {
@@ -272,7 +245,7 @@ impl Row {
     /// When paging needs to be looked at again. What holds a page back tells us when it ends.
     pub(super) fn page_deadline(&self, scene: &Scene<'_>) -> Option<Timestamp> {
         let page = match self.hold(scene) {
-            Some(Hold::Pause(_) | Hold::Parent(_) | Hold::Spool) => None,
+            Some(Hold::Asked(_) | Hold::Parent(_) | Hold::Spool) => None,
             None => self.page_due(),
         };
         earliest([page, self.calm_at()])
@@ -322,7 +295,7 @@ impl Row {
         let (hold_eats, pause_eats) =
             (mutated!(scene, SilenceEatsResolve), mutated!(scene, PauseEatsResolve));
         let swallowed =
-            (hold_eats && self.hold(scene).is_some()) || (pause_eats && self.state.pause.is_some());
+            (hold_eats && self.hold(scene).is_some()) || (pause_eats && self.asked_until(now).is_some());
         if let Standing::Firing(incident) = &mut self.state.standing
             && !incident.told.is_empty()
             && !swallowed
@@ -365,21 +338,4 @@ impl Row {
 /// How long after the nth page about it the next reminder comes.
 fn wait(reminders: u32) -> Span {
     REMINDERS[(reminders as usize).min(REMINDERS.len() - 1)]
-}
-
-/// True for bad news that nobody sent: a spool that is not read yet may refute it.
-fn is_silence(reason: &Reason) -> bool {
-    match reason {
-        Reason::Missed { .. }
-        | Reason::NeverReported { .. }
-        | Reason::TooLong { .. }
-        | Reason::NoSuccess { .. }
-        | Reason::Unseen { .. }
-        | Reason::Odd { running: true, .. } => true,
-        Reason::Failed { .. }
-        | Reason::Odd { running: false, .. }
-        | Reason::TooShort { .. }
-        | Reason::Skipped { .. }
-        | Reason::Unschedulable { .. } => false,
-    }
 }

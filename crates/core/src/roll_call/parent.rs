@@ -3,7 +3,7 @@
 
 use crate::expectation::{Expectation, Hearing, Level, Rhythm};
 use crate::ids::ExpectationId;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 use super::page::Telling;
 use super::row::{Row, Scene};
@@ -27,16 +27,16 @@ pub(super) enum ParentView {
 
 impl Row {
     /// True while pages about the children are held back.
-    pub(super) fn suppresses(&self) -> bool {
+    pub(super) fn suppresses(&self, now: Timestamp) -> bool {
         match &self.state.standing {
-            Standing::Firing(incident) => incident.level == Level::Page && self.state.pause.is_none(),
+            Standing::Firing(incident) => incident.level == Level::Page && self.asked_until(now).is_none(),
             Standing::New | Standing::Ok | Standing::Pending { .. } | Standing::Unknown { .. } => false,
         }
     }
 
     /// What a child sees.
     pub(super) fn seen_by_child(&self) -> ParentView {
-        if self.suppresses() {
+        if self.holding {
             return ParentView::Down(self.state.id.clone());
         }
         // It is told of its children's fall before they are bad for long enough: nobody has to wait for it.

@@ -9,6 +9,7 @@ use crate::board::Pause;
 use crate::effect::{Effect, SlotClosed, Verdict};
 use crate::expectation::{Expectation, Hearing, Rhythm};
 use crate::ids::{ExpectationId, RunId, SignalId};
+use crate::maintenance::Stretch;
 use crate::time::{Span, Timestamp};
 use crate::usual::Habit;
 
@@ -157,13 +158,30 @@ pub(super) struct Row {
     pub(super) children: Vec<usize>,
     /// When its state was last handed out for storing.
     pub(super) stored: Timestamp,
+    /// Whether it is in maintenance, and until when that is so. Looked up in the plan again when it is over.
+    pub(super) stretch: Stretch,
+    /// Pages about the children are held back, as far as they know.
+    pub(super) holding: bool,
 }
 
 impl Row {
     /// A row for a specification, with its old memory where there is one.
     pub(super) fn bind(spec: Expectation, memory: Option<StoredRow>, now: Timestamp) -> Self {
         let state = memory.unwrap_or_else(|| StoredRow::new(spec.id.clone(), now));
-        Self { spec, state, wake: None, dirty: true, parent: None, children: Vec::new(), stored: now }
+        let stretch = spec.maintenance.stretch(now);
+        let mut row = Self {
+            spec,
+            state,
+            wake: None,
+            dirty: true,
+            parent: None,
+            children: Vec::new(),
+            stored: now,
+            stretch,
+            holding: false,
+        };
+        row.holding = row.suppresses(now);
+        row
     }
 
     /// A new life of the agent: what it looks at is looked at anew, and silence counts from now on.
@@ -298,12 +316,7 @@ impl Row {
                 self.success_deadline(),
             ])
         };
-        earliest([
-            silence,
-            self.state.stuck,
-            self.page_deadline(scene),
-            self.state.pause.as_ref().map(|pause| pause.until),
-        ])
+        earliest([silence, self.state.stuck, self.page_deadline(scene), self.asked_deadline(scene)])
     }
 
     /// Does everything that is due.

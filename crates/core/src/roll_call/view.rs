@@ -6,7 +6,7 @@ use crate::expectation::Level;
 use crate::usual::Measure;
 
 use super::climb::number;
-use super::page::Hold;
+use super::hold::Hold;
 use super::row::{Row, Scene};
 use super::verdict::Standing;
 
@@ -52,6 +52,7 @@ impl Row {
             incident,
             notify: self.spec.notify.clone(),
             pause: state.pause.clone(),
+            maintenance: self.maintenance_until(scene.now),
             suppressed_by,
             usual: state.habit.usual(Measure::Duration),
             own: false,

@@ -136,6 +136,9 @@ fn told(line: &Line, clock: &Clock) -> String {
             harmless(&pause.reason)
         );
     }
+    if let Some(until) = line.maintenance {
+        return format!("in maintenance until {}: what is bad then is told then", clock.moment(until));
+    }
     if let Some(parent) = &line.suppressed_by {
         return format!("pages held back while {parent} is firing");
     }
@@ -203,11 +206,14 @@ fn table(seen: &Seen, clock: &Clock, all: bool) -> Table {
     table
 }
 
-/// One or a few words: "ok", "firing, paused", "ok, running 3m".
+/// One or a few words: "ok", "firing, paused", "ok, in maintenance until 05:00", "ok, running 3m".
 pub(crate) fn state(line: &Line, clock: &Clock) -> String {
     let mut words = line.condition.word().to_owned();
     if line.pause.is_some() {
         words.push_str(", paused");
+    }
+    if let Some(until) = line.maintenance {
+        words.push_str(&format!(", in maintenance until {}", clock.moment(until)));
     }
     match line.running.as_slice() {
         [] => {}
@@ -305,6 +311,7 @@ pub(crate) mod tests {
             running: vec![],
             incident: None,
             pause: None,
+            maintenance: None,
             notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
             usual: None,
@@ -422,10 +429,14 @@ job.sync  since 05:00 (3h)
             Some(Pause { by: "ada".into(), reason: "disk swap".into(), until: NOON + Span::hours(2) });
         let mut child = line("job.b", firing(Reason::Failed { times: 1 }));
         child.suppressed_by = Some(ExpectationId::new("check.host").expect("valid"));
-        let text = shown(&seen(vec![paused, child]));
+        let mut planned = line("job.c", firing(Reason::Failed { times: 1 }));
+        planned.maintenance = Some(NOON + Span::hours(3));
+        let text = shown(&seen(vec![paused, child, planned]));
         assert!(text.contains("pages held back by ada until 10:00: disk swap\n"), "{text}");
         assert!(text.contains("pages held back while check.host is firing\n"), "{text}");
         assert!(text.contains("job.a  firing, paused"), "{text}");
+        assert!(text.contains("in maintenance until 11:00: what is bad then is told then\n"), "{text}");
+        assert!(text.contains("job.c  firing, in maintenance until 11:00"), "{text}");
     }
 
     #[test]

@@ -49,6 +49,7 @@ enum Fate {
         until: u64,
     },
     Paused,
+    Maintained,
     New,
 }
 
@@ -63,7 +64,7 @@ const fn tale(
     Tale { name, kind, target, from: "host", every: Span::seconds(every), usual, fate }
 }
 
-const TALES: [Tale; 15] = [
+const TALES: [Tale; 16] = [
     tale("site", "http", "https://shop.example.com/", 60, 84, Fate::Fine),
     tale(
         "api",
@@ -129,6 +130,7 @@ const TALES: [Tale; 15] = [
         )
     },
     tale("staging", "http", "https://staging.example.com/", 60, 160, Fate::Paused),
+    tale("warehouse", "sql", "postgres://warehouse.example.com/orders", 300, 40, Fate::Maintained),
     tale("new-shop", "http", "https://new.example.com/", 60, 90, Fate::New),
     tale(
         "inbox",
@@ -184,6 +186,7 @@ fn line(tale: &Tale, id: &ExpectationId, look: Option<&Look>, now: Timestamp) ->
         running: Vec::new(),
         incident: None,
         pause: None,
+        maintenance: None,
         notify: Vec::new(),
         suppressed_by: None,
         usual: None,
@@ -222,6 +225,7 @@ fn line(tale: &Tale, id: &ExpectationId, look: Option<&Look>, now: Timestamp) ->
             let reason = "moving to the new rack".to_owned();
             line.pause = Some(Pause { by: "anna".into(), reason, until: now + Span::hours(2) });
         }
+        Fate::Maintained => line.maintenance = Some(now + Span::minutes(95)),
         Fate::New => {
             (line.condition, line.last_heard, line.last_success) = (Condition::New, None, None);
             line.since = now - Span::seconds(20);
@@ -367,7 +371,7 @@ fn sight(tale: &Tale, verdict: Verdict, took: Span) -> Sight {
             sight.lines.push(format!("no answer after {took}"));
         }
         (Fate::Blind { why, .. }, _) => (sight.words, sight.lines) = ((*why).into(), Vec::new()),
-        (Fate::Fine | Fate::Missed { .. } | Fate::Paused | Fate::New, _) => {}
+        (Fate::Fine | Fate::Missed { .. } | Fate::Paused | Fate::Maintained | Fate::New, _) => {}
     }
     sight
 }

@@ -218,6 +218,7 @@ fn one(tale: &Tale, commit: &mut Commit, now: Timestamp) -> Result<Line, Box<dyn
         retried: (retried > 0).then_some(Retried { times: retried, of: took_well.len() }),
         notify: Vec::new(),
         pause: None,
+        maintenance: None,
         suppressed_by: None,
     };
     if !good {

@@ -83,6 +83,7 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         running: Vec::new(),
         incident: None,
         pause: None,
+        maintenance: None,
         notify: Vec::new(),
         suppressed_by: None,
         usual: None,
@@ -155,6 +156,10 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
     let reason = "moving to the new rack".to_owned();
     paused.pause = Some(Pause { by: "anna".into(), reason, until: now + hour.times(2) });
     lines.push(paused);
+
+    let mut planned = line("check.warehouse", "every 5m", minute.times(5), minute.times(2), now)?;
+    planned.maintenance = Some(now + minute.times(95));
+    lines.push(planned);
     Ok(lines)
 }
 

@@ -148,8 +148,8 @@ pub fn sheet<'a>(cards: &[Card<'a>], wanted: &Wanted) -> Sheet<'a> {
 
 /// What sorts first is what needs an eye first.
 fn urgency(line: &Line) -> (u8, bool) {
-    let answered = line.pause.is_some()
-        || line.incident.as_ref().is_some_and(|incident| incident.acknowledged.is_some());
+    let answered =
+        line.is_quiet() || line.incident.as_ref().is_some_and(|incident| incident.acknowledged.is_some());
     let rank = match &line.condition {
         Condition::Firing { .. } => 0,
         Condition::Pending { .. } => 1,

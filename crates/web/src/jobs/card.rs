@@ -159,8 +159,8 @@ impl Desk {
 /// What sorts first is what needs an eye first.
 fn urgency(card: &Card<'_>) -> (u8, bool, Option<Timestamp>, ExpectationId) {
     let line = card.line;
-    let answered = line.pause.is_some()
-        || line.incident.as_ref().is_some_and(|incident| incident.acknowledged.is_some());
+    let answered =
+        line.is_quiet() || line.incident.as_ref().is_some_and(|incident| incident.acknowledged.is_some());
     let rank = match &line.condition {
         Condition::Firing {
             reason: Reason::Missed { .. } | Reason::NeverReported { .. } | Reason::NoSuccess { .. },

@@ -199,9 +199,7 @@ fn row(view: &View, card: &Card<'_>, id: Option<&str>, found: &Pasts) -> Markup 
                 h3 { a href=(format!("/e/{}", line.id)) { (line.id.name()) } " " (shapes::of_line(line)) }
                 p.target { span.mark { (last.kind) } " " span.mono { (last.target) } @if last.from != "host" { " " span.mark { "from " (last.from) } } }
                 @if line.condition != Condition::Ok { p.why { (why(view, line, last)) } }
-                @if let Some(pause) = &line.pause {
-                    p.why { "Paused by " (pause.by) " until " (view.present.moment(pause.until)) ": " (pause.reason) }
-                }
+                @for quiet in words::quiet(line, &view.present) { p.why { (quiet) } }
             }
             div.when {
                 @match &last.look {

@@ -122,6 +122,12 @@ fn state(view: &View, line: &Line) -> Markup {
                     ". It is still watched."
                 }
             }
+            @if let Some(until) = line.maintenance {
+                p.facts {
+                    "In maintenance until " (present.moment_and_distance(until))
+                    ", as planned. It is still watched; what is bad then is told then."
+                }
+            }
             (acts(line, &view.asker, ""))
             dl.facts {
                 dt { "Rhythm" } dd.mono { (line.rhythm) }

@@ -118,6 +118,7 @@ fn sentence(view: &View) -> Markup {
     let lines = &view.snapshot.board.lines;
     let count = |word: &str| lines.iter().filter(|line| line.condition.word() == word).count();
     let paused = lines.iter().filter(|line| line.pause.is_some()).count();
+    let maintained = lines.iter().filter(|line| line.maintenance.is_some()).count();
     html! {
         section #sentence.(said.tone) {
             h1 { (said.sentence) }
@@ -129,6 +130,9 @@ fn sentence(view: &View) -> Markup {
                     @if n > 0 { span.state.(word) { (shapes::shape(word)) b { (n) } " " (word) } }
                 }
                 @if paused > 0 { span.state.paused { (shapes::shape("paused")) b { (paused) } " paused" } }
+                @if maintained > 0 {
+                    span.state.paused { (shapes::shape("maintenance")) b { (maintained) } " in maintenance" }
+                }
             }
         }
     }
@@ -169,7 +173,7 @@ fn trouble(view: &View, latest: &HashMap<ExpectationId, Run>) -> Markup {
     // What nobody has answered comes first, the oldest of it on top.
     late.sort_by_key(|line| {
         let answered = line.incident.as_ref().is_some_and(|incident| incident.acknowledged.is_some());
-        (answered || line.pause.is_some(), !is_silence(line), line.since)
+        (answered || line.is_quiet(), !is_silence(line), line.since)
     });
     html! {
         section #trouble {
@@ -180,9 +184,7 @@ fn trouble(view: &View, latest: &HashMap<ExpectationId, Run>) -> Markup {
                     p.facts {
                         "Since " (view.present.moment_and_distance(line.incident.as_ref().map_or(line.since, |i| i.since))) ". "
                         @if let Some(told) = words::told(line, &view.present) { (told) " " }
-                        @if let Some(pause) = &line.pause {
-                            "Paused by " (pause.by) " until " (view.present.moment(pause.until)) ": " (pause.reason) "."
-                        }
+                        @for quiet in words::quiet(line, &view.present) { (quiet) ". " }
                     }
                     @if let Some(run) = latest.get(&line.id) { (evidence(view, run)) }
                     (acts(line, &view.asker, "/"))

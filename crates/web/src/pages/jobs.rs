@@ -63,7 +63,9 @@ pub async fn changed(view: &View, before: &[Line], move_axis: bool) -> Vec<Fragm
     let mut parts = vec![Fragment::new("sentence", sentence(view))];
     let word = |line: &Line| line.condition.word();
     let same_order = new.iter().all(|line| {
-        before.iter().any(|old| old.id == line.id && word(old) == word(line) && old.pause == line.pause)
+        before
+            .iter()
+            .any(|old| old.id == line.id && word(old) == word(line) && old.is_quiet() == line.is_quiet())
     });
     if !same_order || move_axis {
         parts.push(Fragment::new("jobs", list(view, &desk, ROWS)));
@@ -180,9 +182,7 @@ fn row(view: &View, card: &Card<'_>) -> Markup {
                 h3 { a href=(format!("/e/{}", line.id)) { (line.id.name()) } " " (shapes::of_line(line)) }
                 p.last { (last(view, card)) }
                 @if matches!(word, "firing" | "pending" | "unknown") { p.why { (words::why(line, &view.present)) } }
-                @if let Some(pause) = &line.pause {
-                    p.last { "Paused by " (pause.by) " until " (view.present.moment(pause.until)) ": " (pause.reason) }
-                }
+                @for quiet in words::quiet(line, &view.present) { p.last { (quiet) } }
                 p.marks { (marks(view, card)) }
             }
             (track(&line.id, &card.bars))

@@ -6,12 +6,13 @@ use muster_core::board::Line;
 use muster_core::effect::{Condition, Verdict};
 use muster_store::history::RunState;
 
-/// The mark of one expectation: its condition, or that it is paused.
+/// The marks of one expectation: its condition, and that it is paused or in maintenance.
 pub fn of_line(line: &Line) -> Markup {
     let word = line.condition.word();
     html! {
         span.state.(word) { (shape(word)) (word) }
         @if line.pause.is_some() { " " span.state.paused { (shape("paused")) "paused" } }
+        @if line.maintenance.is_some() { " " span.state.paused { (shape("maintenance")) "in maintenance" } }
     }
 }
 
@@ -56,6 +57,7 @@ pub fn shape(class: &str) -> Markup {
                 }
                 "unknown" => { path d="M6 1 11 6 6 11 1 6z" class="line dashed" {} }
                 "paused" => { path d="M2.5 1.5h2.6v9H2.5zM6.9 1.5h2.6v9H6.9z" class="fill" {} }
+                "maintenance" => { path d="M6 1.2A4.8 4.8 0 1 0 6 10.8 4.8 4.8 0 1 0 6 1.2zM6 3v3.2l2.3 1.5" class="line" {} }
                 "running" => { path d="M2.5 1.2 10.5 6l-8 4.8z" class="fill" {} }
                 _ => { circle cx="6" cy="6" r="4.25" class="line" {} }
             }

@@ -230,7 +230,7 @@ pub fn told(line: &Line, present: &Present) -> Option<String> {
     }
     if let Some(parent) = &line.suppressed_by {
         parts.push(format!("held back in favour of {parent}"));
-    } else if let (Some(next), None) = (&incident.next_step, &line.pause) {
+    } else if let (Some(next), false) = (&incident.next_step, line.is_quiet()) {
         let to: Vec<String> = next.to.iter().map(ToString::to_string).collect();
         parts.push(format!("at {} {} will be told as well", present.short(next.at), join(&to)));
     }
@@ -238,6 +238,15 @@ pub fn told(line: &Line, present: &Present) -> Option<String> {
         parts.push("it goes to and fro".to_owned());
     }
     Some(format!("{}.", parts.join("; ")))
+}
+
+/// Why nobody is told about it for now: a person or the plan wants no pages, and until when. One part for each.
+pub fn quiet(line: &Line, present: &Present) -> Vec<String> {
+    let maintenance = line.maintenance.map(|until| format!("In maintenance until {}", present.short(until)));
+    let pause = line.pause.as_ref().map(|pause| {
+        format!("Paused by {} until {}: {}", pause.by, present.short(pause.until), pause.reason)
+    });
+    maintenance.into_iter().chain(pause).collect()
 }
 
 /// Duration, processor time and memory of an outcome.
@@ -296,6 +305,7 @@ mod tests {
             running: Vec::new(),
             incident: None,
             pause: None,
+            maintenance: None,
             notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
             usual: None,
@@ -335,6 +345,15 @@ mod tests {
         );
         assert_eq!(sentence(vec![]).1, "unsure");
         assert_eq!(headline(&Board::default()).tone, "unsure");
+    }
+
+    #[test]
+    fn what_holds_pages_back_is_named_with_its_end() {
+        let present = Times::of_zone("UTC").at(Timestamp::from_seconds(7800));
+        let mut quiet_line = line("job.x", firing(missed()));
+        assert!(quiet(&quiet_line, &present).is_empty() && !quiet_line.is_quiet());
+        quiet_line.maintenance = Some(Timestamp::from_seconds(10_800));
+        assert_eq!(quiet(&quiet_line, &present), ["In maintenance until 03:00"]);
     }
 
     #[test]

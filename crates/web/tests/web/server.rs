@@ -170,6 +170,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
         running: Vec::new(),
         incident,
         pause: None,
+        maintenance: None,
         notify: Vec::new(),
         suppressed_by: None,
         usual: None,

@@ -175,7 +175,8 @@ impl World {
         match self.random.index(4) {
             0 => self.plan[place] = None,
             1 | 2 => {
-                let fresh = expectation(place, &mut self.random);
+                let wall = self.clocks().wall;
+                let fresh = expectation(place, &mut self.random, wall);
                 if self.plan[place].is_none() {
                     self.oracle.register(place, self.now);
                 } else {

@@ -2,7 +2,7 @@
 //!
 //! The world restarts the agent at any step (with what was committed, or with less), tears commits, steps the clock,
 //! suspends the host, loses, delays and repeats signals, reloads the plan in the middle of outages, acknowledges,
-//! pauses, and breaks the receivers. After each step the oracle asserts the six promises; a failure names its seed
+//! pauses, plans maintenance, and breaks the receivers. After each step the oracle asserts the six promises; a failure names its seed
 //! and its step.
 //!
 //! `MUSTER_SIM_SEED` (first seed), `MUSTER_SIM_SEEDS` (how many) and `MUSTER_SIM_STEPS` say how much is run.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::effect::{Condition, Effect, News, Page, Reason, Verdict};
 use crate::expectation::{Expectation, Hearing, Level, Rhythm, Step};
 use crate::ids::{ChannelName, ExpectationId, IncidentId};
+use crate::maintenance::Spell;
 use crate::roll_call::RollCall;
 use crate::roll_call::verdict::Standing;
 use crate::time::{Span, Timestamp};
@@ -17,6 +18,9 @@ const SLACK: i64 = 1_000;
 /// How long a page may wait for a parent, at most: to be seen down, then the child's own way back, and that twice more
 /// if the parent went down and up between two looks.
 const FAMILY: i64 = 31 * 60_000;
+
+/// What the clock may be slewed by and nobody sees.
+const SLEW: Span = Span::seconds(2);
 
 /// What the oracle knows of one expectation. Times are true milliseconds since the beginning.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +65,8 @@ pub(super) struct Oracle {
     pub(super) pages: u64,
     /// Incidents that began with something odd.
     pub(super) odd: u64,
+    /// How often somebody should have heard of something, had it not been for a maintenance.
+    pub(super) planned: u64,
     /// Later steps of escalations.
     pub(super) steps: u64,
     pub(super) verdicts: BTreeMap<String, u64>,
@@ -221,6 +227,7 @@ impl Oracle {
         &mut self,
         roll: &RollCall,
         now: i64,
+        wall: Timestamp,
         stepped: i64,
         watching: bool,
     ) -> Result<(), String> {
@@ -236,7 +243,8 @@ impl Oracle {
             }
             if watching {
                 self.silence_is_bounded(place, &row.spec, standing, now, stepped)?;
-                self.bad_news_is_told(roll, place, &row.spec.steps, standing, now)?;
+                let is_planned = is_in_maintenance(&row.spec, wall);
+                self.bad_news_is_told(roll, place, &row.spec.steps, standing, is_planned, now)?;
             } else {
                 self.truths[place].mute_since = None;
             }
@@ -310,6 +318,7 @@ impl Oracle {
         place: usize,
         steps: &[Step],
         standing: &Standing,
+        is_planned: bool,
         now: i64,
     ) -> Result<(), String> {
         let now_seen = now - self.excused;
@@ -326,8 +335,10 @@ impl Oracle {
                     .binary_search_by(|row| row.state.id.cmp(&super::plan::id(place)))
                     .ok()
                     .and_then(|at| roll.rows()[at].parent)
-                    .is_some_and(|parent| roll.rows()[parent].suppresses());
-                !held && now_seen >= truth.paused_until && now_seen >= truth.acknowledged_until
+                    .is_some_and(|parent| roll.rows()[parent].holding);
+                let free = !held && now_seen >= truth.paused_until && now_seen >= truth.acknowledged_until;
+                self.planned += u64::from(free && is_planned);
+                free && !is_planned
             }
             _ => false,
         };
@@ -358,6 +369,14 @@ impl Oracle {
     /// Takes in what was decided, before it is committed. A faithful sender is never said to be silent.
     pub(super) fn decided(&mut self, effects: &[Effect], plan: &[Option<Expectation>]) -> Result<(), String> {
         for effect in effects {
+            if let Effect::Page(page) = effect
+                && !page.news.is_end()
+                && let Some(spec) = &plan[place(&page.about)]
+                && is_in_maintenance(spec, page.at)
+                && is_in_maintenance(spec, page.at + SLEW)
+            {
+                return Err(format!("{}: {:?} within its maintenance", page.about, page.news));
+            }
             if let Effect::Slot(slot) = effect
                 && slot.verdict == Verdict::Unknown
             {
@@ -400,6 +419,16 @@ impl Oracle {
 
 pub(super) fn place(id: &ExpectationId) -> usize {
     id.name()[1..].parse().expect("named by the plan")
+}
+
+/// By plain arithmetic: one of its planned times began, and is not over.
+fn is_in_maintenance(spec: &Expectation, wall: Timestamp) -> bool {
+    spec.maintenance.spells().iter().any(|spell| match spell {
+        Spell::Once { from, until } => (*from..*until).contains(&wall),
+        Spell::Recurrent { schedule, lasts } => {
+            schedule.next_after(wall - *lasts).is_ok_and(|begun| begun <= wall)
+        }
+    })
 }
 
 fn millis(span: Span) -> i64 {

@@ -2,8 +2,9 @@
 
 use crate::expectation::{Expectation, Hearing, Level, Rhythm, Step};
 use crate::ids::{ChannelName, ExpectationId};
+use crate::maintenance::{Maintenance, Spell};
 use crate::schedule::Schedule;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 use super::random::Random;
 
@@ -23,10 +24,31 @@ thread_local! {
         .zip(["UTC", "Europe/Berlin", "UTC", "America/New_York", "UTC"])
         .map(|(text, zone)| Schedule::parse(text, zone).expect("valid"))
         .collect();
+    static UPKEEP: Vec<Schedule> = ["0 */3 * * *", "*/20 * * * *", "30 1 * * *", "10 4 * * 1-5", "45 * * * *"]
+        .iter()
+        .zip(["UTC", "UTC", "Europe/Berlin", "America/New_York", "UTC"])
+        .map(|(text, zone)| Schedule::parse(text, zone).expect("valid"))
+        .collect();
+}
+
+/// One or two planned times, at least one of them soon.
+fn maintenance(random: &mut Random, wall: Timestamp) -> Maintenance {
+    let minutes = |random: &mut Random, low, high| Span::minutes(random.between(low, high) as u64);
+    let mut spells = Vec::new();
+    if random.chance(700) {
+        let schedule = UPKEEP.with(|upkeep| upkeep[random.index(upkeep.len())].clone());
+        let most = schedule.interval_hint(wall).as_millis() as i64 / 60_000;
+        spells.push(Spell::Recurrent { schedule, lasts: minutes(random, 1, (most - 1).min(300)) });
+    }
+    if spells.is_empty() || random.chance(300) {
+        let from = wall + minutes(random, 0, 2_880);
+        spells.push(Spell::Once { from, until: from + minutes(random, 1, 600) });
+    }
+    Maintenance::new(spells).expect("it ends")
 }
 
 /// The place fixes what kind it is, the seed its numbers.
-pub(super) fn expectation(place: usize, random: &mut Random) -> Expectation {
+pub(super) fn expectation(place: usize, random: &mut Random, wall: Timestamp) -> Expectation {
     let minutes = |random: &mut Random, low, high| Span::minutes(random.between(low, high) as u64);
     let rhythm = match place % 5 {
         0..=2 => Rhythm::Every(minutes(random, 2, 40)),
@@ -73,6 +95,9 @@ pub(super) fn expectation(place: usize, random: &mut Random) -> Expectation {
     }
     if random.chance(300) {
         spec.severity.odd = if random.chance(500) { Level::Page } else { Level::Ignore };
+    }
+    if random.chance(250) {
+        spec.maintenance = maintenance(random, wall);
     }
     if random.chance(300) && place > 0 {
         // One hop, and never a circle.

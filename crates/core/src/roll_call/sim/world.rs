@@ -85,10 +85,11 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, setting: Setting) -> Self {
         let mut random = Random::new(seed);
-        let plan: Vec<Option<Expectation>> =
-            (0..SIZE).map(|place| Some(expectation(place, &mut random))).collect();
         // Some time in the years 2025 and 2026, at a whole second.
         let wall = 1_735_689_600_000 + random.between(0, 700 * 86_400) * 1000;
+        let begin = Timestamp::from_millis(wall);
+        let plan: Vec<Option<Expectation>> =
+            (0..SIZE).map(|place| Some(expectation(place, &mut random, begin))).collect();
         let mut world = Self {
             random,
             oracle: Oracle::new(),
@@ -274,7 +275,7 @@ impl World {
         }
         self.roll.check_invariants().map_err(|broken| broken.to_string())?;
         let watching = !self.roll.awaits_drain();
-        self.oracle.check(&self.roll, self.now, self.stepped, watching)?;
+        self.oracle.check(&self.roll, self.now, self.clocks().wall, self.stepped, watching)?;
         self.restart_twin()
     }
 

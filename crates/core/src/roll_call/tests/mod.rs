@@ -7,6 +7,7 @@ mod habits;
 mod infected;
 mod load;
 mod looked;
+mod maintenance;
 mod pages;
 mod parents;
 mod runs;
