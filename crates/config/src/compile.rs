@@ -328,7 +328,7 @@ impl Roll<'_> {
                 every,
                 timeout,
                 retry,
-                after: looks.after,
+                after: looks.after.bad,
                 from: from.clone(),
                 lent,
                 part: part.clone(),

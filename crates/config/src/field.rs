@@ -67,6 +67,8 @@ pub enum Shape {
     Choice(&'static [&'static str]),
     /// A whole number from the first to the second.
     Whole(i64, i64),
+    /// A whole number from the first to the second, or a table with these keys.
+    WholeOr(i64, i64, &'static [Field]),
     /// A number, maybe with a fraction, from the first to the second, in thousandths.
     Factor(u32, u32),
     /// `true` or `false`.
@@ -142,6 +144,11 @@ impl Shape {
             }
             Self::Whole(least, i64::MAX) => format!("a whole number of at least {least}"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Self::WholeOr(least, most, fields) => {
+                let keys: Vec<String> =
+                    fields.iter().map(|field| format!("{} = {}", field.key, field.example)).collect();
+                format!("a whole number from {least} to {most}, or a table such as {{ {} }}", keys.join(", "))
+            }
             Self::Factor(least, most) => {
                 format!("a number from {} to {}", f64::from(*least) / 1000.0, f64::from(*most) / 1000.0)
             }
@@ -181,6 +188,7 @@ impl Shape {
             Self::Text => "text".into(),
             Self::Choice(_) => "choice".into(),
             Self::Whole(..) => "whole number".into(),
+            Self::WholeOr(..) => "whole number or table".into(),
             Self::Factor(..) => "number".into(),
             Self::Flag => "true or false".into(),
             Self::Duration(..) => "duration".into(),

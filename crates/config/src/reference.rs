@@ -177,12 +177,13 @@ fn rows(page: &mut String, prefix: &str, fields: &[Field]) {
                 words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
             }
             Shape::Whole(least, most) if most < i64::MAX => format!("whole number, {least} to {most}"),
+            Shape::WholeOr(least, most, _) => format!("whole number, {least} to {most}, or table"),
             shape => shape.word(),
         };
         let Field { key, doc, example, .. } = field;
         let cells = [format!("`{prefix}{key}`"), value, default, (*doc).to_owned(), format!("`{example}`")];
         line(page, &format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
-        if let (Shape::Table(inner) | Shape::Tables(inner, _), true) =
+        if let (Shape::Table(inner) | Shape::Tables(inner, _) | Shape::WholeOr(_, _, inner), true) =
             (field.shape, field.duty != Duty::NotYet)
         {
             rows(page, &format!("{prefix}{key}."), inner);

@@ -87,6 +87,9 @@ fn shape(shape: &Shape) -> Value {
         Shape::Text => json!({ "type": "string", "minLength": 1 }),
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Shape::WholeOr(least, most, fields) => {
+            json!({ "anyOf": [self::shape(&Shape::Whole(*least, *most)), object(&[fields])] })
+        }
         Shape::Factor(least, most) => {
             json!({ "type": "number", "minimum": f64::from(*least) / 1000.0, "maximum": f64::from(*most) / 1000.0 })
         }

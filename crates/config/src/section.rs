@@ -242,7 +242,9 @@ impl<'a> Section<'a> {
     pub fn whole(&self, key: &str) -> Option<i64> {
         let (node, row) = (self.node(key)?, self.row(key)?);
         match (&node.value, row.shape) {
-            (Value::Whole(number), Shape::Whole(least, most)) if (least..=most).contains(number) => {
+            (Value::Whole(number), Shape::Whole(least, most) | Shape::WholeOr(least, most, _))
+                if (least..=most).contains(number) =>
+            {
                 Some(*number)
             }
             _ => None,
@@ -364,7 +366,7 @@ impl<'a> Section<'a> {
 
     /// The table below a key; its rows have judged it already.
     pub fn table(&self, key: &str) -> Option<Section<'a>> {
-        let Shape::Table(fields) = self.row(key)?.shape else { return None };
+        let (Shape::Table(fields) | Shape::WholeOr(_, _, fields)) = self.row(key)?.shape else { return None };
         let node = self.node(key)?.into_owned();
         let Value::Table(table) = node.value else { return None };
         let place = if self.has(key) { node.span } else { self.place.clone() };

@@ -98,7 +98,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
             check_value(reading, node, open, path);
         }
         (Shape::Flag, Value::Flag(_)) => {}
-        (Shape::Whole(least, most), Value::Whole(number)) => {
+        (Shape::Whole(least, most) | Shape::WholeOr(least, most, _), Value::Whole(number)) => {
             if number < least || number > most {
                 bad_value(reading, node, format!("expected {}", shape.expecting()));
             }
@@ -141,7 +141,7 @@ pub(crate) fn check_value(reading: &Reading<'_>, node: &Node, shape: &Shape, pat
         (Shape::Assertions(terms), Value::List(items)) => {
             assertions::check(reading, node, items, terms, path);
         }
-        (Shape::Table(fields), Value::Table(table)) => {
+        (Shape::Table(fields) | Shape::WholeOr(_, _, fields), Value::Table(table)) => {
             check_table(reading, table, &[fields], path, &node.span)
         }
         (Shape::Tables(fields, least), Value::List(items)) => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::expectation::Level;
+use crate::expectation::{Hearing, Level};
 use crate::ids::{ChannelName, ExpectationId, IncidentId, RunId};
 use crate::signal::Outcome;
 use crate::time::{Span, Timestamp};
@@ -146,6 +146,15 @@ pub enum Reason {
         /// Consecutive failures so far.
         times: u32,
     },
+    /// It went wrong too often, with good ones in between; the last outcome is the page's evidence.
+    Often {
+        /// How many were bad.
+        bad: u32,
+        /// Of how many.
+        of: u32,
+        /// What they were: looks, runs or reports.
+        hearing: Hearing,
+    },
     /// It was due and did not begin.
     Missed {
         /// When it was due.
@@ -222,6 +231,7 @@ impl Reason {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Failed { .. } => "failed",
+            Self::Often { .. } => "often bad",
             Self::Missed { .. } => "missed",
             Self::NeverReported { .. } => "never reported",
             Self::TooLong { .. } => "too long",
@@ -243,7 +253,7 @@ pub enum Condition {
     New,
     /// As it should be.
     Ok,
-    /// Bad verdicts, fewer than `after` in a row.
+    /// Bad verdicts, not yet enough of them.
     Pending {
         /// How many so far.
         failures: u32,

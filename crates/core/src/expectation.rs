@@ -22,8 +22,10 @@ pub struct Expectation {
     pub min_runtime: Option<Span>,
     /// There must be a success at least this often, whatever the schedule says.
     pub success_every: Option<Span>,
-    /// Consecutive bad verdicts before a page; at least 1.
+    /// Bad verdicts before a page, in a row unless `of` says otherwise; at least 1.
     pub after: u32,
+    /// Of so many verdicts `after` have to be bad; at least `after`, at most 64. None if they count in a row.
+    pub of: Option<u32>,
     /// Consecutive good verdicts before the end is told; at least 1.
     pub recover: u32,
     /// Consecutive skips that are bad news; at least 1.
@@ -56,6 +58,7 @@ impl Expectation {
             min_runtime: None,
             success_every: None,
             after: 1,
+            of: None,
             recover: 1,
             skip_alert: 3,
             notify: Vec::new(),

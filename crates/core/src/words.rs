@@ -2,6 +2,7 @@
 //! fragment without a full stop. Moments are said by the caller, who knows zone and distance.
 
 use crate::effect::Reason;
+use crate::expectation::Hearing;
 use crate::signal::{Ending, Outcome};
 use crate::time::{Span, Timestamp};
 use crate::usual::{Measure, Usual};
@@ -11,6 +12,7 @@ pub fn reason(reason: &Reason, moment: &dyn Fn(Timestamp) -> String) -> String {
     match reason {
         Reason::Failed { times: 0 | 1 } => "it failed".to_owned(),
         Reason::Failed { times } => format!("it failed {times} times in a row"),
+        Reason::Often { bad, of, hearing } => often(*bad, *of, *hearing),
         Reason::Missed { due, last_heard: Some(last) } => {
             format!("it was due {} and did not report; last heard {}", moment(*due), moment(*last))
         }
@@ -51,6 +53,16 @@ pub fn reason(reason: &Reason, moment: &dyn Fn(Timestamp) -> String) -> String {
             format!("muster has not been able to see it since {}: {}", moment(*since), harmless(why))
         }
     }
+}
+
+/// How many were bad: `3 of the last 5 looks were bad`.
+pub fn often(bad: u32, of: u32, hearing: Hearing) -> String {
+    let what = match hearing {
+        Hearing::Looked => "looks",
+        Hearing::Spooled => "runs",
+        Hearing::Direct => "reports",
+    };
+    format!("{bad} of the last {of} {what} were bad")
 }
 
 /// What is unlike itself and what it usually is: `took 41m, usually 9m to 12m`.
@@ -209,6 +221,7 @@ mod tests {
                 "it was due at 7200 and did not report; it was never heard",
             ),
             (Reason::Failed { times: 3 }, "it failed 3 times in a row"),
+            (Reason::Often { bad: 3, of: 5, hearing: Hearing::Looked }, "3 of the last 5 looks were bad"),
             (
                 Reason::TooShort { took: Span::millis(1_230), least: Span::minutes(1) },
                 "it ended well after 1.2s, too fast to have done its work (at least 1m)",

@@ -9,6 +9,7 @@ use crate::field::{DAY, Field, LONGEST, NO_TIME, SECOND, Shape};
 use crate::kind::Entry;
 use crate::plan::Vantage;
 use crate::section::Section;
+use crate::tables::after::{self, After};
 use crate::tables::defaults::Defaults;
 use crate::tables::rhythm::{self, LEVELS, SEVERITY};
 use crate::tables::{Form, TableRow, maintenance};
@@ -74,7 +75,13 @@ pub const LOOKED: &[Field] = &[
          10s.",
         "\"5s\"",
     ),
-    Field::new("after", Shape::Whole(1, 100), "Failed looks in a row before a page; else `after` of [defaults], else 3.", "1"),
+    Field::new(
+        "after",
+        after::SHAPE,
+        "Failed looks before a page: so many in a row, or so many of the last ones; else `after` of [defaults], else 3 in a \
+         row.",
+        "{ bad = 3, of = 5 }",
+    ),
     Field::new(
         "severity",
         Shape::Table(LOUDNESS),
@@ -128,9 +135,9 @@ pub(crate) const LISTENED: &[Field] = &[
     Field::new("severity", Shape::Table(SEVERITY), "How loud each kind of bad news is.", "{ missed = \"warn\" }").default("{}"),
     Field::new(
         "after",
-        Shape::Whole(1, 100),
-        "Bad verdicts in a row before a page; silence does not repeat itself, so `after` of [defaults] does not hold \
-         here.",
+        after::SHAPE,
+        "Bad verdicts before a page: so many in a row, or so many of the last ones. Silence does not repeat itself, so \
+         `after` of [defaults] does not hold here.",
         "1",
     )
     .default("1"),
@@ -155,7 +162,8 @@ pub(crate) fn listened(
     rhythm::check_window(section, "grace", grace, rhythm.interval);
     let mut expectation = Expectation::new(id.clone(), rhythm.rhythm, grace);
     expectation.max_runtime = section.duration("max_runtime");
-    expectation.after = section.count("after")?;
+    let after = after::read(section)?;
+    (expectation.after, expectation.of) = (after.bad, after.of);
     expectation.recover = section.count("recover").or(defaults.recover).unwrap_or(1);
     expectation.severity = rhythm::severity(section)?;
     expectation.hearing = Hearing::Direct;
@@ -172,7 +180,7 @@ pub(crate) struct Looks {
     pub(crate) timeout: Span,
     pub(crate) retry: Span,
     pub(crate) from: Vec<Vantage>,
-    pub(crate) after: u32,
+    pub(crate) after: After,
     recover: u32,
     severity: Severity,
 }
@@ -209,7 +217,7 @@ impl Looks {
             timeout,
             retry: retry.min(every),
             from: vantages(section)?,
-            after: section.count("after").or(defaults.after).unwrap_or(3),
+            after: after::read(section).or(defaults.after).unwrap_or(After::in_a_row(3)),
             recover: section.count("recover").or(defaults.recover).unwrap_or(2),
             severity,
         })
@@ -218,7 +226,7 @@ impl Looks {
     /// What is expected of it from one of its places.
     pub(crate) fn expectation(&self, id: ExpectationId) -> Expectation {
         let mut expectation = Expectation::new(id, Rhythm::Every(self.every), self.timeout + SLACK);
-        expectation.after = self.after;
+        (expectation.after, expectation.of) = (self.after.bad, self.after.of);
         expectation.recover = self.recover;
         expectation.severity = self.severity;
         expectation.hearing = Hearing::Looked;

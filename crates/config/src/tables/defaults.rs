@@ -6,6 +6,7 @@ use muster_core::maintenance::Maintenance;
 
 use crate::field::{Field, Shape};
 use crate::section::Section;
+use crate::tables::after::{self, After};
 use crate::tables::{Form, TableRow, maintenance};
 
 /// The row of the table.
@@ -34,10 +35,10 @@ const FIELDS: &[Field] = &[
     ),
     Field::new(
         "after",
-        Shape::Whole(1, 100),
-        "Failures in a row before a page, for checks that look; a job and a heartbeat page on the first, unless their \
-         own table says otherwise.",
-        "3",
+        after::SHAPE,
+        "Failures before a page, for checks that look: so many in a row, or so many of the last ones. A job and a heartbeat \
+         page on the first, unless their own table says otherwise.",
+        "{ bad = 3, of = 5 }",
     ),
     Field::new(
         "recover",
@@ -56,7 +57,7 @@ pub(crate) struct Defaults {
     /// Name as written, with its place.
     pub(crate) escalate: Option<(String, Range<usize>)>,
     /// For checks that look.
-    pub(crate) after: Option<u32>,
+    pub(crate) after: Option<After>,
     /// For checks.
     pub(crate) recover: Option<u32>,
     /// For jobs and checks.
@@ -68,7 +69,7 @@ pub(crate) fn read(section: &Section<'_>, zone: &str) -> Defaults {
     Defaults {
         notify: section.items("notify"),
         escalate: section.text("escalate").map(|text| (text, section.place("escalate"))),
-        after: section.count("after"),
+        after: after::read(section),
         recover: section.count("recover"),
         maintenance: maintenance::read(section, zone).unwrap_or_default(),
     }

@@ -13,7 +13,7 @@ use crate::field::{Field, LONGEST, NO_TIME, SECOND, Shape};
 use crate::plan::{Allowance, JobPlan, Overlap, Timeout};
 use crate::section::Section;
 use crate::tables::rhythm::{self, Read, SEVERITY};
-use crate::tables::{Form, TableRow, maintenance};
+use crate::tables::{Form, TableRow, after, maintenance};
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
@@ -128,7 +128,13 @@ pub(crate) const FIELDS: &[Field] = &[
          table says neither, `escalate` of [defaults] holds, else [escalation.default], else `notify` of [defaults].",
         "\"default\"",
     ),
-    Field::new("after", Shape::Whole(1, 100), "Bad runs in a row before a page.", "1").default("1"),
+    Field::new(
+        "after",
+        after::SHAPE,
+        "Bad runs before a page: so many in a row, or so many of the last ones.",
+        "{ bad = 3, of = 5 }",
+    )
+    .default("1"),
     Field::new("recover", Shape::Whole(1, 100), "Good runs in a row before the end is told.", "1").default("1"),
     Field::new(
         "depends_on",
@@ -225,7 +231,8 @@ pub(crate) fn expectation(section: &Section<'_>, id: &ExpectationId, zone: &str)
     expectation.max_runtime = section.duration("max_runtime");
     expectation.min_runtime = section.duration("min_runtime");
     expectation.success_every = section.duration("success_every");
-    expectation.after = section.count("after")?;
+    let after = after::read(section)?;
+    (expectation.after, expectation.of) = (after.bad, after.of);
     expectation.recover = section.count("recover")?;
     expectation.skip_alert = section.count("skip_alert")?;
     expectation.severity = rhythm::severity(section)?;

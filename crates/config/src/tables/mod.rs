@@ -9,6 +9,7 @@ use crate::section::Reading;
 use crate::shape::shown;
 use crate::tree::{Entry, Table, Value};
 
+pub(crate) mod after;
 pub mod check;
 pub mod defaults;
 pub mod escalation;

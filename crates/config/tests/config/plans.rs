@@ -111,7 +111,9 @@ fn the_full_file_arrives_in_every_room() {
     assert!(by_hand.notify.is_empty(), "an empty list is a decision");
     assert!(by_hand.maintenance.is_empty(), "and so is this one");
     let nas = expectation(&plan, "check.nas-sync");
-    assert_eq!((nas.after, nas.recover), (1, 2), "silence does not repeat itself");
+    assert_eq!((nas.after, nas.of, nas.recover), (3, Some(5), 2));
+    let uplink = expectation(&plan, "check.uplink");
+    assert_eq!((uplink.after, uplink.of), (1, None), "silence does not repeat itself");
     assert_eq!((nas.start_within, nas.hearing), (Span::minutes(10), Hearing::Direct));
     assert_eq!(expectation(&plan, "check.weekly").start_within, Span::minutes(5), "the default grace");
 

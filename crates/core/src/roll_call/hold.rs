@@ -82,6 +82,7 @@ fn is_silence(reason: &Reason) -> bool {
         | Reason::Unseen { .. }
         | Reason::Odd { running: true, .. } => true,
         Reason::Failed { .. }
+        | Reason::Often { .. }
         | Reason::Odd { running: false, .. }
         | Reason::TooShort { .. }
         | Reason::Skipped { .. }

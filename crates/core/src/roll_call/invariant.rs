@@ -74,6 +74,11 @@ impl RollCall {
         if row.wake != due {
             return Err(format!("the index of deadlines says {:?} where {due:?} is right", row.wake));
         }
+        if let (Standing::Pending { .. }, Some(of)) = (&state.standing, row.spec.of)
+            && state.past.among(of).0 >= row.spec.after
+        {
+            return Err("enough of its last verdicts were bad, and it does not fire".to_owned());
+        }
         let ignored = row.spec.severity.missed == Level::Ignore;
         if row.is_green() && ((state.stale && !ignored) || state.stuck.is_some()) {
             return Err("green without a reason to be".to_owned());

@@ -13,6 +13,7 @@
 //! | `habit` | runs that are unlike what is usual for the job |
 //! | `slot` | planned slots: planning, filling, and the verdict of silence |
 //! | `verdict` | the stream of good and bad verdicts, and the standing it leads to |
+//! | `past` | the last verdicts, where bad ones are counted among several |
 //! | `page` | incidents: when people are told, reminded, and told the end |
 //! | `hold` | why pages are held back, and until when: a pause, a maintenance, a parent, an unread spool |
 //! | `climb` | escalations: who is told next while nobody answers |
@@ -31,7 +32,7 @@
 //! - *Slots.* One slot per expectation is open at a time, the earliest that was neither begun nor judged; a start (or
 //!   an end without a start) fills it. Deadlines rise with due times, so this equals keeping all of them.
 //! - *Verdicts.* A slot ends as exactly one of ok, failed, skipped, missed, unknown. Good and bad verdicts form a
-//!   stream; `after` bad ones in a row open an incident, `recover` good ones end it.
+//!   stream; `after` bad ones in a row (or of the last so many) open an incident, `recover` good ones end it.
 //! - *Time.* Everything stored is wall time. After a step of the clock all elapsed times are re-expressed in the new
 //!   clock; only the instants of cron are civil and stay.
 //! - *Blindness.* What could not be seen is unknown, never ok: it is decided once the spool is drained, or it stays
@@ -49,6 +50,7 @@ mod machine;
 mod mutant;
 mod page;
 mod parent;
+mod past;
 mod row;
 mod run;
 #[cfg(test)]

@@ -38,6 +38,10 @@ pub(super) enum Mutant {
     SkipIsSuccess,
     /// A pause never ends.
     EndlessPause,
+    /// One good verdict makes all bad ones before it undone, where they count among several.
+    GoodOnesForgiveAll,
+    /// What nobody saw counts as good, and pushes bad ones out.
+    UnknownPushesOut,
     /// Nobody looks when a maintenance ends.
     MaintenanceEndsUnseen,
     /// A maintenance goes on after its end.

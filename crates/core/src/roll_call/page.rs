@@ -14,8 +14,9 @@ use crate::time::{Span, Timestamp};
 use super::climb::{Climb, join};
 use super::hold::Hold;
 use super::parent::ParentView;
+use super::past::Past;
 use super::row::{Row, Scene, earliest, mutated};
-use super::verdict::Standing;
+use super::verdict::{Standing, is_odd};
 
 /// Waiting times before the first, the second and every later reminder: 1 h and 4 h after the first page, then daily.
 const REMINDERS: [Span; 3] = [Span::hours(1), Span::hours(3), Span::days(1)];
@@ -304,6 +305,12 @@ impl Row {
             let to = incident.told.clone();
             let page = incident.write(&self.spec, news, to, now);
             scene.out.push(page);
+        }
+        if let Standing::Firing(incident) = &self.state.standing
+            && !is_odd(&incident.reason)
+        {
+            // What is over counts for nothing later.
+            self.state.past = Past::default();
         }
         self.stand(next, scene);
     }

@@ -14,6 +14,7 @@ use crate::time::{Span, Timestamp};
 use crate::usual::Habit;
 
 use super::parent::ParentView;
+use super::past::Past;
 use super::run::{Ended, Run};
 use super::slot::{CivilGap, Slot};
 use super::verdict::Standing;
@@ -67,6 +68,9 @@ pub struct StoredRow {
     /// Time blind since the last success.
     pub(super) blind: Span,
     pub(super) openings: VecDeque<Timestamp>,
+    /// The last verdicts since the last incident ended, where bad ones are not counted in a row.
+    #[serde(default, skip_serializing_if = "Past::is_empty")]
+    pub(super) past: Past,
     /// The time in the id of the last incident; ids are never used twice.
     pub(super) last_incident: Option<Timestamp>,
     pub(super) pause: Option<Pause>,
@@ -106,6 +110,7 @@ impl StoredRow {
             unseen: 0,
             blind: Span::ZERO,
             openings: VecDeque::new(),
+            past: Past::default(),
             last_incident: None,
             pause: None,
             heard: VecDeque::new(),

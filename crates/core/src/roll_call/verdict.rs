@@ -8,6 +8,7 @@ use crate::signal::Outcome;
 use crate::time::Timestamp;
 
 use super::page::Incident;
+use super::past::Past;
 use super::row::{Row, Scene, mutated};
 
 /// How an expectation stands.
@@ -17,7 +18,7 @@ pub(super) enum Standing {
     New,
     /// The last verdict was good.
     Ok,
-    /// Bad verdicts, fewer than `after` in a row.
+    /// Bad verdicts, not yet enough of them: too few in a row, or among the last ones.
     Pending { failures: u32, since: Timestamp, level: Level, reason: Reason },
     /// An incident is open.
     Firing(Box<Incident>),
@@ -67,7 +68,9 @@ impl Standing {
 /// How loud this reason is.
 pub(super) fn level(severity: &Severity, reason: &Reason) -> Level {
     match reason {
-        Reason::Failed { .. } | Reason::TooLong { .. } | Reason::TooShort { .. } => severity.failed,
+        Reason::Failed { .. } | Reason::Often { .. } | Reason::TooLong { .. } | Reason::TooShort { .. } => {
+            severity.failed
+        }
         Reason::Missed { .. }
         | Reason::NeverReported { .. }
         | Reason::NoSuccess { .. }
@@ -126,20 +129,10 @@ impl Row {
         if level == Level::Ignore {
             return;
         }
-        // Failures are counted in a row: one that comes after a good run, in an incident that goes on, is the first again.
-        let before = match &self.state.standing {
-            Standing::Firing(incident) if incident.good > 0 => 0,
-            other => other.failures(),
-        };
-        let failures = match weight {
-            Weight::One => before.saturating_add(1),
-            Weight::Again => before.max(1),
-            Weight::Whole => before.saturating_add(1).max(self.spec.after),
-            Weight::Aside => before,
-        };
+        let failures = self.count(weight);
         let needed = self.spec.after.max(1);
         let reason = match reason {
-            Reason::Failed { .. } => Reason::Failed { times: failures },
+            Reason::Failed { .. } => self.too_often(failures),
             other => other,
         };
         let window = self.flap_window();
@@ -196,14 +189,51 @@ impl Row {
         }
     }
 
+    /// How many bad verdicts there are with one more of that weight: in a row, or among the last ones.
+    fn count(&mut self, weight: Weight) -> u32 {
+        if let Some(of) = self.spec.of {
+            if matches!(weight, Weight::One | Weight::Whole) {
+                self.state.past.note(true);
+            }
+            let (bad, _) = self.state.past.among(of);
+            return match weight {
+                Weight::One | Weight::Aside => bad,
+                Weight::Again => bad.max(1),
+                Weight::Whole => bad.max(self.spec.after),
+            };
+        }
+        // In a row: one that comes after a good run, in an incident that goes on, is the first again.
+        let before = match &self.state.standing {
+            Standing::Firing(incident) if incident.good > 0 => 0,
+            other => other.failures(),
+        };
+        match weight {
+            Weight::One => before.saturating_add(1),
+            Weight::Again => before.max(1),
+            Weight::Whole => before.saturating_add(1).max(self.spec.after),
+            Weight::Aside => before,
+        }
+    }
+
+    /// What so many failures are called: all of the last ones, or some of them.
+    fn too_often(&self, failures: u32) -> Reason {
+        match self.spec.of.map(|of| self.state.past.among(of)) {
+            Some((bad, of)) if bad < of => Reason::Often { bad, of, hearing: self.spec.hearing },
+            Some(_) | None => Reason::Failed { times: failures },
+        }
+    }
+
     /// The number of bad verdicts that it takes may have become smaller.
     pub(super) fn reconsider(&mut self, scene: &mut Scene<'_>) {
         if !matches!(self.state.standing, Standing::Firing(_)) {
             // What was of no interest before may be of interest now.
             self.state.stale = false;
         }
+        if self.spec.of.is_none() {
+            self.state.past = Past::default();
+        }
         if let Standing::Pending { failures, since, level, reason } = &self.state.standing
-            && *failures >= self.spec.after
+            && self.spec.of.map_or(*failures, |of| self.state.past.among(of).0) >= self.spec.after
         {
             let (failures, since, level, reason) = (*failures, *since, *level, reason.clone());
             let window = self.flap_window();
@@ -215,12 +245,25 @@ impl Row {
     /// One good verdict.
     pub(super) fn good(&mut self, scene: &mut Scene<'_>) {
         self.state.unseen = 0;
+        let lately = self.spec.of.map_or(0, |of| {
+            self.state.past.note(false);
+            if mutated!(scene, GoodOnesForgiveAll) {
+                self.state.past = Past::default();
+            }
+            self.state.past.among(of).0
+        });
         match &mut self.state.standing {
             Standing::Firing(incident) => {
                 incident.good = incident.good.saturating_add(1);
                 self.calm(scene);
             }
             Standing::Ok => {}
+            // One good look among bad ones is no all-clear.
+            Standing::Pending { failures, .. } if lately == *failures && lately > 0 => {}
+            Standing::Pending { since, level, .. } if lately > 0 => {
+                let (since, level, reason) = (*since, *level, self.too_often(lately));
+                self.stand(Standing::Pending { failures: lately, since, level, reason }, scene);
+            }
             Standing::New | Standing::Pending { .. } | Standing::Unknown { .. } => {
                 self.stand(Standing::Ok, scene);
             }
@@ -233,6 +276,9 @@ impl Row {
             let since = self.state.last_heard.unwrap_or(self.state.registered);
             self.bad(Reason::Unseen { since, why }, None, Weight::Whole, scene);
             return;
+        }
+        if mutated!(scene, UnknownPushesOut) {
+            self.state.past.note(false);
         }
         match &mut self.state.standing {
             // Good news in a row must be seen in a row.

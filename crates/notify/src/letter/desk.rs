@@ -224,6 +224,10 @@ impl Desk {
             (Reason::Failed { times }, Some(ended)) => {
                 line(body, &format!("{name} failed {times} times in a row, the last time: {ended}"));
             }
+            (Reason::Often { bad, of, hearing }, Some(ended)) => {
+                let often = words::often(*bad, *of, *hearing);
+                line(body, &format!("{name}: {often}, the last bad one: {ended}"));
+            }
             (_, ended) => {
                 line(body, &format!("{name}: {}.", clip(&words::reason(reason, &at), LONG)));
                 if let Some(ended) = ended {
@@ -292,6 +296,10 @@ impl Desk {
             (Reason::Failed { .. }, Some(outcome)) => words::outcome(outcome),
             (Reason::Failed { times: 0 | 1 }, None) => "it failed".to_owned(),
             (Reason::Failed { times }, None) => format!("it failed {times} times in a row"),
+            (Reason::Often { bad, of, hearing }, Some(outcome)) => {
+                format!("{}; {}", words::often(*bad, *of, *hearing), words::outcome(outcome))
+            }
+            (Reason::Often { bad, of, hearing }, None) => words::often(*bad, *of, *hearing),
             (Reason::Missed { due, .. }, _) => format!("was due {} and did not report", self.clock(*due)),
             (Reason::NeverReported { .. }, _) => "has never reported".to_owned(),
             (Reason::TooLong { limit, .. }, _) => format!("still running past its limit of {limit}"),

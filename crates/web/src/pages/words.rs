@@ -55,6 +55,7 @@ pub fn headline(board: &Board) -> Headline {
                 Reason::TooLong { .. } => late += 1,
                 Reason::Odd { .. } => odd += 1,
                 Reason::Failed { .. }
+                | Reason::Often { .. }
                 | Reason::TooShort { .. }
                 | Reason::Skipped { .. }
                 | Reason::Unschedulable { .. }
@@ -132,6 +133,9 @@ pub fn why(line: &Line, present: &Present) -> String {
             push_deadline(&mut text, line, present);
             text
         }
+        Condition::Pending { reason: cause @ Reason::Often { .. }, .. } => {
+            format!("{} Not enough to tell people.", reason(cause, line, present))
+        }
         Condition::Pending { failures, reason: cause } => {
             let so_far = count(*failures as usize, "bad verdict", "bad verdicts");
             format!("{} {so_far} so far; not enough in a row to tell people.", reason(cause, line, present))
@@ -164,6 +168,9 @@ pub fn reason(reason: &Reason, line: &Line, present: &Present) -> String {
             "job" => format!("Its last {times} runs failed."),
             _ => format!("Its last {times} reports were bad."),
         },
+        Reason::Often { bad, of, hearing } => {
+            format!("{}.", muster_core::words::often(*bad, *of, *hearing))
+        }
         Reason::Missed { due, last_heard } => {
             let heard = match last_heard {
                 Some(at) => format!("nothing was heard since {}", t(*at)),

@@ -72,6 +72,7 @@ impl World {
         self.oracle.blinds += 1;
         self.effects.clear();
         self.oracle.forgot();
+        self.oracle.forget_counts(false);
         for number in std::mem::take(&mut self.uncommitted) {
             let place = self.signals[number].0;
             if self.plan[place].as_ref().is_some_and(|spec| spec.hearing == Hearing::Spooled) {
@@ -142,6 +143,7 @@ impl World {
             _ => self.random.between(-86_400_000, 86_400_000),
         };
         self.wall += step;
+        self.oracle.forget_counts(true);
         self.stepped = self.now;
         // What is heard later was written down by the clock before.
         for number in self.spool.iter().chain(&self.uncommitted) {
@@ -184,6 +186,7 @@ impl World {
                 }
                 self.oracle.truths[place].faithful = false;
                 self.oracle.truths[place].replanned = true;
+                self.oracle.forget_counts(false);
                 self.plan[place] = Some(fresh);
             }
             _ => {}

@@ -58,6 +58,7 @@ mutants! {
     what_was_folded_into_a_digest_is_not_in_it: post(Bug::ForgetsTheFolded), "never arrived";
     what_lasts_too_long_is_said_at_its_end: core(Mutant::LongOnlyAtEnd), "";
     the_first_page_is_lost: core(Mutant::ResolveOnly), "nobody";
+    a_good_one_forgives_all_bad_ones: core(Mutant::GoodOnesForgiveAll), "were bad, and it is";
     nobody_looks_when_a_maintenance_ends: core(Mutant::MaintenanceEndsUnseen), "";
     a_maintenance_outlives_its_end: core(Mutant::MaintenanceOutlivesItsEnd), "nobody was told";
     a_pause_without_end: core(Mutant::EndlessPause), "nobody was told";

@@ -1,6 +1,6 @@
 //! The oracle: it knows what really happened and holds the roll call to its promises.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::effect::{Condition, Effect, News, Page, Reason, Verdict};
 use crate::expectation::{Expectation, Hearing, Level, Rhythm, Step};
@@ -47,6 +47,8 @@ pub(super) struct Truth {
     paged: i64,
     /// Whom it escalates for, since when, in time seen, nobody answers, and how many later steps were taken.
     climb: Option<(IncidentId, i64, usize)>,
+    /// Whether the last reports were bad, as far back as that is certain; none once the clock made it uncertain.
+    recent: Option<VecDeque<bool>>,
     /// Since when, in time seen, it fires with nothing that could hold its page back.
     mute_since: Option<(IncidentId, i64)>,
 }
@@ -63,6 +65,8 @@ pub(super) struct Oracle {
     numbers: HashSet<(IncidentId, u32)>,
     slots: HashSet<(ExpectationId, Timestamp)>,
     pub(super) pages: u64,
+    /// Incidents of what went to and fro too often.
+    pub(super) often: u64,
     /// Incidents that began with something odd.
     pub(super) odd: u64,
     /// How often somebody should have heard of something, had it not been for a maintenance.
@@ -83,6 +87,7 @@ impl Oracle {
             excused: self.excused,
             blinds: self.blinds,
             faithful: true,
+            recent: Some(VecDeque::new()),
             ..Truth::default()
         };
     }
@@ -96,6 +101,26 @@ impl Oracle {
             truth.unknown = false;
             truth.succeeded = true;
             truth.successes += 1;
+        }
+    }
+
+    /// A report that is a verdict by itself was heard. One that was late may count for nothing.
+    pub(super) fn counted(&mut self, place: usize, is_bad: bool, is_punctual: bool) {
+        let Some(recent) = &mut self.truths[place].recent else { return };
+        if !is_punctual {
+            recent.clear();
+            return;
+        }
+        recent.push_back(is_bad);
+        if recent.len() > 64 {
+            recent.pop_front();
+        }
+    }
+
+    /// What was counted so far may have been lost; after a step of the clock also what comes.
+    pub(super) fn forget_counts(&mut self, for_good: bool) {
+        for truth in &mut self.truths {
+            truth.recent = truth.recent.take().filter(|_| !for_good).map(|_| VecDeque::new());
         }
     }
 
@@ -241,6 +266,7 @@ impl Oracle {
             if row.is_green() && !truth.succeeded {
                 return Err(format!("{}: green and nothing ever went well", row.state.id));
             }
+            Self::bad_ones_are_counted(truth, &row.spec, standing)?;
             if watching {
                 self.silence_is_bounded(place, &row.spec, standing, now, stepped)?;
                 let is_planned = is_in_maintenance(&row.spec, wall);
@@ -250,6 +276,21 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// With enough bad ones among the last reports, it fires.
+    fn bad_ones_are_counted(truth: &Truth, spec: &Expectation, standing: &Standing) -> Result<(), String> {
+        let (Some(of), Some(recent)) = (spec.of, &truth.recent) else { return Ok(()) };
+        let bad = recent.iter().rev().take(of as usize).filter(|is_bad| **is_bad).count();
+        match standing {
+            Standing::Firing(_) => Ok(()),
+            _ if bad < spec.after as usize => Ok(()),
+            other => Err(format!(
+                "{}: {bad} of the last {of} were bad, and it is {}",
+                spec.id,
+                other.condition().word()
+            )),
+        }
     }
 
     fn silence_is_bounded(
@@ -381,6 +422,19 @@ impl Oracle {
                 && slot.verdict == Verdict::Unknown
             {
                 self.truths[place(&slot.about)].unknown = true;
+            }
+            if let Effect::Transition(change) = effect
+                && matches!(change.from, Condition::Firing { .. })
+                && !matches!(change.to, Condition::Firing { .. })
+                && let Some(recent) = &mut self.truths[place(&change.about)].recent
+            {
+                // What is over counts for nothing later.
+                recent.clear();
+            }
+            if let Effect::Transition(change) = effect
+                && let Condition::Firing { reason: Reason::Often { .. }, .. } = &change.to
+            {
+                self.often += 1;
             }
             if let Effect::Transition(change) = effect
                 && let Condition::Firing { reason: Reason::Odd { observed, usual, .. }, level, .. } =

@@ -31,6 +31,11 @@ thread_local! {
         .collect();
 }
 
+/// The verdicts on these are their reports and nothing else, so that the oracle can count them.
+pub(super) fn is_counted(place: usize) -> bool {
+    place % 10 == 9
+}
+
 /// One or two planned times, at least one of them soon.
 fn maintenance(random: &mut Random, wall: Timestamp) -> Maintenance {
     let minutes = |random: &mut Random, low, high| Span::minutes(random.between(low, high) as u64);
@@ -74,6 +79,9 @@ pub(super) fn expectation(place: usize, random: &mut Random, wall: Timestamp) ->
         spec.after = random.between(2, 4) as u32;
         spec.recover = random.between(1, 3) as u32;
     }
+    if spec.after > 1 && random.chance(500) {
+        spec.of = Some(spec.after + random.between(0, 6) as u32);
+    }
     spec.skip_alert = random.between(1, 4) as u32;
     if random.chance(600) {
         spec.max_runtime = Some(minutes(random, 3, 30));
@@ -95,6 +103,13 @@ pub(super) fn expectation(place: usize, random: &mut Random, wall: Timestamp) ->
     }
     if random.chance(300) {
         spec.severity.odd = if random.chance(500) { Level::Page } else { Level::Ignore };
+    }
+    if is_counted(place) {
+        spec.after = random.between(2, 4) as u32;
+        spec.of = Some(spec.after + random.between(1, 6) as u32);
+        (spec.max_runtime, spec.min_runtime, spec.success_every) = (None, None, None);
+        spec.severity.failed = Level::Page;
+        spec.severity.odd = Level::Ignore;
     }
     if random.chance(250) {
         spec.maintenance = maintenance(random, wall);

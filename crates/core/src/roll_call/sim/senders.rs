@@ -5,6 +5,7 @@ use crate::ids::{RunId, SignalId};
 use crate::roll_call::Answer;
 use crate::signal::{Ending, Outcome, Report, Signal};
 
+use super::plan::is_counted;
 use super::world::{Event, Health, World};
 
 impl World {
@@ -43,7 +44,13 @@ impl World {
                 self.later(lasts, Event::End(place, run));
             }
         } else {
-            let report = self.report(health == Health::Up);
+            let well = match (is_counted(place), health == Health::Up) {
+                (false, well) => well,
+                // They go to and fro.
+                (true, true) => self.random.chance(850),
+                (true, false) => self.random.chance(400),
+            };
+            let report = self.report(well);
             self.send(place, None, report);
         }
     }
@@ -114,6 +121,9 @@ impl World {
         if answer == Answer::Heard {
             let success = matches!(signal.report, Report::Success(_));
             self.oracle.heard(*place, self.now, success);
+            if is_counted(*place) {
+                self.oracle.counted(*place, !success, signal.at == now.wall);
+            }
             self.uncommitted.push(number);
         }
         Ok(())

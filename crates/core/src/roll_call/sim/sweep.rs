@@ -26,7 +26,7 @@ fn the_promises_hold_in_every_life() {
     let first = knob("MUSTER_SIM_SEED", 1);
     let (seeds, steps) = (knob("MUSTER_SIM_SEEDS", 256), knob("MUSTER_SIM_STEPS", 3_000));
     let mut failed: Vec<String> = Vec::new();
-    let (mut pages, mut odd, mut steps_taken, mut digests, mut planned) = (0, 0, 0, 0, 0);
+    let (mut pages, mut odd, mut steps_taken, mut digests, mut planned, mut often) = (0, 0, 0, 0, 0, 0);
     let mut verdicts = std::collections::BTreeMap::<String, u64>::new();
     for seed in first..first + seeds {
         match live(seed, steps, Setting::default()) {
@@ -36,6 +36,7 @@ fn the_promises_hold_in_every_life() {
                 steps_taken += world.oracle.steps;
                 digests += world.post.digests;
                 planned += world.oracle.planned;
+                often += world.oracle.often;
                 for (word, count) in &world.oracle.verdicts {
                     *verdicts.entry(word.clone()).or_insert(0) += count;
                 }
@@ -50,7 +51,7 @@ fn the_promises_hold_in_every_life() {
         failed[..failed.len().min(5)].join("\n")
     );
     println!(
-        "{seeds} seeds × {steps} steps: {pages} pages, {steps_taken} of them later steps, {digests} digests, {odd} odd, {planned} held back by plan, slots {verdicts:?}"
+        "{seeds} seeds × {steps} steps: {pages} pages, {steps_taken} of them later steps, {digests} digests, {odd} odd, {often} often bad, {planned} held back by plan, slots {verdicts:?}"
     );
     if seeds * steps >= 100_000 {
         assert_eq!(verdicts.len(), 5, "every verdict occurs, else the world is too kind");
@@ -58,6 +59,7 @@ fn the_promises_hold_in_every_life() {
         assert!(steps_taken > seeds, "people leave bad news unanswered, else the world is too kind");
         assert!(digests > seeds, "pages come together, else the world is too calm");
         assert!(planned > seeds, "things are bad in maintenance, else the world is too orderly");
+        assert!(often > seeds / 2, "things go to and fro, else the world is too steady");
         assert!(odd > seeds, "runs are unlike themselves, else the world is too even");
     }
 }

@@ -1,6 +1,7 @@
 //! Known bugs, brought back, make the sentences of the other chapters untrue.
 
-use super::scene::{Stage, cron, direct, every, job, run, span, start, success};
+use super::scene::{Stage, cron, direct, every, failure, job, run, span, start, success};
+use crate::expectation::Rhythm;
 use crate::roll_call::mutant::Mutant;
 use crate::signal::Report;
 use crate::time::Timestamp;
@@ -38,6 +39,18 @@ fn absence_taken_for_proof_is_a_false_alarm() {
     stage.is_down_for("30m");
     stage.drained();
     assert_eq!(stage.news("nas"), ["opened"]);
+}
+
+#[test]
+fn unknown_ones_that_push_bad_ones_out_hide_them() {
+    let mut spec = job("site", Rhythm::OnReport);
+    (spec.after, spec.of) = (2, Some(3));
+    let mut stage = Stage::with(vec![spec]).infected(Mutant::UnknownPushesOut);
+    stage.hears("site", failure());
+    stage.hears("site", Report::Unseen { why: "no way to look".to_owned() });
+    stage.hears("site", success());
+    stage.hears("site", failure());
+    assert!(stage.pages.is_empty());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod looked;
 mod maintenance;
 mod pages;
 mod parents;
+mod past;
 mod runs;
 mod scene;
 mod slots;
