@@ -347,13 +347,13 @@ impl Roll<'_> {
     ) {
         let by_itself = section.has("notify") || section.has("escalate");
         let Whom { notify, steps } = self.escalations.whom(section, self.names);
-        let parent = self.names.parent(section);
+        let parents = self.names.parents(section);
         let planned = maintenance::read(section, self.zone);
         let maintenance = planned.unwrap_or_else(|| self.defaults.maintenance.clone());
         for mut expectation in expectations {
             expectation.notify.clone_from(&notify);
             expectation.steps.clone_from(&steps);
-            expectation.parent.clone_from(&parent);
+            expectation.parents.clone_from(&parents);
             expectation.maintenance = maintenance.clone();
             self.found.push((entry.span.clone(), Told { expectation, by_itself }));
         }
@@ -363,7 +363,7 @@ impl Roll<'_> {
 fn refuse_circles(reading: &Reading<'_>, names: &Names, found: &[(Range<usize>, Told)]) {
     let parents = found
         .iter()
-        .filter_map(|(_, told)| Some((told.expectation.id.clone(), told.expectation.parent.clone()?)))
+        .map(|(_, told)| (told.expectation.id.clone(), told.expectation.parents.clone()))
         .collect();
     for circle in circles(&parents) {
         let places: Vec<&Range<usize>> = circle.iter().filter_map(|id| names.expectations.get(id)).collect();

@@ -34,8 +34,8 @@ pub struct Expectation {
     pub notify: Vec<ChannelName>,
     /// The later steps of an escalation, in order of their time.
     pub steps: Vec<Step>,
-    /// While this one is firing, pages about ours are held back. One hop.
-    pub parent: Option<ExpectationId>,
+    /// While one of these is firing, pages about ours are held back. One hop.
+    pub parents: Vec<ExpectationId>,
     /// The host that it is about, where that is another one: pages about one host are told together.
     pub target: Option<String>,
     /// Planned times in which pages are held back.
@@ -63,7 +63,7 @@ impl Expectation {
             skip_alert: 3,
             notify: Vec::new(),
             steps: Vec::new(),
-            parent: None,
+            parents: Vec::new(),
             target: None,
             maintenance: Maintenance::default(),
             severity: Severity::default(),

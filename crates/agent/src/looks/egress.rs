@@ -2,7 +2,7 @@
 //! that have nothing to do with each other decide whether the world is down or only the way to it; then one alarm says
 //! so, and those of the checks are held back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -29,20 +29,21 @@ pub(crate) fn id() -> Option<ExpectationId> {
     ExpectationId::of("host", NAME).ok()
 }
 
-/// Puts the alarm on the roll, and has it stand in for every check outside that depends on nothing else.
+/// Puts the alarm on the roll, as one more that every check outside depends on.
 pub(crate) fn expect(
     expectations: &mut Vec<Expectation>,
     checks: &[Watched],
     notify: &[ChannelName],
     steps: &[Step],
 ) {
-    let outside = |id: &ExpectationId| checks.iter().any(|one| one.round.id == *id && one.probe.is_outside());
     let Some(way_out) = id() else { return };
-    if checks.iter().filter(|one| one.probe.is_outside()).count() < FEWEST {
+    let outside: HashSet<&ExpectationId> =
+        checks.iter().filter(|one| one.probe.is_outside()).map(|one| &one.round.id).collect();
+    if outside.len() < FEWEST {
         return;
     }
-    for expectation in expectations.iter_mut().filter(|one| one.parent.is_none() && outside(&one.id)) {
-        expectation.parent = Some(way_out.clone());
+    for expectation in expectations.iter_mut().filter(|one| outside.contains(&one.id)) {
+        expectation.parents.push(way_out.clone());
     }
     let mut alarm = Expectation::new(way_out, Rhythm::OnReport, Span::ZERO);
     alarm.hearing = Hearing::Looked;

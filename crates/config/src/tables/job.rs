@@ -139,8 +139,8 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::new(
         "depends_on",
         Shape::List(&Shape::Text, 0),
-        "While that one is in alarm, pages about this one are held back; one name such as `check.uplink`.",
-        "[\"check.uplink\"]",
+        "While one of these is in alarm, pages about this one are held back; names such as `check.uplink`.",
+        "[\"check.uplink\", \"check.database\"]",
     ),
     maintenance::KEY,
 ];

@@ -154,13 +154,16 @@ impl Names {
         false
     }
 
-    /// The one that a table depends on, if it names any.
-    pub(crate) fn parent(&self, section: &Section<'_>) -> Option<ExpectationId> {
-        let items = section.items("depends_on");
-        if let [_, (_, second), ..] = items.as_slice() {
-            section.reading().not_yet(second, "more than one `depends_on`");
+    /// Those that a table depends on, each once.
+    pub(crate) fn parents(&self, section: &Section<'_>) -> Vec<ExpectationId> {
+        let mut found = Vec::new();
+        for (text, place) in section.items("depends_on") {
+            found.extend(self.parent(section, &text, &place).filter(|parent| !found.contains(parent)));
         }
-        let (text, place) = items.first()?;
+        found
+    }
+
+    fn parent(&self, section: &Section<'_>, text: &str, place: &Range<usize>) -> Option<ExpectationId> {
         let table = text.split_once('.').map_or("", |(table, _)| table);
         if NOT_YET.contains(&table) {
             section.reading().not_yet(place, &format!("[{table}]"));
@@ -198,23 +201,26 @@ impl Names {
 }
 
 /// Finds the names that lead back to themselves; each circle is given once, beginning with its first name.
-pub(crate) fn circles<K: Ord + Clone>(next: &BTreeMap<K, K>) -> Vec<Vec<K>> {
-    let mut done = std::collections::BTreeSet::new();
+pub(crate) fn circles<K: Ord + Clone>(next: &BTreeMap<K, Vec<K>>) -> Vec<Vec<K>> {
+    let mut done = BTreeSet::new();
     let mut found = Vec::new();
-    for first in next.keys() {
-        let mut path: Vec<K> = Vec::new();
-        let mut at = Some(first);
-        while let Some(name) = at {
-            if let Some(start) = path.iter().position(|seen| seen == name) {
-                found.push(path[start..].to_vec());
-                break;
+    for first in next.keys().filter(|first| !done.contains(*first)).collect::<Vec<_>>() {
+        // The way from the first name, each with those that are still to be followed from it.
+        let mut way: Vec<(&K, std::slice::Iter<'_, K>)> = Vec::new();
+        let mut step = Some(first);
+        loop {
+            if let Some(name) = step.take() {
+                if let Some(start) = way.iter().position(|(seen, _)| *seen == name) {
+                    found.push(way[start..].iter().map(|(seen, _)| (*seen).clone()).collect());
+                } else if done.insert(name.clone()) {
+                    way.push((name, next.get(name).map(|names| names.iter()).unwrap_or_default()));
+                }
             }
-            // Seen on an earlier walk: whatever circle it leads to is found already.
-            if !done.insert(name.clone()) {
-                break;
+            match way.last_mut().map(|(_, rest)| rest.next()) {
+                Some(Some(name)) => step = Some(name),
+                Some(None) => drop(way.pop()),
+                None => break,
             }
-            path.push(name.clone());
-            at = next.get(name);
         }
     }
     found
@@ -242,14 +248,28 @@ mod tests {
 
     #[test]
     fn each_circle_is_found_once() {
-        let next: BTreeMap<&str, &str> =
-            [("a", "b"), ("b", "c"), ("c", "b"), ("d", "d"), ("e", "f"), ("g", "a")].into();
+        let next: BTreeMap<&str, Vec<&str>> = [
+            ("a", vec!["b"]),
+            ("b", vec!["x", "c"]),
+            ("c", vec!["b"]),
+            ("d", vec!["d"]),
+            ("e", vec!["f"]),
+            ("g", vec!["a", "b"]),
+        ]
+        .into();
         assert_eq!(circles(&next), [vec!["b", "c"], vec!["d"]]);
     }
 
     #[test]
+    fn two_ways_to_the_same_name_are_no_circle() {
+        let next: BTreeMap<&str, Vec<&str>> =
+            [("a", vec!["b", "c"]), ("b", vec!["d"]), ("c", vec!["d"]), ("d", vec!["e"])].into();
+        assert!(circles(&next).is_empty());
+    }
+
+    #[test]
     fn a_long_chain_is_no_circle() {
-        let next: BTreeMap<u32, u32> = (0..5000).map(|n| (n, n + 1)).collect();
+        let next: BTreeMap<u32, Vec<u32>> = (0..5000).map(|n| (n, vec![n + 1])).collect();
         assert!(circles(&next).is_empty());
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn channels<C>(
             .and_then(|text| names.channel(reading, &text, &section.place("fallback")));
         let Ok(name) = ChannelName::new(&entry.key) else { continue };
         if let Some(fallback) = &fallback {
-            fallbacks.insert(name.clone(), fallback.clone());
+            fallbacks.insert(name.clone(), vec![fallback.clone()]);
         }
         if let Some(part) = (kind.read)(&section) {
             plans.push(ChannelPlan { name, kind: kind.name, fallback, quota: section.count("quota"), part });

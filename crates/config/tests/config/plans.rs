@@ -87,7 +87,8 @@ fn the_full_file_arrives_in_every_room() {
         "a job pages on the first failure"
     );
     assert_eq!((export.severity.failed, export.severity.skipped), (Level::Page, Level::Warn));
-    assert_eq!(export.parent.as_ref().map(|id| id.as_str()), Some("check.uplink"));
+    let parents: Vec<&str> = export.parents.iter().map(|id| id.as_str()).collect();
+    assert_eq!(parents, ["check.uplink", "check.nas-sync"], "each once");
     assert_eq!(export.notify.len(), 1, "from [defaults]");
     assert_eq!(export.hearing, Hearing::Spooled);
     let sync = expectation(&plan, "job.sync");

@@ -141,11 +141,11 @@ impl RollCall {
                 row
             })
             .collect();
-        for (place, parent) in parents.into_iter().enumerate() {
-            self.rows[place].parent = parent;
-            if let Some(parent) = parent {
-                self.rows[parent].children.push(place);
+        for (place, parents) in parents.into_iter().enumerate() {
+            for parent in &parents {
+                self.rows[*parent].children.push(place);
             }
+            self.rows[place].parents = parents;
         }
         self.dirty.extend(0..self.rows.len());
         for (id, memory) in memories {
@@ -322,7 +322,8 @@ impl RollCall {
     }
 
     fn parent_view(&self, place: usize) -> ParentView {
-        self.rows[place].parent.map_or(ParentView::Absent, |parent| self.rows[parent].seen_by_child())
+        let views = self.rows[place].parents.iter().map(|parent| self.rows[*parent].seen_by_child());
+        views.fold(ParentView::Absent, ParentView::or)
     }
 
     /// Looks at a row as it is seen in a change that changes nothing.
@@ -348,7 +349,9 @@ impl RollCall {
         while let Some((place, held)) = turned.pop() {
             for child in self.rows[place].children.clone() {
                 self.alter(child, now, |row, scene| {
-                    if held {
+                    row.blame(scene);
+                    // Another parent may still hold it back.
+                    if held && !matches!(scene.parent, ParentView::Down(_)) {
                         row.released(scene);
                     }
                 });

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::{Cause, Effect, News, Page, Reason};
 use crate::expectation::{Expectation, Level, Rhythm};
-use crate::ids::{ChannelName, IncidentId};
+use crate::ids::{ChannelName, ExpectationId, IncidentId};
 use crate::signal::Outcome;
 use crate::time::{Span, Timestamp};
 
@@ -51,6 +51,9 @@ pub(super) struct Incident {
     pub(super) climb: Climb,
     pub(super) acknowledged: Option<Acknowledged>,
     pub(super) flapping: Option<Flapping>,
+    /// The parent that held its pages back, or was going bad as well when they were told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) behind: Option<ExpectationId>,
 }
 
 /// How far people have been told.
@@ -89,14 +92,14 @@ impl Incident {
     }
 
     /// What a page about it may have in common with others of its moment.
-    fn causes(spec: &Expectation) -> Vec<Cause> {
-        let parent = spec.parent.clone().map(Cause::Parent);
+    fn causes(&self, spec: &Expectation) -> Vec<Cause> {
+        let parent = self.behind.clone().map(Cause::Parent);
         let target = spec.target.clone().map(Cause::Target);
         parent.into_iter().chain(target).collect()
     }
 
     fn write(&mut self, spec: &Expectation, news: News, to: Vec<ChannelName>, at: Timestamp) -> Effect {
-        let causes = Self::causes(spec);
+        let causes = self.causes(spec);
         let evidence = if news.is_end() { None } else { self.evidence.clone() };
         let number = self.pages;
         self.pages = self.pages.saturating_add(1);
@@ -148,7 +151,7 @@ impl Row {
         let named = state.last_incident.map_or(now, |last| now.max(last + Span::millis(1)));
         state.last_incident = Some(named);
         let grace = match &scene.parent {
-            ParentView::Watching { grace } => *grace,
+            ParentView::Watching { grace, .. } => *grace,
             ParentView::Absent | ParentView::Down(_) => Span::ZERO,
         };
         Incident {
@@ -166,14 +169,19 @@ impl Row {
             climb: Climb::default(),
             acknowledged: None,
             flapping,
+            behind: scene.parent.suspect().cloned(),
         }
     }
 
     /// Tells what is due to be told.
     pub(super) fn speak(&mut self, scene: &mut Scene<'_>) {
-        if self.page_due().is_none_or(|due| due > scene.now) || self.hold(scene).is_some() {
+        if self.page_due().is_none_or(|due| due > scene.now) {
             return;
         }
+        if self.hold(scene).is_some() {
+            return;
+        }
+        self.blame(scene);
         let now = scene.now;
         let (notify, steps) = (&self.spec.notify, self.spec.steps.as_slice());
         let Standing::Firing(incident) = &mut self.state.standing else { return };

@@ -125,7 +125,7 @@ pub(super) struct Scene<'a> {
     pub(super) now: Timestamp,
     /// What was spooled has not been read yet: absence proves nothing for the time being.
     pub(super) undrained: bool,
-    /// The parent.
+    /// The parents, as one.
     pub(super) parent: ParentView,
     /// Where decisions go.
     pub(super) out: &'a mut Vec<Effect>,
@@ -157,8 +157,8 @@ pub(super) struct Row {
     pub(super) wake: Option<Timestamp>,
     /// Its state differs from what was last handed out for storing.
     pub(super) dirty: bool,
-    /// Position of the parent, if there is one and the parents form no circle.
-    pub(super) parent: Option<usize>,
+    /// Positions of the parents, without those that lead in a circle.
+    pub(super) parents: Vec<usize>,
     /// Positions of the rows whose pages are held back in favour of this one.
     pub(super) children: Vec<usize>,
     /// When its state was last handed out for storing.
@@ -179,7 +179,7 @@ impl Row {
             state,
             wake: None,
             dirty: true,
-            parent: None,
+            parents: Vec::new(),
             children: Vec::new(),
             stored: now,
             stretch,

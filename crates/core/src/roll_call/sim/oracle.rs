@@ -363,6 +363,10 @@ impl Oracle {
         now: i64,
     ) -> Result<(), String> {
         let now_seen = now - self.excused;
+        let at = roll.rows().binary_search_by(|row| row.state.id.cmp(&super::plan::id(place))).ok();
+        let parents = at.map_or(&[][..], |at| &roll.rows()[at].parents);
+        // One after the other they may go down and come back.
+        let family = FAMILY * parents.len().max(1) as i64;
         let truth = self.truths[place].clone();
         let truth = &truth;
         let mute = match standing {
@@ -371,12 +375,7 @@ impl Oracle {
                     && (self.is_owed(truth, &incident.id, now_seen)
                         || Self::is_step_owed(truth, steps, &incident.id, now_seen)) =>
             {
-                let held = roll
-                    .rows()
-                    .binary_search_by(|row| row.state.id.cmp(&super::plan::id(place)))
-                    .ok()
-                    .and_then(|at| roll.rows()[at].parent)
-                    .is_some_and(|parent| roll.rows()[parent].holding);
+                let held = parents.iter().any(|parent| roll.rows()[*parent].holding);
                 let free = !held && now_seen >= truth.paused_until && now_seen >= truth.acknowledged_until;
                 self.planned += u64::from(free && is_planned);
                 free && !is_planned
@@ -392,7 +391,7 @@ impl Oracle {
         };
         self.truths[place].mute_since.clone_from(&since);
         match since {
-            Some((incident, since)) if now_seen - since > FAMILY + SLACK => Err(format!(
+            Some((incident, since)) if now_seen - since > family + SLACK => Err(format!(
                 "{incident}: bad for {} ms, nothing holds its page back, and nobody was told",
                 now_seen - since
             )),

@@ -116,7 +116,11 @@ pub(super) fn expectation(place: usize, random: &mut Random, wall: Timestamp) ->
     }
     if random.chance(300) && place > 0 {
         // One hop, and never a circle.
-        spec.parent = Some(id(random.index(place)));
+        spec.parents.push(id(random.index(place)));
+        let other = id(random.index(place));
+        if random.chance(400) && !spec.parents.contains(&other) {
+            spec.parents.push(other);
+        }
     }
     spec
 }

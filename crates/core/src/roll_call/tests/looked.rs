@@ -127,7 +127,7 @@ fn checks_do_not_wait_for_the_way_out_and_are_held_back_once_it_is_lost() {
     way_out.hearing = Hearing::Looked;
     way_out.start_within = Span::ZERO;
     let mut site = looked("site");
-    site.parent = Some(id("way-out"));
+    site.parents = vec![id("way-out")];
     let mut stage = Stage::with(vec![way_out.clone(), site.clone()]);
     looks(&mut stage, 3, &failed(None));
     assert_eq!(stage.news("site"), ["opened"], "nobody waits for it");

@@ -134,7 +134,7 @@ fn the_later_end_of_a_pause_and_a_maintenance_counts() {
 fn a_parent_in_maintenance_suppresses_nobody_and_does_again_at_its_end() {
     let host = maintained(job("host", Rhythm::OnReport), vec![nightly()]);
     let mut child = job("child", every("4m"));
-    child.parent = Some(id("host"));
+    child.parents = vec![id("host")];
     child.start_within = span("9h");
     let mut stage = Stage::with(vec![host, child]);
     stage.until("02:30");
