@@ -27,8 +27,8 @@ const LAST_WORDS: u128 = 1000;
 pub struct Looked {
     /// Ok, failed, or unknown where nobody could see.
     pub verdict: Verdict,
-    /// How loud a failure is at most; none leaves it to the check. A look in which only lesser assertions are not met is
-    /// ok, and has a level.
+    /// How loud a failure is at most; none leaves it to the check. A look in which only lesser assertions are not met, or
+    /// that came with a warning, is ok, and has a level.
     pub level: Option<Level>,
     /// What it saw.
     pub sight: Sight,
@@ -110,6 +110,10 @@ fn judge(probe: &dyn Probe, seen: &Seen) -> Looked {
             }
         }
     }
+    if !seen.warnings.is_empty() && loudest == Level::Ignore {
+        loudest = Level::Warn;
+    }
+    unmet.extend(seen.warnings.iter().cloned());
     let Some(first) = unmet.first() else {
         return Looked {
             verdict: Verdict::Ok,

@@ -27,6 +27,8 @@ pub struct Seen {
     pub phases: Vec<(Cow<'static, str>, Duration)>,
     /// What happened, line by line, without secrets.
     pub trace: Vec<String>,
+    /// What is not quite well, in the words of whoever looked: shown, and nobody is told.
+    pub warnings: Vec<String>,
     /// The value of each word without an argument.
     values: BTreeMap<&'static str, Result<Value, Unseen>>,
     headers: Vec<(String, String)>,
@@ -77,6 +79,11 @@ impl Notebook {
     pub fn body(&self, bytes: Vec<u8>, cut: Option<usize>) {
         let mut seen = self.open();
         seen.body = Some(Body { bytes, cut });
+    }
+
+    /// It is not quite well: for screens, and told to nobody. In one sentence; no secret in it.
+    pub fn warn(&self, why: impl Into<String>) {
+        self.open().warnings.push(why.into());
     }
 
     /// One line of the trace.

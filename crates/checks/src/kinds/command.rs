@@ -52,18 +52,18 @@ pub const ROW: Kind<Part> = Kind {
         Field::new(
             "style",
             Shape::Choice(&["exit", "nagios"]),
-            "How the exit code is read. With `nagios`, 0 is good, 1 is a warning, 2 is bad, 3 is that nobody could see \
-             (monitoring plugins development guidelines).",
+            "How the exit code is read. With `nagios`, 0 is good, 1 is a warning (see `warning`), 2 is bad, 3 is that \
+             nobody could see (monitoring plugins development guidelines).",
             "\"nagios\"",
         )
         .default("\"exit\""),
         Field::new(
             "warning",
-            Shape::Choice(&["bad", "good"]),
-            "What a warning of `style = \"nagios\"` counts as.",
-            "\"good\"",
+            Shape::Choice(&["warn", "bad", "good"]),
+            "What a warning of `style = \"nagios\"` counts as: shown on every screen and told to nobody, or bad, or good.",
+            "\"bad\"",
         )
-        .default("\"bad\""),
+        .default("\"warn\""),
         Field::new(
             "expect",
             Shape::Assertions(TERMS),
@@ -98,7 +98,12 @@ fn read(section: &Section<'_>) -> Option<Part> {
                     "take `exit` or `style` out",
                 );
             }
-            Style::Nagios { is_warning_good: warning == "good" }
+            let warning = match warning {
+                "bad" => Warning::Bad,
+                "good" => Warning::Good,
+                _ => Warning::Shown,
+            };
+            Style::Nagios(warning)
         }
         (_, _) => {
             if section.has("warning") {
@@ -130,7 +135,18 @@ enum Style {
     /// These are good.
     Exit(Vec<i64>),
     /// As monitoring plugins mean it.
-    Nagios { is_warning_good: bool },
+    Nagios(Warning),
+}
+
+/// What a warning counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Warning {
+    /// Shown, and told to nobody.
+    Shown,
+    /// Bad.
+    Bad,
+    /// Good.
+    Good,
 }
 
 impl Probe for Command {
@@ -181,7 +197,7 @@ impl Probe for Command {
                 return Err(Miss::down(Class::Refused, why));
             };
             notebook.fact("exit", Value::Number(code.into()));
-            self.judge(code, &said)
+            self.judge(code, &said, notebook)
         })
     }
 
@@ -225,21 +241,25 @@ impl Command {
         Ok((child, Group(pid)))
     }
 
-    fn judge(&self, code: i32, said: &Said) -> Result<(), Miss> {
+    fn judge(&self, code: i32, said: &Said, notebook: &Notebook) -> Result<(), Miss> {
         let program = self.target();
         let said = match self.style {
             Style::Exit(_) => said.last(),
-            Style::Nagios { .. } => said.first(),
+            Style::Nagios(_) => said.first(),
         };
         let bad = |what: &str| Err(Miss::down(Class::Refused, format!("{program}: {what}{said}")));
         match (&self.style, code) {
             (Style::Exit(good), code) if good.contains(&code.into()) => Ok(()),
             (Style::Exit(_), code) => bad(&format!("exit {code}")),
-            (Style::Nagios { .. }, 0) | (Style::Nagios { is_warning_good: true }, 1) => Ok(()),
-            (Style::Nagios { .. }, 1) => bad("warning"),
-            (Style::Nagios { .. }, 2) => bad("critical"),
-            (Style::Nagios { .. }, 3) => Err(Miss::blind(format!("{program}: unknown{said}"))),
-            (Style::Nagios { .. }, code) => {
+            (Style::Nagios(_), 0) | (Style::Nagios(Warning::Good), 1) => Ok(()),
+            (Style::Nagios(Warning::Bad), 1) => bad("warning"),
+            (Style::Nagios(Warning::Shown), 1) => {
+                notebook.warn(format!("{program}: warning{said}"));
+                Ok(())
+            }
+            (Style::Nagios(_), 2) => bad("critical"),
+            (Style::Nagios(_), 3) => Err(Miss::blind(format!("{program}: unknown{said}"))),
+            (Style::Nagios(_), code) => {
                 let why = format!("{program}: exit {code} has no meaning for a monitoring plugin");
                 Err(Miss::blind(format!("{why}{said}")))
             }

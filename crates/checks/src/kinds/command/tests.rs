@@ -1,6 +1,9 @@
 use std::path::Path;
 use std::time::Instant as Moment;
 
+use muster_core::effect::Verdict;
+use muster_core::expectation::Level;
+
 use super::*;
 use crate::notebook::Seen;
 use crate::trial::{faults, look, miss, part};
@@ -39,7 +42,8 @@ async fn a_monitoring_plugin_is_understood() {
     let said = "echo 'LOAD - 9.1 | load1=9.1;4;8'; echo more; exit";
     for (code, more, expected) in [
         (0, "", None),
-        (1, "", Some((Some(Class::Refused), "sh: warning: LOAD - 9.1"))),
+        (1, "warning = \"bad\"", Some((Some(Class::Refused), "sh: warning: LOAD - 9.1"))),
+        (1, "", None),
         (1, "warning = \"good\"", None),
         (2, "", Some((Some(Class::Refused), "sh: critical: LOAD - 9.1"))),
         (3, "", Some((None, "sh: unknown: LOAD - 9.1"))),
@@ -51,6 +55,24 @@ async fn a_monitoring_plugin_is_understood() {
             Some((class, why)) => assert_eq!(miss(ended), (class, why.to_owned())),
         }
     }
+}
+
+#[tokio::test]
+async fn a_warning_of_a_plugin_is_shown_and_told_to_nobody() {
+    let looked = async |more: &str| {
+        let keys = format!("command = ['sh', '-c', 'echo LOAD WARNING; exit 1']\nstyle = 'nagios'\n{more}");
+        crate::look::look(&*part(&ROW, &keys), &Scene::here(Instant::now() + LONG)).await
+    };
+    let warned = looked("").await;
+    assert_eq!((warned.verdict, warned.level), (Verdict::Ok, Some(Level::Warn)));
+    assert_eq!(warned.sight.words, "sh: warning: LOAD WARNING");
+    let worse = looked("expect = [\"output contains 'OK'\"]").await;
+    assert_eq!((worse.verdict, worse.level), (Verdict::Failed, None), "a warning hides nothing worse");
+    assert_eq!(worse.sight.unmet.len(), 2);
+    let lesser = looked("expect = [{ that = \"output contains 'OK'\", severity = \"warn\" }]").await;
+    assert_eq!(lesser.level, Some(Level::Warn));
+    let good = looked("warning = 'good'").await;
+    assert_eq!((good.verdict, good.level), (Verdict::Ok, None));
 }
 
 fn is_gone(file: &Path) -> bool {
