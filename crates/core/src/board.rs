@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::Condition;
 use crate::host_roll::HostRoll;
 use crate::ids::{ChannelName, ExpectationId, IncidentId, RunId};
+use crate::outbox::Usage;
 use crate::time::{Span, Timestamp};
 use crate::usual::Usual;
 
@@ -129,6 +130,9 @@ pub struct Line {
     /// Which of its last successes needed more than one attempt; none where all went well at once.
     #[serde(default)]
     pub retried: Option<Retried>,
+    /// For a channel: what it took within a day. The roll call does not know; whoever publishes its board says so.
+    #[serde(default)]
+    pub usage: Option<Usage>,
     /// muster itself starts it. The roll call does not know; whoever publishes its board says so.
     #[serde(default)]
     pub own: bool,

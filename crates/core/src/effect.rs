@@ -217,6 +217,13 @@ pub enum Reason {
         /// What went wrong.
         error: String,
     },
+    /// A channel took as many messages within a day as it takes.
+    Spent {
+        /// How many it took.
+        used: u32,
+        /// How many it takes.
+        quota: u32,
+    },
     /// muster itself could not see, twice in a row, whether it happened.
     Unseen {
         /// Since when.
@@ -240,6 +247,7 @@ impl Reason {
             Self::Skipped { .. } => "skipped",
             Self::NoSuccess { .. } => "no success",
             Self::Unschedulable { .. } => "unschedulable",
+            Self::Spent { .. } => "spent",
             Self::Unseen { .. } => "unseen",
         }
     }

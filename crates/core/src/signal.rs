@@ -57,6 +57,13 @@ pub enum Report {
     },
     /// A long run is still well; its deadline starts again.
     Alive,
+    /// A channel took as many messages within a day as it takes.
+    Spent {
+        /// How many it took.
+        used: u32,
+        /// How many it takes.
+        quota: u32,
+    },
     /// Words for the record; no change of state.
     Log {
         /// At most [`TAIL_LIMIT`] bytes.

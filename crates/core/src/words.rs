@@ -49,6 +49,7 @@ pub fn reason(reason: &Reason, moment: &dyn Fn(Timestamp) -> String) -> String {
                 harmless(error)
             )
         }
+        Reason::Spent { used, quota } => spent(*used, *quota),
         Reason::Unseen { since, why } => {
             format!("muster has not been able to see it since {}: {}", moment(*since), harmless(why))
         }
@@ -63,6 +64,11 @@ pub fn often(bad: u32, of: u32, hearing: Hearing) -> String {
         Hearing::Direct => "reports",
     };
     format!("{bad} of the last {of} {what} were bad")
+}
+
+/// That a channel may take nothing more.
+pub fn spent(used: u32, quota: u32) -> String {
+    format!("its quota is spent: it took {used} messages within a day, and takes {quota}")
 }
 
 /// What is unlike itself and what it usually is: `took 41m, usually 9m to 12m`.

@@ -154,6 +154,7 @@ pub(crate) fn subject(signal: &Signal) -> Subject {
         (
             Report::Unseen { .. }
             | Report::Alive
+            | Report::Spent { .. }
             | Report::Log { .. }
             | Report::Acknowledge { .. }
             | Report::Pause { .. }

@@ -147,6 +147,7 @@ impl Resident {
             unwritten: Unwritten { loud: true, ..Unwritten::default() },
             marked: None,
             own: Vec::new(),
+            quotas_seen: None,
             tests: HashMap::new(),
             undrained: None,
             board,

@@ -47,6 +47,7 @@ impl Resident {
             }
             answers.push((heard, reply));
         }
+        self.mind_quotas(now);
         let durable = self.conclude(drained, now).await;
         self.grant(durable);
         for (heard, reply) in answers {
@@ -160,6 +161,7 @@ impl Resident {
         }
         let words = match &signal.report {
             Report::Failure(Outcome { ending: Ending::Reported { words }, .. }) => words.clone(),
+            Report::Spent { used, quota } => muster_core::words::spent(*used, *quota),
             _ => String::new(),
         };
         let before = self.last_words.insert(signal.about.clone(), words.clone());
@@ -212,6 +214,7 @@ impl Resident {
     pub(super) fn hear_delivery(&mut self, channel: &ChannelName, delivery: &Delivery, _now: Timestamp) {
         let Ok(about) = ExpectationId::of("channel", channel.as_str()) else { return };
         let report = match delivery {
+            Delivery::Accepted { .. } if self.is_spent(&about) => return,
             Delivery::Accepted { receipt } => Ok(receipt.clone()),
             Delivery::Refused { why } | Delivery::NotNow { why, retry_at: _ } => Err(why.clone()),
         };
@@ -221,12 +224,17 @@ impl Resident {
 
     /// A signal of our own, now.
     pub(super) fn say(&self, about: ExpectationId, report: Result<String, String>) -> Signal {
-        let at = self.clock.now().wall;
         let outcome = |words: String| Outcome::bare(Ending::Reported { words });
         let report = match report {
             Ok(words) => Report::Success(outcome(words)),
             Err(words) => Report::Failure(outcome(words)),
         };
+        self.signal(about, report)
+    }
+
+    /// The same of any sort.
+    pub(super) fn signal(&self, about: ExpectationId, report: Report) -> Signal {
+        let at = self.clock.now().wall;
         Signal { id: muster_host::ids::signal_id(at), about, at, run: None, report }
     }
 }

@@ -9,6 +9,7 @@
 //! | `hear` | signals in: known, adopted, heard, answered |
 //! | `settle` | decisions out: pages, one transaction, couriers |
 //! | `act` | every message that is not a signal |
+//! | `quota` | channels that take nothing more today |
 //! | `publish` | the snapshot |
 
 mod act;
@@ -17,6 +18,7 @@ mod drift;
 mod hear;
 pub(crate) mod message;
 mod publish;
+mod quota;
 mod settle;
 mod start;
 mod task;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use muster_core::board::{Line, Snapshot};
 use muster_core::time::Now;
 
+use super::quota::on_roll;
 use super::task::Resident;
 
 /// Shortest time between two snapshots after news.
@@ -64,6 +65,12 @@ impl Resident {
         let mut board = self.roll.board(now);
         let own: BTreeSet<_> = self.plan.starts.rota.iter().map(|entry| &entry.about).collect();
         board.lines.iter_mut().for_each(|line| line.own = own.contains(&line.id));
+        for (channel, usage) in self.outbox.usage(now.wall) {
+            let Some(about) = on_roll(channel) else { continue };
+            if let Ok(at) = board.lines.binary_search_by(|line| line.id.cmp(&about)) {
+                board.lines[at].usage = Some(usage);
+            }
+        }
         let watchers = self.circle.view();
         for peer in &watchers.peers {
             // The roll call hears of silence as well; people want to know when the peer itself was heard.

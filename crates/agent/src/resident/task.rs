@@ -148,6 +148,8 @@ pub(crate) struct Resident {
     pub(super) marked: Option<Now>,
     /// Signals of our own that wait to be heard in this step.
     pub(super) own: Vec<Signal>,
+    /// Uptime when it was last looked at how much of their quotas the channels used.
+    pub(super) quotas_seen: Option<Span>,
     /// Whoever waits for the first try of a test page, by the entry's key.
     pub(super) tests: HashMap<String, oneshot::Sender<Option<Delivery>>>,
     /// Uptime since when the roll call waits for the spool.
@@ -247,6 +249,7 @@ impl Resident {
             drop(reply.send(Some(delivery.clone())));
         }
         self.hear_delivery(&channel, &delivery, now);
+        self.quotas_seen = None;
         self.outbox.report(&key, delivery, now);
     }
 }

@@ -14,7 +14,7 @@ use crate::house::{
     House, channel, expects, failure, id, on_one_thread, plan_to, signal, success, telling, until,
     until_board, word,
 };
-use crate::receiver::{Hung, Receiver};
+use crate::receiver::{Hung, Line, Receiver};
 
 pub(crate) fn hung_channel() {
     on_one_thread(async {
@@ -28,6 +28,42 @@ pub(crate) fn hung_channel() {
         let began = std::time::Instant::now();
         agent.stop().await.unwrap();
         assert!(began.elapsed().as_secs() < 5, "a hung channel does not hold up the end");
+    });
+}
+
+pub(crate) fn spent_quota() {
+    on_one_thread(async {
+        let mut house =
+            House::new(vec![expects("job.a", Rhythm::OnReport), expects("job.b", Rhythm::OnReport)]);
+        house.plan.channels[0].quota = Some(3);
+        let chat = telling("chat", Arc::new(Line(house.receiver.address)));
+        house.plan.channels.push(chat);
+        let agent = house.start().await;
+        let used = |snapshot: &muster_core::board::Snapshot| {
+            let ops = snapshot.board.lines.iter().find(|line| line.id == id("channel.ops"));
+            ops.and_then(|line| line.usage).map(|usage| (usage.messages, usage.quota))
+        };
+        agent.handle().hear(vec![signal("job.a", None, failure())]).await.unwrap();
+        until("a page", || house.receiver.about("job.a") == ["opened"]).await;
+        agent.handle().hear(vec![signal("job.a", None, success())]).await.unwrap();
+        until("its end", || house.receiver.about("job.a") == ["opened", "resolved"]).await;
+        until_board(&agent.handle(), "it is counted", |it| used(it) == Some((2, Some(3)))).await;
+        assert!(house.receiver.about("channel.ops").is_empty());
+        agent.handle().hear(vec![signal("job.b", None, failure())]).await.unwrap();
+        until("the other channel tells", || house.receiver.about("channel.ops") == ["opened"]).await;
+        until_board(&agent.handle(), "it is shown", |it| {
+            word(it, "channel.ops") == "firing" && used(it) == Some((3, Some(3)))
+        })
+        .await;
+        agent.stop().await.unwrap();
+        let agent = house.start().await;
+        until_board(&agent.handle(), "a restart forgets nothing", |it| {
+            word(it, "channel.ops") == "firing" && used(it) == Some((3, Some(3)))
+        })
+        .await;
+        house.clock.forward(Span::hours(25));
+        until("its end is told", || house.receiver.about("channel.ops") == ["opened", "resolved"]).await;
+        agent.stop().await.unwrap();
     });
 }
 

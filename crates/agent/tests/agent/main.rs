@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         .test("a_test_page_says_what_became_of_it", &[], life::test_page)
         .test("stopping_writes_everything_down", &[], life::stopping)
         .test("a_channel_that_hangs_delays_nobody_and_is_told_on_the_others", &[], faults::hung_channel)
+        .test("a_spent_quota_is_told_on_the_others_once_and_its_end", &[], faults::spent_quota)
         .test("an_invalid_file_leaves_the_old_plan_and_is_told", &[], faults::bad_config)
         .test("a_damaged_store_is_replaced_and_told", &[], faults::damaged_store)
         .test("a_locked_store_is_told_and_caught_up_with_later", &[], faults::locked_store)

@@ -37,7 +37,7 @@ pub const FIELDS: &[Field] = &[
         "quota",
         Shape::Whole(10, 1_000_000),
         "Messages a day that its receiver takes. The last fifth is kept for first news: reminders and ends are then told \
-         in one message an hour. When nothing is left, the fallback takes over as well. Else 250 for https://ntfy.sh, \
+         in one message an hour. When nothing is left, the fallback takes over as well, and the other channels say so. Else 250 for https://ntfy.sh, \
          and no limit for others.",
         "250",
     ),

@@ -19,6 +19,7 @@
 //! | `fold` | which entries are told as part of which others |
 //! | `gather` | which pages of one moment are told together |
 //! | `thrift` | channels that take only so many messages a day |
+//! | `usage` | how much of its quota a channel has used |
 //! | `pass_on` | what the fallback channels get |
 //! | `prune` | what may be forgotten |
 
@@ -32,6 +33,8 @@ mod prune;
 #[cfg(test)]
 mod tests;
 mod thrift;
+mod usage;
 
 pub use entry::{Delivery, Dispatch, Entry, EntryState, Health, Route};
 pub use machine::Outbox;
+pub use usage::Usage;

@@ -17,7 +17,7 @@ const DAY: Span = Span::days(1);
 /// How long reminders and ends wait for company while the quota is low.
 const PAUSE: Span = Span::hours(1);
 /// The part of the quota that is kept for first news.
-const RESERVE: u32 = 5;
+pub(super) const RESERVE: u32 = 5;
 
 impl Lane {
     /// Messages that the channel took within the last day.

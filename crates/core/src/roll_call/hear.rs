@@ -42,6 +42,11 @@ impl Row {
                 self.alive(run, at);
                 self.heard_at(at);
             }
+            Report::Spent { used, quota } => {
+                let reason = Reason::Spent { used: *used, quota: *quota };
+                self.bad(reason, None, Weight::Whole, scene);
+                self.heard_at(at);
+            }
             Report::Log { .. } => self.heard_at(at),
             Report::Acknowledge { by, until } => self.acknowledge(by, *until, scene),
             Report::Pause { by, reason, until } => {

@@ -86,6 +86,7 @@ fn is_silence(reason: &Reason) -> bool {
         | Reason::Odd { running: false, .. }
         | Reason::TooShort { .. }
         | Reason::Skipped { .. }
+        | Reason::Spent { .. }
         | Reason::Unschedulable { .. } => false,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
-use crate::effect::Effect;
+use crate::effect::{Condition, Effect};
 use crate::expectation::{Expectation, Rhythm};
 use crate::ids::ExpectationId;
 use crate::signal::Signal;
@@ -292,6 +292,11 @@ impl RollCall {
     pub fn board(&self, now: Now) -> Board {
         let lines = (0..self.rows.len()).map(|place| self.with_scene(place, Row::line)).collect();
         Board { at: now.wall, lines }
+    }
+
+    /// How one of them stands; none if it is not on the roll.
+    pub fn condition(&self, id: &ExpectationId) -> Option<Condition> {
+        self.find(id).map(|place| self.rows[place].state.standing.condition())
     }
 
     /// The open runs whose watching process is known. A process that is gone should be reported as a failure with the

@@ -68,9 +68,11 @@ impl Standing {
 /// How loud this reason is.
 pub(super) fn level(severity: &Severity, reason: &Reason) -> Level {
     match reason {
-        Reason::Failed { .. } | Reason::Often { .. } | Reason::TooLong { .. } | Reason::TooShort { .. } => {
-            severity.failed
-        }
+        Reason::Failed { .. }
+        | Reason::Often { .. }
+        | Reason::TooLong { .. }
+        | Reason::TooShort { .. }
+        | Reason::Spent { .. } => severity.failed,
         Reason::Missed { .. }
         | Reason::NeverReported { .. }
         | Reason::NoSuccess { .. }

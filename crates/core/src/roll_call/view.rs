@@ -55,6 +55,7 @@ impl Row {
             maintenance: self.maintenance_until(scene.now),
             suppressed_by,
             usual: state.habit.usual(Measure::Duration),
+            usage: None,
             own: false,
             retried: Some(state.habit.retried())
                 .filter(|(times, _)| *times > 0)

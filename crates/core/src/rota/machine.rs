@@ -239,6 +239,7 @@ impl Rota {
             Report::Start { .. }
             | Report::Unseen { .. }
             | Report::Alive
+            | Report::Spent { .. }
             | Report::Log { .. }
             | Report::Acknowledge { .. }
             | Report::Pause { .. }

@@ -27,6 +27,9 @@ pub(super) fn vet(mut signal: Signal, uid: u32) -> Result<Signal, BadRecord> {
         Report::Success(outcome) | Report::Failure(outcome) => sized(outcome)?,
         Report::Log { text } if text.len() > TAIL_LIMIT => return Err(too_much()),
         Report::Skip { .. } | Report::Unseen { .. } | Report::Alive | Report::Log { .. } => {}
+        Report::Spent { .. } => {
+            return Err(BadRecord::Forbidden("a user's record may not speak of channels".to_owned()));
+        }
         Report::Acknowledge { .. } | Report::Pause { .. } | Report::Resume { .. } => {
             return Err(BadRecord::Forbidden("a user's record may not speak for people".to_owned()));
         }

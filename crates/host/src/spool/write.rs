@@ -64,7 +64,11 @@ fn rank(report: &Report) -> u8 {
     match report {
         Report::Start { .. } | Report::Unseen { .. } | Report::Alive | Report::Log { .. } => 0,
         Report::Success(_) | Report::Skip { .. } => 1,
-        Report::Failure(_) | Report::Acknowledge { .. } | Report::Pause { .. } | Report::Resume { .. } => 2,
+        Report::Failure(_)
+        | Report::Spent { .. }
+        | Report::Acknowledge { .. }
+        | Report::Pause { .. }
+        | Report::Resume { .. } => 2,
     }
 }
 

@@ -8,6 +8,7 @@ use muster_core::effect::Condition;
 use muster_core::expectation::Level;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
+use muster_core::outbox::Usage;
 use muster_core::signal::Outcome;
 use muster_core::words;
 
@@ -191,7 +192,7 @@ fn table(seen: &Seen, clock: &Clock, all: bool) -> Table {
             Condition::Pending { .. } => reason::condition(&line.condition, clock).unwrap_or_default(),
             Condition::Unknown { why } if seen.source != Source::Memory => why.clone(),
             Condition::Unknown { .. } | Condition::New | Condition::Ok | Condition::Firing { .. } => {
-                String::new()
+                line.usage.as_ref().map(usage).unwrap_or_default()
             }
         };
         table.row([
@@ -227,6 +228,14 @@ pub(crate) fn state(line: &Line, clock: &Clock) -> String {
         }
     }
     words
+}
+
+/// What a channel took: "37 of 250 messages within a day".
+fn usage(usage: &Usage) -> String {
+    match usage.quota {
+        Some(quota) => format!("{} of {quota} messages within a day", usage.messages),
+        None => format!("{} within a day", counted(usage.messages as usize, "message")),
+    }
 }
 
 fn notes(seen: &Seen, clock: &Clock, all: bool) -> String {
@@ -312,6 +321,7 @@ pub(crate) mod tests {
             incident: None,
             pause: None,
             maintenance: None,
+            usage: None,
             notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
             usual: None,

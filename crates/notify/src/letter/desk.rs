@@ -312,6 +312,7 @@ impl Desk {
             (Reason::Skipped { times: 0 | 1, .. }, _) => "gave way instead of running".to_owned(),
             (Reason::Skipped { times, .. }, _) => format!("gave way {times} times in a row"),
             (Reason::NoSuccess { every, .. }, _) => format!("no success for more than {every}"),
+            (Reason::Spent { used, quota }, _) => format!("quota spent: {used} of {quota} messages of a day"),
             (Reason::Unschedulable { .. }, _) => "nobody knows when it is due".to_owned(),
             (Reason::Unseen { since, .. }, _) => {
                 format!("could not be seen for {}", page.at.since(*since).max(Span::seconds(1)))

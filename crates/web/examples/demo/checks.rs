@@ -187,6 +187,7 @@ fn line(tale: &Tale, id: &ExpectationId, look: Option<&Look>, now: Timestamp) ->
         incident: None,
         pause: None,
         maintenance: None,
+        usage: None,
         notify: Vec::new(),
         suppressed_by: None,
         usual: None,

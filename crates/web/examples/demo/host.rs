@@ -124,6 +124,7 @@ fn apply(snapshot: &mut Snapshot, signal: Signal) {
         | Report::Skip { .. }
         | Report::Unseen { .. }
         | Report::Alive
+        | Report::Spent { .. }
         | Report::Log { .. } => {
             line.last_heard = Some(signal.at);
         }

@@ -219,6 +219,7 @@ fn one(tale: &Tale, commit: &mut Commit, now: Timestamp) -> Result<Line, Box<dyn
         notify: Vec::new(),
         pause: None,
         maintenance: None,
+        usage: None,
         suppressed_by: None,
     };
     if !good {

@@ -10,7 +10,7 @@ use muster_core::expectation::Level;
 use muster_core::host_roll::{Disk, FailedUnit, HostRoll, Memory, Scheduled, Starter, Unseen};
 use muster_core::ids::{ChannelName, ExpectationId, IncidentId, RunId, SignalId};
 use muster_core::look::Last;
-use muster_core::outbox::{Entry, EntryState};
+use muster_core::outbox::{Entry, EntryState, Usage};
 use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::{Span, Timestamp};
 use muster_host::state::Layout;
@@ -84,6 +84,7 @@ fn line(id: &str, rhythm: &str, every: Span, heard: Span, now: Timestamp) -> Res
         incident: None,
         pause: None,
         maintenance: None,
+        usage: None,
         notify: Vec::new(),
         suppressed_by: None,
         usual: None,
@@ -160,6 +161,17 @@ fn lines(now: Timestamp) -> Result<Vec<Line>, Box<dyn Error>> {
     let mut planned = line("check.warehouse", "every 5m", minute.times(5), minute.times(2), now)?;
     planned.maintenance = Some(now + minute.times(95));
     lines.push(planned);
+
+    for (name, messages, quota) in [("channel.ops", 37, None), ("channel.phone", 250, Some(250))] {
+        let mut channel = line(name, "every 1m", minute, minute.times(3), now)?;
+        channel.rhythm = "on report".to_owned();
+        (channel.due, channel.deadline) = (None, None);
+        channel.usage = Some(Usage { messages, quota });
+        if let Some(quota) = quota {
+            firing(&mut channel, Reason::Spent { used: messages, quota }, now - hour)?;
+        }
+        lines.push(channel);
+    }
     Ok(lines)
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::guard::who::{Asker, Scope};
 use crate::pages::forms::csrf_field;
 use crate::pages::frame::{View, no_history, page};
+use crate::pages::shapes::of_line;
 use crate::pages::{refused, words};
 use crate::records::ask;
 use crate::refusal::Refusal;
@@ -40,6 +41,7 @@ pub async fn get(
     let listed = ask(&web.parts.store, move |store| store.deliveries(before, PAGE)).await;
     let body = html! {
         h1 { "Who was told what" }
+        (channels(&view))
         @match &listed {
             Err(error) => (no_history(error)),
             Ok(listed) if listed.items.is_empty() => p { "Nobody has been told anything yet." },
@@ -51,6 +53,24 @@ pub async fn get(
         }
     };
     page(&view, "Deliveries", "/deliveries", None, &body).into_response()
+}
+
+/// How each channel stands, and what it took.
+fn channels(view: &View) -> Markup {
+    let lines = view.snapshot.board.lines.iter();
+    let known: Vec<_> = lines.filter_map(|line| Some((line, line.usage.as_ref()?))).collect();
+    html! {
+        @if !known.is_empty() {
+            section {
+                @for (line, usage) in known {
+                    p.facts {
+                        a href=(format!("/e/{}", line.id)) { (line.id.name()) } " " (of_line(line)) " · "
+                        (words::usage(usage))
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn tests(view: &View, entries: &[Entry]) -> Markup {

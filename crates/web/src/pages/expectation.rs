@@ -132,6 +132,7 @@ fn state(view: &View, line: &Line) -> Markup {
             dl.facts {
                 dt { "Rhythm" } dd.mono { (line.rhythm) }
                 @if line.own { dt { "Started by" } dd { "muster" } }
+                @if let Some(usage) = &line.usage { dt { "Took" } dd { (words::usage(usage)) } }
                 @for (word, at) in [
                     ("Last heard", line.last_heard), ("Last success", line.last_success),
                     ("Next due", line.due), ("Alarm from", line.deadline),

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use muster_core::board::{Board, Line};
 use muster_core::effect::{Condition, News, Reason};
 use muster_core::expectation::Level;
+use muster_core::outbox::Usage;
 use muster_core::signal::Outcome;
 use muster_core::time::Timestamp;
 pub use muster_core::words::{ending, size as bytes};
@@ -56,6 +57,7 @@ pub fn headline(board: &Board) -> Headline {
                 Reason::Odd { .. } => odd += 1,
                 Reason::Failed { .. }
                 | Reason::Often { .. }
+                | Reason::Spent { .. }
                 | Reason::TooShort { .. }
                 | Reason::Skipped { .. }
                 | Reason::Unschedulable { .. }
@@ -211,6 +213,12 @@ pub fn reason(reason: &Reason, line: &Line, present: &Present) -> String {
             let error = error.trim_end_matches('.');
             format!("Nobody knows when it is due: “{schedule}” cannot be computed ({error}).")
         }
+        Reason::Spent { used, quota } => {
+            format!(
+                "Its quota is spent: it took {used} messages within a day and takes {quota}. What is new is told in few \
+                 messages, and by its fallback."
+            )
+        }
         Reason::Unseen { since, why } => {
             format!("muster could not see it since {}: {}.", t(*since), why.trim_end_matches('.'))
         }
@@ -254,6 +262,14 @@ pub fn quiet(line: &Line, present: &Present) -> Vec<String> {
         format!("Paused by {} until {}: {}", pause.by, present.short(pause.until), pause.reason)
     });
     maintenance.into_iter().chain(pause).collect()
+}
+
+/// What a channel took of what it takes: `37 of 250 messages within a day`.
+pub fn usage(usage: &Usage) -> String {
+    match usage.quota {
+        Some(quota) => format!("{} of {quota} messages within a day", usage.messages),
+        None => format!("{} within a day", count(usage.messages as usize, "message", "messages")),
+    }
 }
 
 /// Duration, processor time and memory of an outcome.
@@ -313,6 +329,7 @@ mod tests {
             incident: None,
             pause: None,
             maintenance: None,
+            usage: None,
             notify: vec!["ops".parse().expect("a name")],
             suppressed_by: None,
             usual: None,

@@ -171,6 +171,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
         incident,
         pause: None,
         maintenance: None,
+        usage: None,
         notify: Vec::new(),
         suppressed_by: None,
         usual: None,

@@ -188,3 +188,18 @@ fn a_test_of_a_channel_is_never_held_back() {
     outbox.enqueue(&page("test", 0, News::Test { by: "ann".to_owned() }, &["ops"]), at(0));
     assert_eq!(tell(&mut outbox, at(0)), ["test/0/ops"]);
 }
+
+#[test]
+fn a_spent_quota_is_seen_until_there_is_room_for_more_than_first_news() {
+    let outbox = thrifty(10, 10, None);
+    let usage = |now| outbox.usage(now).next().expect("ops").1;
+    assert_eq!(usage(at(0)), Usage { messages: 10, quota: Some(10) });
+    assert!(usage(at(0)).is_spent() && !usage(at(0)).has_room());
+    // The oldest of them is a day old after an hour less, and the others follow by the minute.
+    let later = at(86_400 - 3600 - 9 * 60);
+    assert_eq!(usage(later).messages, 8);
+    assert!(!usage(later).is_spent() && !usage(later).has_room());
+    assert!(usage(later + Span::minutes(1)).has_room());
+    let free = outbox.usage(at(0)).nth(1).expect("phone").1;
+    assert!(!free.is_spent() && free.has_room());
+}

@@ -14,3 +14,4 @@ mod past;
 mod runs;
 mod scene;
 mod slots;
+mod spent;
