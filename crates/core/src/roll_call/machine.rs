@@ -348,6 +348,11 @@ impl RollCall {
     /// Changes one row, tells what is due to be told, and lets its children know.
     fn touch(&mut self, place: usize, now: Timestamp, change: impl FnOnce(&mut Row, &mut Scene<'_>)) {
         self.alter(place, now, change);
+        self.spread(place, now);
+    }
+
+    /// Lets the children of a row know that it began or ceased to hold their pages back.
+    fn spread(&mut self, place: usize, now: Timestamp) {
         let mut turned = self.turned(place, now);
         // A child's page depends on us, and nobody's on the child's page; but a maintenance of the child may have begun or
         // ended unseen.
@@ -458,7 +463,11 @@ impl RollCall {
                 self.undrained = self.undrained.map(|until| until.shifted(step));
             }
             for place in 0..self.rows.len() {
-                self.touch(place, wall, |row, scene| row.step(step, scene));
+                self.alter(place, wall, |row, scene| row.step(step, scene));
+            }
+            // A child that is let go waits by the new clock, so its own waits must be in that first.
+            for place in 0..self.rows.len() {
+                self.spread(place, wall);
             }
         }
         if let Some(blind) = blind {

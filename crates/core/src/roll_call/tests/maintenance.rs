@@ -152,6 +152,21 @@ fn a_parent_in_maintenance_suppresses_nobody_and_does_again_at_its_end() {
 }
 
 #[test]
+fn a_clock_that_is_set_into_the_maintenance_of_a_parent_delays_nobody() {
+    let host = maintained(job("host", Rhythm::OnReport), vec![nightly()]);
+    let mut child = job("job", every("4m"));
+    child.parents = vec![id("host")];
+    child.start_within = span("9h");
+    let mut stage = Stage::with(vec![host, child]);
+    stage.until("02:30");
+    stage.hears("host", failure());
+    stage.hears("job", failure());
+    stage.clock_steps(3600);
+    stage.pass("4m");
+    assert_eq!(stage.news("job"), ["opened"], "after its time to come back, and not an hour later");
+}
+
+#[test]
 fn a_plan_that_is_changed_counts_at_once() {
     let mut stage = Stage::with(vec![site()]);
     stage.until("03:10");
