@@ -44,6 +44,8 @@ fn line(id: &ExpectationId, condition: Condition) -> Line {
         incident: None,
         notify: Vec::new(),
         pause: None,
+        maintenance: None,
+        usage: None,
         suppressed_by: None,
         usual: None,
         retried: None,

@@ -36,6 +36,8 @@ fn line(about: &ExpectationId, condition: Condition) -> Line {
         incident: None,
         notify: vec![ChannelName::new("s3cret-channel").unwrap()],
         pause: None,
+        maintenance: None,
+        usage: None,
         suppressed_by: None,
         usual: None,
         retried: None,

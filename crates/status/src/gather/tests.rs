@@ -68,6 +68,8 @@ fn line(about: &str, condition: Condition, since: i64) -> Line {
         incident,
         notify: Vec::new(),
         pause: None,
+        maintenance: None,
+        usage: None,
         suppressed_by: None,
         usual: None,
         retried: None,
