@@ -81,7 +81,11 @@ impl Oracle {
         Self { truths: vec![Truth::default(); SIZE], ..Self::default() }
     }
 
+    /// A new one, which knows nothing of an earlier one of its name: after two steps of the clock back it may meet the
+    /// same due times.
     pub(super) fn register(&mut self, place: usize, now: i64) {
+        let id = super::plan::id(place);
+        self.slots.retain(|(about, _)| *about != id);
         self.truths[place] = Truth {
             sign: now,
             excused: self.excused,
