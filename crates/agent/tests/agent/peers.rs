@@ -90,7 +90,7 @@ pub(crate) fn hung() {
     on_one_thread(async {
         let door = Door::default();
         let never: Post = Arc::new(|_, _, _| Box::pin(std::future::pending::<Result<Reply, String>>()));
-        let broken: Post = Arc::new(|_, _, _| panic!("a peer that breaks"));
+        let broken: Post = Arc::new(|_, _, _| std::panic::resume_unwind(Box::new("a peer that breaks")));
         let ams = house(vec![
             peering("fra1", "k", Some(through(&door))),
             peering("hung", "h", Some(never)),
