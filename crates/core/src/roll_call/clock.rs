@@ -11,7 +11,7 @@ use crate::time::{Now, Span, Timestamp};
 
 use super::page::Telling;
 use super::row::{Row, Scene, mutated};
-use super::slot::{CivilGap, is_wild};
+use super::slot::{CLOSED_AT_ONCE, CivilGap, is_wild};
 use super::verdict::Standing;
 
 /// Clocks that differ by less are slewed, not stepped.
@@ -110,7 +110,8 @@ impl Row {
         }
         let moments =
             [&mut state.last_heard, &mut state.last_report, &mut state.last_success, &mut state.stuck];
-        for at in moments.into_iter().flatten() {
+        let hidden_until = state.slot.as_mut().and_then(|slot| slot.hidden_until.as_mut());
+        for at in moments.into_iter().flatten().chain(hidden_until) {
             move_on(at);
         }
         for run in &mut state.runs {
@@ -192,29 +193,38 @@ impl Row {
 
     fn hide_slots(&mut self, blind: &Blind, scene: &mut Scene<'_>) {
         let mut counted = false;
-        for _ in 0..256 {
-            let Some(slot) = &mut self.state.slot else { return };
-            let deadline = slot.from + self.spec.start_within;
+        for _ in 0..CLOSED_AT_ONCE {
+            let Some(deadline) = self.slot_deadline() else { return };
             if deadline < blind.from {
                 // It was overdue before we went blind.
                 self.close_silent(scene);
                 continue;
             }
-            if slot.from - slot.early() >= blind.to {
-                return;
-            }
-            if slot.hidden.is_none() {
-                slot.hidden = Some(blind.why.clone());
-                if !counted {
-                    counted = true;
-                    self.state.unseen = self.state.unseen.saturating_add(1);
-                }
-            }
-            if deadline > blind.to {
+            if !self.hide_slot(blind, &mut counted) || deadline > blind.to {
                 return;
             }
             self.close_silent(scene);
         }
+        // The last one that is written and the first one that is not over are as hidden as all before.
+        self.hide_slot(blind, &mut counted);
         self.jump_to(blind.to, scene);
+        self.hide_slot(blind, &mut counted);
+    }
+
+    /// Notes that a report for the open slot may have been lost; false if none can have been. However many slots it
+    /// hides, one interval counts once.
+    fn hide_slot(&mut self, blind: &Blind, counted: &mut bool) -> bool {
+        let Some(slot) = &mut self.state.slot else { return false };
+        if !slot.may_come_before(blind.to) {
+            return false;
+        }
+        slot.hidden_until = Some(blind.to);
+        if slot.hidden.is_none() {
+            slot.hidden = Some(blind.why.clone());
+            if !std::mem::replace(counted, true) {
+                self.state.unseen = self.state.unseen.saturating_add(1);
+            }
+        }
+        true
     }
 }

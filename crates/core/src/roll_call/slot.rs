@@ -15,7 +15,7 @@ use super::verdict::Weight;
 const EARLY: Span = Span::seconds(30);
 /// One interval of silence closes at most so many slots one by one; what lies beyond was never planned. It bounds the
 /// work after a long absence of the agent.
-const CLOSED_AT_ONCE: u32 = 256;
+pub(super) const CLOSED_AT_ONCE: u32 = 256;
 /// A schedule that cannot be computed is tried again after this.
 const RETRY: Span = Span::hours(1);
 
@@ -30,6 +30,9 @@ pub(super) struct Slot {
     pub(super) gap: Span,
     /// Why nobody could see whether it was filled.
     pub(super) hidden: Option<String>,
+    /// The end of the blind interval that hid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hidden_until: Option<Timestamp>,
 }
 
 /// Civil time that never came because the clock was put forward.
@@ -40,6 +43,15 @@ pub(super) struct CivilGap {
 }
 
 impl Slot {
+    fn new(due: Timestamp, from: Timestamp, gap: Span) -> Self {
+        Self { due, from, gap, hidden: None, hidden_until: None }
+    }
+
+    /// A report for it may have come before this moment.
+    pub(super) fn may_come_before(&self, moment: Timestamp) -> bool {
+        self.from - self.early() < moment
+    }
+
     /// How early a start may come.
     pub(super) fn early(&self) -> Span {
         EARLY.min(self.gap.over(2))
@@ -89,7 +101,7 @@ impl Row {
                     }
                 };
                 self.state.highest = self.state.highest.max(Some(due));
-                self.state.slot = Some(Slot { due, from: from.unwrap_or(instant), gap, hidden: None });
+                self.state.slot = Some(Slot::new(due, from.unwrap_or(instant), gap));
             }
             Err(error) => {
                 let (schedule, error) = (schedule.text().to_owned(), error.to_string());
@@ -117,7 +129,7 @@ impl Row {
     pub(super) fn plan_every(&mut self, from: Timestamp, period: Span) {
         let due = self.state.highest.map_or(from, |highest| from.max(highest + Span::millis(1)));
         self.state.highest = Some(due);
-        self.state.slot = Some(Slot { due, from, gap: period, hidden: None });
+        self.state.slot = Some(Slot::new(due, from, period));
     }
 
     /// Plans the slot after one that was filled (at that moment) or judged (none).
@@ -133,6 +145,13 @@ impl Row {
                 self.plan_every(from, period);
             }
             Rhythm::OnReport | Rhythm::Unknown { .. } => {}
+        }
+        // Where the grace is longer than a period, a blind interval hides slots that are over long after it.
+        if let (Some(until), Some(next)) = (slot.hidden_until, &mut self.state.slot)
+            && next.may_come_before(until)
+        {
+            next.hidden.clone_from(&slot.hidden);
+            next.hidden_until = slot.hidden_until;
         }
     }
 

@@ -162,7 +162,13 @@ impl World {
 
     /// The host sleeps: nobody sends and nobody hears.
     pub(super) fn suspend(&mut self) {
-        let asleep = self.random.between(PROMISE + 1_000, 6 * 3_600_000);
+        let mut longest = 6;
+        if self.random.chance(50) {
+            // More slots than are written one by one.
+            longest = 72;
+            self.oracle.truths.iter_mut().for_each(|truth| truth.replanned = true);
+        }
+        let asleep = self.random.between(PROMISE + 1_000, longest * 3_600_000);
         self.oracle.blinds += 1;
         self.oracle.excused += asleep;
         self.now += asleep;

@@ -150,6 +150,40 @@ fn a_suspended_host_is_a_blind_interval() {
 }
 
 #[test]
+fn whatever_a_sleep_hides_is_unknown_however_long_it_was() {
+    for asleep in ["1m", "42m", "25h"] {
+        let mut beat = direct(job("duty", every("10s")));
+        beat.start_within = span("35s");
+        let mut stage = Stage::with(vec![beat]);
+        stage.hears("duty", success());
+        stage.pass("3s");
+        stage.now.wall = stage.now.wall + span(asleep);
+        stage.now.uptime = stage.now.uptime + span(asleep);
+        stage.roll.tick(stage.now);
+        stage.drained();
+        // It may be as late as ever.
+        stage.pass("37s");
+        assert_eq!((stage.pages.len(), stage.word("duty")), (0, "unknown"), "{asleep}");
+        stage.hears("duty", success());
+        assert_eq!(stage.word("duty"), "ok", "{asleep}");
+    }
+}
+
+#[test]
+fn who_is_silent_after_a_sleep_is_told() {
+    let mut beat = direct(job("duty", every("10s")));
+    beat.start_within = span("35s");
+    let mut stage = Stage::with(vec![beat]);
+    stage.hears("duty", success());
+    stage.now.wall = stage.now.wall + span("25h");
+    stage.now.uptime = stage.now.uptime + span("25h");
+    stage.roll.tick(stage.now);
+    stage.drained();
+    stage.pass("50s");
+    assert_eq!((stage.news("duty"), stage.word("duty")), (vec!["opened"], "firing"));
+}
+
+#[test]
 fn a_run_whose_limit_passed_unseen_is_unknown() {
     let mut spec = direct(job("export", cron("0 1 * * *")));
     spec.max_runtime = Some(span("30m"));
