@@ -91,6 +91,22 @@ pub struct Board {
     pub lines: Vec<Line>,
 }
 
+impl Board {
+    /// How one expectation stands; none if it is not on the roll.
+    pub fn line(&self, about: &ExpectationId) -> Option<&Line> {
+        self.place(about).map(|at| &self.lines[at])
+    }
+
+    /// The same, to be changed.
+    pub fn line_mut(&mut self, about: &ExpectationId) -> Option<&mut Line> {
+        self.place(about).map(|at| &mut self.lines[at])
+    }
+
+    fn place(&self, about: &ExpectationId) -> Option<usize> {
+        self.lines.binary_search_by(|line| line.id.cmp(about)).ok()
+    }
+}
+
 /// One expectation as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {

@@ -202,12 +202,10 @@ impl Lookout {
 
     /// The alarm of the way out stands; an earlier life may have raised it.
     fn is_lost(&self) -> bool {
-        let board = self.board.borrow();
-        let lines = &board.board.lines;
         let Some(about) = egress::id() else { return false };
-        lines
-            .binary_search_by(|line| line.id.cmp(&about))
-            .is_ok_and(|at| matches!(lines[at].condition, Condition::Firing { .. }))
+        let snapshot = self.board.borrow();
+        let line = snapshot.board.line(&about);
+        line.is_some_and(|line| matches!(line.condition, Condition::Firing { .. }))
     }
 
     /// Begins every look whose turn it is.

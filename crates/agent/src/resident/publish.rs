@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_core::board::{Line, Snapshot};
+use muster_core::board::Snapshot;
+use muster_core::ids::ExpectationId;
 use muster_core::time::Now;
 
 use super::quota::on_roll;
@@ -66,16 +67,17 @@ impl Resident {
         let own: BTreeSet<_> = self.plan.starts.rota.iter().map(|entry| &entry.about).collect();
         board.lines.iter_mut().for_each(|line| line.own = own.contains(&line.id));
         for (channel, usage) in self.outbox.usage(now.wall) {
-            let Some(about) = on_roll(channel) else { continue };
-            if let Ok(at) = board.lines.binary_search_by(|line| line.id.cmp(&about)) {
-                board.lines[at].usage = Some(usage);
+            if let Some(line) = on_roll(channel).and_then(|about| board.line_mut(&about)) {
+                line.usage = Some(usage);
             }
         }
         let watchers = self.circle.view();
         for peer in &watchers.peers {
             // The roll call hears of silence as well; people want to know when the peer itself was heard.
-            let is_its = |line: &&mut Line| line.id.table() == "peer" && line.id.name() == peer.name;
-            if let (Some(line), Some(heard)) = (board.lines.iter_mut().find(is_its), peer.last_heard) {
+            let about = ExpectationId::of("peer", &peer.name).ok();
+            if let (Some(line), Some(heard)) =
+                (about.and_then(|about| board.line_mut(&about)), peer.last_heard)
+            {
                 line.last_heard = Some(heard);
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn spent_quota() {
         house.plan.channels.push(chat);
         let agent = house.start().await;
         let used = |snapshot: &muster_core::board::Snapshot| {
-            let ops = snapshot.board.lines.iter().find(|line| line.id == id("channel.ops"));
+            let ops = snapshot.board.line(&id("channel.ops"));
             ops.and_then(|line| line.usage).map(|usage| (usage.messages, usage.quota))
         };
         agent.handle().hear(vec![signal("job.a", None, failure())]).await.unwrap();
