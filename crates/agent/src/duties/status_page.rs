@@ -224,8 +224,8 @@ fn changes(store: &dyn Store, sheet: &Sheet, since: Timestamp) -> Result<Vec<Tra
     let mut before = None;
     // What is shown has few changes of its own; of a storm of others the newest thousands are enough, because what goes
     // on is on the board as well.
-    for _ in 0..5 {
-        let page = store.transitions(None, before, 1000)?;
+    for _ in 0..50 {
+        let page = store.transitions(None, before, 100)?;
         let old = page.items.last().is_none_or(|oldest| oldest.at < since);
         let shown = |change: &Transition| {
             change.at >= since && sheet.page.components.iter().any(|one| one.of.contains(&change.about))

@@ -5,6 +5,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::acts::{self, Act};
@@ -28,6 +29,12 @@ pub fn csrf(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-csrf")?.to_str().ok()
 }
 
+/// What was sent, as it was meant; else one such as the example is asked for.
+pub fn read<T: DeserializeOwned>(body: &Bytes, example: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad(error.to_string(), format!("send JSON such as {example}")))
+}
+
 /// `POST expectations/{id}/{act}` with `{"for": "1h", "reason": "…"}`.
 pub async fn post(
     State(web): State<Web>,
@@ -41,8 +48,7 @@ pub async fn post(
         // An act without fields may come without a body.
         let fields: Fields = match &body[..] {
             [] => Fields::default(),
-            body => serde_json::from_slice(body)
-                .map_err(|error| Refusal::bad(error.to_string(), "send JSON such as {\"for\": \"1h\"}"))?,
+            _ => read(&body, "{\"for\": \"1h\"}")?,
         };
         let act = Act::read(&act, fields.lasts.as_deref(), fields.reason.as_deref())?;
         let done = acts::carry_out(&web, &asker, &id, act).await?;

@@ -8,10 +8,9 @@ use axum::response::Response;
 use muster_core::notice::Notice;
 use muster_status::words;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::api::act::csrf;
+use crate::api::act::{csrf, read};
 use crate::api::read::finish;
 use crate::guard::gate::may_act;
 use crate::guard::who::{Asker, Scope};
@@ -34,11 +33,6 @@ struct New {
     components: Vec<String>,
     title: String,
     words: String,
-}
-
-fn read<T: DeserializeOwned>(body: &Bytes, example: &str) -> Result<T, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad(error.to_string(), format!("send JSON such as {example}")))
 }
 
 /// A notice, with its title and how far it is.
