@@ -92,6 +92,8 @@ pub async fn look(probe: &dyn Probe, scene: &Scene) -> Looked {
         .take(FACTS)
         .map(|(term, value)| (term.to_owned(), seen.blot(&short(&shown(value)))))
         .collect();
+    // Each check keeps its last sight.
+    looked.sight.facts.shrink_to_fit();
     for line in &mut looked.sight.unmet {
         *line = seen.blot(line);
     }

@@ -189,6 +189,7 @@ fn read(section: &Section<'_>) -> Option<Part> {
     let wants_body = assertions.iter().any(|one| one.asks("body") || one.asks("json"));
     if !assertions.iter().any(|one| one.asks("status")) {
         assertions.extend(Assertion::compile(GOOD_STATUS, TERMS));
+        assertions.shrink_to_fit();
     }
     Some(Arc::new(Site {
         url,

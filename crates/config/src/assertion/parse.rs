@@ -327,6 +327,8 @@ fn joined(mut parts: Vec<Expression>, make: fn(Vec<Expression>) -> Expression) -
         (1, Some(only)) => only,
         (_, last) => {
             parts.extend(last);
+            // Each check keeps its assertions.
+            parts.shrink_to_fit();
             make(parts)
         }
     }
