@@ -151,9 +151,12 @@ pub fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// A length of time with a tenth of a second where that matters: `350ms`, `1.4s`, `4m 10s`.
+/// A length of time with a tenth of a second where that matters: `<1ms`, `350ms`, `1.4s`, `4m 10s`.
 pub fn length(span: Span) -> String {
-    if (1000..60_000).contains(&span.as_millis()) && span.as_millis() % 1000 >= 100 {
+    if span.is_zero() {
+        // Spans are whole milliseconds: it took less.
+        "<1ms".to_owned()
+    } else if (1000..60_000).contains(&span.as_millis()) && span.as_millis() % 1000 >= 100 {
         format!("{:.1}s", span.as_seconds())
     } else {
         span.to_string()
@@ -267,6 +270,7 @@ mod tests {
             duration: Some(Span::millis(61_500)),
             ..Outcome::bare(Ending::Killed { signal: 9, core: false })
         };
+        assert_eq!((length(Span::ZERO), length(Span::millis(1))), ("<1ms".to_owned(), "1ms".to_owned()));
         assert_eq!(outcome(&killed), "killed by SIGKILL after 1m 1s");
         let empty = Outcome {
             duration: Some(Span::seconds(2)),
