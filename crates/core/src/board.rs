@@ -190,8 +190,11 @@ pub struct Incident {
     pub id: IncidentId,
     /// When it began.
     pub since: Timestamp,
-    /// People have been told.
+    /// People have been told: some channel took a page.
     pub told: bool,
+    /// Which channel did not take the page and what it said, while nobody has been told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// Who has seen it, and until when that counts.
     pub acknowledged: Option<(String, Timestamp)>,
     /// It goes to and fro.

@@ -66,6 +66,13 @@ impl Resident {
         let mut board = self.roll.board(now);
         let own: BTreeSet<_> = self.plan.starts.rota.iter().map(|entry| &entry.about).collect();
         board.lines.iter_mut().for_each(|line| line.own = own.contains(&line.id));
+        for incident in board.lines.iter_mut().filter_map(|line| line.incident.as_mut()) {
+            // The roll call knows what it gave out, the outbox what came of it.
+            incident.told &= self.outbox.is_heard(&incident.id);
+            if !incident.told {
+                incident.refused = self.outbox.refusal(&incident.id);
+            }
+        }
         for (channel, usage) in self.outbox.usage(now.wall) {
             if let Some(line) = on_roll(channel).and_then(|about| board.line_mut(&about)) {
                 line.usage = Some(usage);

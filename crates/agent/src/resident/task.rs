@@ -251,5 +251,7 @@ impl Resident {
         self.hear_delivery(&channel, &delivery, now);
         self.quotas_seen = None;
         self.outbox.report(&key, delivery, now);
+        // Whether anybody has heard of an incident is on the board.
+        self.news.soon();
     }
 }

@@ -26,6 +26,7 @@
 mod entry;
 mod fold;
 mod gather;
+mod heard;
 mod lane;
 mod machine;
 mod pass_on;

@@ -495,3 +495,18 @@ fn pruning_keeps_what_the_end_needs() {
     assert_eq!(gone, ["a/0/ops", "a/1/ops"]);
     assert!(state(&outbox, "b/0/ops").is_some());
 }
+
+#[test]
+fn nobody_has_heard_of_an_incident_until_a_channel_took_a_page() {
+    let incident = IncidentId::new("i1").expect("a good name");
+    let mut outbox = Outbox::new(vec![route("ops", None), route("chat", None)]);
+    outbox.enqueue(&opened("i1", &["ops", "chat"]), at(0));
+    assert_eq!((outbox.is_heard(&incident), outbox.refusal(&incident)), (false, None));
+    let keys: Vec<String> = outbox.due(at(0)).into_iter().map(|dispatch| dispatch.key).collect();
+    let gone = Delivery::NotNow { why: "connection refused".into(), retry_at: None };
+    outbox.report(&keys[0], gone, at(1));
+    assert!(!outbox.is_heard(&incident));
+    assert!(outbox.refusal(&incident).is_some_and(|why| why.ends_with(": connection refused")));
+    outbox.report(&keys[1], accepted(), at(2));
+    assert!(outbox.is_heard(&incident));
+}

@@ -20,6 +20,7 @@ impl Row {
                 since: incident.since,
                 // A page that went to nobody has told nobody.
                 told: !incident.told.is_empty(),
+                refused: None,
                 acknowledged: incident.acknowledged.as_ref().map(|seen| (seen.by.clone(), seen.until)),
                 flapping: incident.flapping.is_some(),
                 next_step: self.next_step(incident),

@@ -111,8 +111,12 @@ fn bad_news(line: &Line, evidence: Option<&Outcome>, clock: &Clock, paper: &Pape
         text.push_str("    it goes to and fro: this is over once it has been well for a while\n");
     }
     if let Some(outcome) = evidence {
-        // A peer does not run; what it says or does not say is a sentence of its own.
-        let label = if line.id.table() == "peer" { "" } else { "last run: " };
+        // Neither a peer nor a channel runs; what a peer says or does not say is a sentence of its own.
+        let label = match line.id.table() {
+            "peer" => "",
+            "channel" => "last try: ",
+            _ => "last run: ",
+        };
         text.push_str(&format!("    {label}{}\n", words::outcome(outcome)));
         for tail in last_lines(&outcome.tail) {
             text.push_str(&format!("    | {}\n", harmless(tail)));
@@ -167,7 +171,10 @@ fn told(line: &Line, clock: &Clock) -> String {
             Condition::Firing { level: Level::Page, .. } if line.notify.is_empty() => {
                 "nobody was told: no channel is named for it; see `notify` in muster.toml".to_owned()
             }
-            Condition::Firing { level: Level::Page, .. } => "nobody was told yet".to_owned(),
+            Condition::Firing { level: Level::Page, .. } => match refused(line) {
+                Some(why) => format!("nobody was told yet, it is tried again: {}", harmless(why)),
+                None => "nobody was told yet".to_owned(),
+            },
             Condition::Firing { level: Level::Warn | Level::Ignore, .. }
             | Condition::New
             | Condition::Ok
@@ -175,6 +182,10 @@ fn told(line: &Line, clock: &Clock) -> String {
             | Condition::Unknown { .. } => "nobody was told: it is set to be shown only".to_owned(),
         },
     }
+}
+
+fn refused(line: &Line) -> Option<&str> {
+    line.incident.as_ref()?.refused.as_deref()
 }
 
 fn table(seen: &Seen, clock: &Clock, all: bool) -> Table {
@@ -339,6 +350,7 @@ pub(crate) mod tests {
             id: IncidentId::new("i1").expect("valid"),
             since: NOON,
             told,
+            refused: None,
             acknowledged: acknowledged.map(|(by, span)| (by.to_owned(), NOON + span)),
             flapping: false,
             next_step: None,

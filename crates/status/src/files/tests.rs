@@ -51,8 +51,15 @@ fn firing(about: &ExpectationId) -> Line {
     let condition = Condition::Firing { incident: incident.clone(), reason, level: Level::Page };
     let acknowledged = Some(("s3cret-person".to_owned(), NOW));
     let since = NOW - Span::minutes(20);
-    let incident =
-        Incident { id: incident, since, told: true, acknowledged, flapping: false, next_step: None };
+    let incident = Incident {
+        id: incident,
+        since,
+        told: true,
+        refused: None,
+        acknowledged,
+        flapping: false,
+        next_step: None,
+    };
     Line { incident: Some(incident), ..line(about, condition) }
 }
 

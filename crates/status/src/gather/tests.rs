@@ -49,6 +49,7 @@ fn line(about: &str, condition: Condition, since: i64) -> Line {
             id: incident.clone(),
             since: at(since),
             told: true,
+            refused: None,
             acknowledged: None,
             flapping: false,
             next_step: None,

@@ -209,6 +209,7 @@ fn line(tale: &Tale, id: &ExpectationId, look: Option<&Look>, now: Timestamp) ->
                 id: incident,
                 since: line.since,
                 told: true,
+                refused: None,
                 acknowledged: None,
                 flapping: false,
                 next_step: None,

@@ -234,6 +234,7 @@ fn one(tale: &Tale, commit: &mut Commit, now: Timestamp) -> Result<Line, Box<dyn
             id: incident,
             since: heard,
             told: true,
+            refused: None,
             acknowledged: None,
             flapping: false,
             next_step: None,

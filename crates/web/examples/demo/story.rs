@@ -97,8 +97,15 @@ fn firing(line: &mut Line, reason: Reason, since: Timestamp) -> Result<(), Box<d
     let id = IncidentId::new(format!("{}-1", line.id))?;
     line.condition = Condition::Firing { incident: id.clone(), reason, level: Level::Page };
     line.since = since;
-    line.incident =
-        Some(Incident { id, since, told: true, acknowledged: None, flapping: false, next_step: None });
+    line.incident = Some(Incident {
+        id,
+        since,
+        told: true,
+        refused: None,
+        acknowledged: None,
+        flapping: false,
+        next_step: None,
+    });
     Ok(())
 }
 

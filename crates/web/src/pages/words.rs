@@ -241,7 +241,10 @@ pub fn told(line: &Line, present: &Present) -> Option<String> {
         (None, false, Level::Page) if line.notify.is_empty() => {
             parts.push("Nobody was told: no channel is named for it, see notify in muster.toml".to_owned());
         }
-        (None, false, Level::Page) => parts.push("Nobody was told yet".to_owned()),
+        (None, false, Level::Page) => parts.push(match &incident.refused {
+            Some(why) => format!("Nobody was told yet, it is tried again: {why}"),
+            None => "Nobody was told yet".to_owned(),
+        }),
     }
     if let Some(parent) = &line.suppressed_by {
         parts.push(format!("held back in favour of {parent}"));

@@ -152,6 +152,7 @@ pub(crate) fn line(id: &str, condition: Condition) -> Line {
             id: incident.clone(),
             since: now,
             told: true,
+            refused: None,
             acknowledged: None,
             flapping: false,
             next_step: None,
