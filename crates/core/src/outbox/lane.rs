@@ -8,9 +8,11 @@ use crate::time::{Span, Timestamp};
 /// Number of an entry in memory, in the order of its arrival.
 pub(super) type Id = u64;
 
-/// Back-off after the first, second… failure in a row; the last one for ever.
-const BACK_OFF: [Span; 5] =
-    [Span::seconds(5), Span::seconds(10), Span::seconds(20), Span::seconds(40), Span::seconds(60)];
+/// A receiver that was away for a moment is told within five seconds of its return: so many tries come this soon.
+const SOON: Span = Span::seconds(4);
+const SOON_TRIES: u32 = 15;
+/// Back-off after the failures in a row that follow; the last one for ever.
+const BACK_OFF: [Span; 4] = [Span::seconds(10), Span::seconds(20), Span::seconds(40), Span::seconds(60)];
 /// A delivery that was not reported on by then is lost with its worker. Longer than any channel's own deadline.
 pub(super) const LOST_AFTER: Span = Span::seconds(60);
 /// An entry that is not delivered by then goes to the fallback channel as well.
@@ -31,7 +33,10 @@ pub(super) const OLD: Span = Span::hours(24);
 
 /// How long to wait after so many failures in a row.
 pub(super) fn back_off(failures: u32) -> Span {
-    let step = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
+    if failures <= SOON_TRIES {
+        return SOON;
+    }
+    let step = usize::try_from(failures - SOON_TRIES - 1).unwrap_or(usize::MAX);
     BACK_OFF[step.min(BACK_OFF.len() - 1)]
 }
 
@@ -136,8 +141,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn back_off_grows_to_a_minute_and_stays() {
-        let seconds: Vec<u64> = (0..8).map(|n| back_off(n).as_millis() / 1000).collect();
-        assert_eq!(seconds, [5, 5, 10, 20, 40, 60, 60, 60]);
+    fn back_off_is_short_for_a_minute_and_then_grows_to_a_minute_and_stays() {
+        let seconds = |n| back_off(n).as_millis() / 1000;
+        assert!((0..=SOON_TRIES).all(|n| seconds(n) == 4));
+        let later: Vec<u64> = (1..=6).map(|n| seconds(SOON_TRIES + n)).collect();
+        assert_eq!(later, [10, 20, 40, 60, 60, 60]);
     }
 }

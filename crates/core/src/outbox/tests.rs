@@ -140,8 +140,9 @@ fn pauses_grow_to_a_minute_and_it_never_gives_up() {
         pauses.push(next.since(now).as_millis() / 1000);
         now = next;
     }
-    assert_eq!(pauses[..7], [5, 10, 20, 40, 60, 60, 60]);
-    assert!(pauses[7..].iter().all(|pause| *pause == 60));
+    assert!(pauses[..15].iter().all(|pause| *pause == 4), "a minute long it may be back at any moment");
+    assert_eq!(pauses[15..21], [10, 20, 40, 60, 60, 60]);
+    assert!(pauses[21..].iter().all(|pause| *pause == 60));
 }
 
 #[test]
