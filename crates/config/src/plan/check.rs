@@ -14,7 +14,8 @@ pub struct CheckPlan<K> {
     pub every: Span,
     /// A look that takes longer is cut off; shorter than `every`.
     pub timeout: Span,
-    /// While it goes badly and nobody was told yet, it looks again after this long; no longer than `every`.
+    /// While it goes badly and nobody was told yet, the next look begins so long after the last one began; no longer than
+    /// `every`.
     pub retry: Span,
     /// Bad looks in a row before a page.
     pub after: u32,

@@ -71,8 +71,8 @@ pub const LOOKED: &[Field] = &[
     Field::new(
         "retry",
         Shape::Duration(SECOND, DAY),
-        "While looks fail and nobody was told yet, it looks again after this long. Else a sixth of `every`, from 1s to \
-         10s.",
+        "While looks fail and nobody was told yet, the next one begins so long after the last one began, or when that is \
+         over. Else a sixth of `every`, from 1s to 10s.",
         "\"5s\"",
     ),
     Field::new(

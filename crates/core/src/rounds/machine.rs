@@ -21,7 +21,7 @@ pub struct Round {
     pub id: ExpectationId,
     /// From one slot to the next.
     pub every: Span,
-    /// From a bad look to the next one.
+    /// From the beginning of a bad look to that of the next one, which comes at once where the first took longer.
     pub retry: Span,
     /// Bad looks in a row after which only the slots count.
     pub after: u32,
@@ -166,7 +166,8 @@ impl Rounds {
         });
         row.bad = if verdict == Verdict::Ok { 0 } else { row.bad.saturating_add(1) };
         if row.bad > 0 && row.bad < row.round.after && !row.opening {
-            let again = now.uptime + row.round.retry;
+            let began = now.uptime - took;
+            let again = (began + row.round.retry).max(now.uptime);
             if again < row.next {
                 self.index.remove(&(row.next, place));
                 row.next = again;

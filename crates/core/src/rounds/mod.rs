@@ -11,8 +11,8 @@
 //!   the slot in progress, unless the next one comes as soon. What lies between the last slot before the start and this one is
 //!   unknown.
 //! - *Overlap.* A check whose last look still goes on does not look: the slot is missed, and stays so.
-//! - *Trying again.* While looks go badly, and fewer than `after` in a row did, the next one comes after `retry`. It fills
-//!   no slot.
+//! - *Trying again.* While looks go badly, and fewer than `after` in a row did, the next one comes `retry` after the
+//!   beginning of the last, or at its end if that is later. It fills no slot.
 //!
 //! It leaves to others whether anybody is told: the roll call judges what was seen.
 

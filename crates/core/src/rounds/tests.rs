@@ -120,11 +120,22 @@ fn a_bad_look_is_tried_again_soon_until_it_counts() {
         (if now > 30_000 { Verdict::Failed } else { Verdict::Ok }, 100)
     });
     let bad: Vec<u64> = begun.iter().filter(|(now, _)| *now > 30_000).map(|(now, _)| *now).collect();
-    assert_eq!(bad[1] - bad[0], 2_100, "{bad:?}");
-    assert_eq!(bad[2] - bad[1], 2_100, "{bad:?}");
+    assert_eq!(bad[1] - bad[0], 2_000, "{bad:?}");
+    assert_eq!(bad[2] - bad[1], 2_000, "{bad:?}");
     assert_eq!(bad[3] - bad[0], 20_000, "{bad:?}");
     assert_eq!(bad[4] - bad[3], 20_000, "{bad:?}");
     assert_eq!(closed.iter().filter(|look| look.due.is_none()).count(), 2);
+}
+
+#[test]
+fn a_look_that_takes_longer_than_the_pause_is_followed_at_once() {
+    let mut rounds = Rounds::default();
+    rounds.plan(vec![round("site", 20)], &BTreeMap::new(), at(0));
+    let (begun, _) = drive(&mut rounds, 0, 60_000, |_, now| {
+        if now > 30_000 { (Verdict::Failed, 3_000) } else { (Verdict::Ok, 100) }
+    });
+    let bad: Vec<u64> = begun.iter().filter(|(now, _)| *now > 30_000).map(|(now, _)| *now).collect();
+    assert_eq!((bad[1] - bad[0], bad[2] - bad[1]), (3_000, 3_000), "{bad:?}");
 }
 
 #[test]

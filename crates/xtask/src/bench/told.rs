@@ -18,7 +18,7 @@ const RECEIVER: u16 = 18_083;
 const TARGETS: u8 = 15;
 
 const EVERY: Duration = Duration::from_secs(10);
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(3);
 const AFTER: u32 = 3;
 

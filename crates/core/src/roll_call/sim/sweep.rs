@@ -57,7 +57,7 @@ fn the_promises_hold_in_every_life() {
         assert_eq!(verdicts.len(), 5, "every verdict occurs, else the world is too kind");
         assert!(pages > seeds);
         assert!(steps_taken > seeds, "people leave bad news unanswered, else the world is too kind");
-        assert!(digests > seeds, "pages come together, else the world is too calm");
+        assert!(digests > seeds, "{digests}: pages come together, else the world is too calm");
         assert!(planned > seeds, "things are bad in maintenance, else the world is too orderly");
         assert!(often > seeds / 2, "things go to and fro, else the world is too steady");
         assert!(odd > seeds, "runs are unlike themselves, else the world is too even");
