@@ -15,6 +15,7 @@ use crate::brief::Brief;
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
+use crate::mailing::Mailing;
 
 /// Everything of one step of the roll call. It is written in one transaction, or not at all.
 ///
@@ -161,7 +162,7 @@ pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 ///
 /// Pages are newest first; `before` is the cursor of the page before; `limit` is cut at
 /// [`crate::history::PAGE_LIMIT`].
-pub trait Store: Send + Sync {
+pub trait Store: Mailing {
     /// Writes one step. Returns once it is durable.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! | [`credential`] | sessions, tokens and one-time links of the web |
 //! | [`keep`] | how much is kept, and what pruning did |
 //! | [`looks`] | how many looks and traces, in which order, and what counts on which day |
+//! | [`mailing`] | who subscribed to the status page, and what waits to be mailed to them |
 //! | [`memory`] | [`memory::Memory`]: bounded, lost at the end of the process |
 //! | `packed` | looks as bytes |
 //! | [`sqlite`] | [`sqlite::Sqlite`]: one file, WAL, one writer thread with group commit |
@@ -22,6 +23,7 @@ pub mod credential;
 pub mod history;
 pub mod keep;
 pub mod looks;
+pub mod mailing;
 pub mod memory;
 mod packed;
 pub mod sqlite;

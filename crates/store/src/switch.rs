@@ -17,6 +17,7 @@ use crate::contract::{Commit, DayTally, Done, Health, Loaded, Store, StoreError}
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
+use crate::mailing::{Fate, Mail, MailCounts, Mailing, Subscribed, Subscriber};
 
 /// Passes everything on to the engine of the moment.
 pub struct Switch(RwLock<Arc<dyn Store>>);
@@ -35,6 +36,30 @@ impl Switch {
     /// The engine of the moment.
     pub fn engine(&self) -> Arc<dyn Store> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Mailing for Switch {
+    fn subscribe(&self, address: &str, now: Timestamp) -> Result<Subscribed, StoreError> {
+        self.engine().subscribe(address, now)
+    }
+    fn unsubscribe(&self, address: &str) -> Result<bool, StoreError> {
+        self.engine().unsubscribe(address)
+    }
+    fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
+        self.engine().subscribers()
+    }
+    fn spread(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.engine().spread(now)
+    }
+    fn next_mail(&self, now: Timestamp) -> Result<Option<Mail>, StoreError> {
+        self.engine().next_mail(now)
+    }
+    fn settle_mail(&self, number: i64, fate: Fate) -> Result<bool, StoreError> {
+        self.engine().settle_mail(number, fate)
+    }
+    fn mail_counts(&self) -> Result<MailCounts, StoreError> {
+        self.engine().mail_counts()
     }
 }
 

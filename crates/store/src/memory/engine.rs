@@ -18,6 +18,7 @@ use crate::credential::Credential;
 use crate::history::{Cursor, Listed, PAGE_LIMIT, Run, SLOT_LIMIT, count};
 use crate::keep::{Keep, Pruned};
 use crate::looks;
+use crate::mailing::Mailing;
 
 /// Everything in memory.
 #[derive(Default)]
@@ -75,6 +76,8 @@ fn page<'a, T: Clone + 'a>(
 fn matches_about(about: Option<&ExpectationId>, own: &ExpectationId) -> bool {
     about.is_none_or(|about| about == own)
 }
+
+impl Mailing for Memory {}
 
 impl Store for Memory {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {

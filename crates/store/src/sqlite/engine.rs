@@ -17,12 +17,13 @@ use super::looks::Unread;
 use super::open::{self, Opened};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{looks, notices, prune, read, write};
+use super::{looks, mailing, notices, prune, read, write};
 use crate::brief::Brief;
 use crate::contract::{Commit, DayTally, Done, Health, Loaded, Store, StoreError};
 use crate::credential::Credential;
 use crate::history::{Cursor, Listed, Run};
 use crate::keep::{Keep, Pruned};
+use crate::mailing::{Fate, Mail, MailCounts, Mailing, Subscribed, Subscriber};
 
 /// The embedded database.
 pub struct Sqlite {
@@ -68,6 +69,38 @@ impl Sqlite {
         while all.len() > SENTENCES {
             all.pop_first();
         }
+    }
+}
+
+impl Mailing for Sqlite {
+    fn subscribe(&self, address: &str, now: Timestamp) -> Result<Subscribed, StoreError> {
+        let address = address.to_owned();
+        self.writer.write(move |connection| mailing::subscribe(connection, &address, now))
+    }
+
+    fn unsubscribe(&self, address: &str) -> Result<bool, StoreError> {
+        let address = address.to_owned();
+        self.writer.write(move |connection| mailing::unsubscribe(connection, &address))
+    }
+
+    fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
+        self.readers.read(mailing::subscribers)
+    }
+
+    fn spread(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.writer.write(move |connection| mailing::spread(connection, now))
+    }
+
+    fn next_mail(&self, now: Timestamp) -> Result<Option<Mail>, StoreError> {
+        self.readers.read(|connection| mailing::next_mail(connection, now))
+    }
+
+    fn settle_mail(&self, number: i64, fate: Fate) -> Result<bool, StoreError> {
+        self.writer.write(move |connection| mailing::settle(connection, number, fate))
+    }
+
+    fn mail_counts(&self) -> Result<MailCounts, StoreError> {
+        self.readers.read(mailing::counts)
     }
 }
 

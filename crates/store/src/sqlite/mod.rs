@@ -8,6 +8,7 @@
 //! | `readers` | the small pool of reading connections |
 //! | `write` | one commit as SQL |
 //! | `journal` | its looks and traces |
+//! | `mailing` | subscribers, bulletins and mails |
 //! | `read` | what is read, as SQL |
 //! | `looks` | looks, tallies and traces as they are read |
 //! | `compact` | the journal of past hours into strips and tallies |
@@ -20,6 +21,7 @@ mod compact;
 mod engine;
 mod journal;
 mod looks;
+mod mailing;
 mod notices;
 mod open;
 mod prune;

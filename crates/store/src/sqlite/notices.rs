@@ -4,11 +4,12 @@ use muster_core::notice::{Amendment, Notice, NoticeId};
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::mailing;
 use super::read::{all, one, parse};
 use super::write::{json, run};
 use crate::contract::{NOTICE_LIMIT, StoreError};
 
-/// Writes what an amendment makes of a notice; nothing where it changes nothing.
+/// Writes what an amendment makes of a notice, and what subscribers are to be told of it; nothing where it changes nothing.
 pub(super) fn amend(connection: &Connection, id: &NoticeId, amendment: &Amendment) -> Result<(), StoreError> {
     let before = notice(connection, id)?;
     let Some(after) = Notice::amended(before.clone(), id, amendment) else { return Ok(()) };
@@ -20,8 +21,8 @@ pub(super) fn amend(connection: &Connection, id: &NoticeId, amendment: &Amendmen
         "INSERT INTO notices (id, began, ended, body) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (id) DO UPDATE SET began = ?2, ended = ?3, body = ?4",
         params![id.as_str(), after.began.millis(), after.ended.map(Timestamp::millis), json(&after)?],
-    )
-    .map(drop)
+    )?;
+    mailing::announce(connection, id, before.as_ref(), &after)
 }
 
 pub(super) fn notice(connection: &Connection, id: &NoticeId) -> Result<Option<Notice>, StoreError> {

@@ -17,7 +17,7 @@ use crate::keep::Keep;
 const BUSY: Duration = Duration::from_millis(250);
 
 /// Statements that the writer keeps parsed: more than it has.
-const STATEMENTS: usize = 48;
+const STATEMENTS: usize = 80;
 
 /// What was found at the path.
 #[derive(Debug, Clone, PartialEq, Eq)]

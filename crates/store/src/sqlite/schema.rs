@@ -151,8 +151,47 @@ CREATE TABLE notices (
 CREATE INDEX notices_by_end ON notices (ended);
 ";
 
+/// Schema 5. Who subscribed to the status page. A number is given once, so that `upto` tells who was on the list when a
+/// bulletin was made, and `reached` who of these has a mail of it in the queue.
+const FIFTH: &str = "
+CREATE TABLE subscribers (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  address TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  since INTEGER NOT NULL,
+  refused INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE bulletins (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  notice TEXT NOT NULL,
+  amendment TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  own INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  reached INTEGER NOT NULL,
+  spread INTEGER,
+  body TEXT NOT NULL,
+  UNIQUE (notice, amendment)
+);
+CREATE INDEX bulletins_unspread ON bulletins (seq) WHERE reached < upto;
+
+CREATE TABLE mails (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  bulletin INTEGER NOT NULL,
+  address TEXT NOT NULL COLLATE NOCASE,
+  due INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  UNIQUE (address, bulletin)
+);
+CREATE INDEX mails_by_due ON mails (due, seq);
+CREATE INDEX mails_by_bulletin ON mails (bulletin);
+
+CREATE TABLE mail_counts (taken INTEGER NOT NULL, given_up INTEGER NOT NULL, dropped INTEGER NOT NULL);
+INSERT INTO mail_counts VALUES (0, 0, 0);
+";
+
 /// Entry `n` leads from schema `n` to schema `n + 1`.
-const MIGRATIONS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
+const MIGRATIONS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 /// Brings the file to the newest schema, one transaction per step; true if the file was empty before.
 pub(super) fn migrate(connection: &mut Connection) -> Result<bool, StoreError> {

@@ -15,6 +15,8 @@ mod looks;
 #[cfg(test)]
 mod made;
 #[cfg(test)]
+mod mailing;
+#[cfg(test)]
 mod old;
 #[cfg(test)]
 mod packed;
@@ -46,6 +48,18 @@ fn main() -> ExitCode {
         .test("the_file_is_readable_by_its_owner_only", &[], disk::private)
         .test("a_missing_folder_is_an_error_and_nothing_is_made", &[], disk::missing_folder)
         .test("a_full_disk_is_an_error_and_passes", &[Part::Root], disk::full)
+        .test("everybody_who_was_on_the_list_gets_each_bulletin_once", &[], mailing::once_each)
+        .test("a_bulletin_is_public_words_and_nothing_else", &[], mailing::public_words)
+        .test("an_address_is_on_the_list_once_and_the_list_has_an_end", &[], mailing::the_list)
+        .test("what_is_kept_off_the_page_is_mailed_to_nobody", &[], mailing::hidden)
+        .test("mails_to_one_address_go_in_order", &[], mailing::order)
+        .test("what_is_a_day_old_is_mailed_no_more", &[], mailing::too_late)
+        .test("three_refusals_in_a_row_end_a_subscription", &[], mailing::refused)
+        .test("the_queue_of_mails_is_bounded", &[], mailing::bounds)
+        .test("what_goes_bad_and_good_all_the_time_fills_no_mailbox", &[], mailing::flapping)
+        .test("a_clock_that_is_set_back_holds_up_no_mail", &[], mailing::clock_set_back)
+        .test("a_store_of_schema_4_gets_a_list", &[], mailing::schema_4)
+        .test("memory_has_no_list_and_keeps_what_was_said_for_the_disk", &[], mailing::memory)
         .test("a_store_of_schema_1_still_opens", &[], old::schema_1)
         .test("a_store_of_a_newer_muster_is_left_alone", &[], old::newer)
         .run()
