@@ -118,7 +118,8 @@ fn read<C, K: Clone>(
     let status_page = document.get(status_page::ROW.name).and_then(|_| {
         let section = single(reading, document, &empty, &status_page::ROW);
         let on_roll = found.iter().map(|(_, told)| &told.expectation.id).collect();
-        status_page::read(&section, &names, &on_roll)
+        let channels = channels.iter().map(|one| (&one.name, one.kind)).collect();
+        status_page::read(&section, &names, &on_roll, &channels)
     });
     Some(Plan {
         muster: muster?,

@@ -22,7 +22,7 @@ pub use check::{CheckPlan, Vantage};
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use peer::PeerPlan;
 pub use retries::Retries;
-pub use status_page::{Component, StatusPage};
+pub use status_page::{Component, MAIL_KIND, StatusPage, Subscribe};
 
 /// A whole file, ready to be carried out. `C` is the part of a channel and `K` that of a check, of whatever kind.
 #[derive(Debug, Clone)]

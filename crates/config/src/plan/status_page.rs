@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use muster_core::ids::ExpectationId;
+use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::time::Span;
 
 /// What `[status_page]` says. All texts in it are public, but for the folder and the push.
@@ -20,7 +20,23 @@ pub struct StatusPage {
     pub every: Span,
     /// What it shows, in the order of the file. No name twice.
     pub components: Vec<Component>,
+    /// How people have what is reported mailed to them, if they may.
+    pub subscribe: Option<Subscribe>,
 }
+
+/// What `subscribe` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// The channel whose server, login and sender carry the mails: one of kind [`MAIL_KIND`].
+    pub notify: ChannelName,
+    /// Where the agent's public addresses are reached, without a slash at the end.
+    pub url: String,
+    /// Scheme, host and port of that.
+    pub origin: String,
+}
+
+/// The kind of channel that carries mail.
+pub const MAIL_KIND: &str = "email";
 
 /// Something that customers have a name for.
 #[derive(Debug, Clone, PartialEq, Eq)]

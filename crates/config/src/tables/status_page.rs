@@ -1,13 +1,13 @@
 //! `[status_page]`: what the customers of our users are shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use muster_core::ids::ExpectationId;
+use muster_core::ids::{ChannelName, ExpectationId};
 
 use crate::codes;
 use crate::field::{Field, SECOND, Shape};
-use crate::plan::{Component, StatusPage};
+use crate::plan::{Component, MAIL_KIND, StatusPage, Subscribe};
 use crate::section::Section;
 use crate::tables::names::Names;
 use crate::tables::{Form, TableRow};
@@ -17,6 +17,9 @@ pub const COMPONENT_LIMIT: usize = 100;
 
 /// Longest public name or title, in characters.
 const PUBLIC_LIMIT: usize = 80;
+
+/// Longest address that links are made of, in bytes.
+const URL_LIMIT: usize = 200;
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
@@ -72,11 +75,29 @@ const FIELDS: &[Field] = &[
     .required(),
     Field::new(
         "subscribe",
-        Shape::Text,
-        "Lets people have what is reported sent to them by mail.",
+        Shape::Table(SUBSCRIBE),
+        "Lets people have what is reported mailed to them, once they confirmed their address; 2000 at most. The page then has \
+         a form for it.",
         "{ notify = \"ops\", url = \"https://status.example.com\" }",
+    ),
+];
+
+const SUBSCRIBE: &[Field] = &[
+    Field::new(
+        "notify",
+        Shape::Text,
+        "The [notify] table of kind `email` whose server, login and `from` carry the mails; its `to` is not used for them.",
+        "\"ops\"",
     )
-    .not_yet(),
+    .required(),
+    Field::new(
+        "url",
+        Shape::Url,
+        "Where the agent's addresses below `/status/` are reached from outside, such as a web server that hands them on to \
+         `listen`; https, unless it is this machine.",
+        "\"https://status.example.com\"",
+    )
+    .required(),
 ];
 
 const COMPONENT: &[Field] = &[
@@ -97,14 +118,20 @@ const COMPONENT: &[Field] = &[
     ),
 ];
 
+/// The channels that could be read, and their kinds.
+pub(crate) type Channels<'p> = BTreeMap<&'p ChannelName, &'static str>;
+
 /// Reads the table. `on_roll` are the names of all jobs and checks, with the further places of a check.
 pub(crate) fn read(
     section: &Section<'_>,
     names: &Names,
     on_roll: &BTreeSet<&ExpectationId>,
+    channels: &Channels<'_>,
 ) -> Option<StatusPage> {
     let title = public(section, "title");
     let components = components(section, names, on_roll);
+    // A fault in it is reported, and then there is no plan.
+    let subscribe = section.table("subscribe").and_then(|table| subscribe(&table, names, channels));
     Some(StatusPage {
         title: title?,
         url: section.text("url")?.trim_end_matches('/').to_owned(),
@@ -112,7 +139,63 @@ pub(crate) fn read(
         push: section.texts("push"),
         every: section.duration("every")?,
         components,
+        subscribe,
     })
+}
+
+/// How people are mailed.
+fn subscribe(table: &Section<'_>, names: &Names, channels: &Channels<'_>) -> Option<Subscribe> {
+    let url = table.text("url").and_then(|url| reached(table, &url));
+    let name = table.text("notify")?;
+    let notify = names.channel(table.reading(), &name, &table.place("notify"))?;
+    // One whose table is faulty was reported there.
+    let kind = *channels.get(&notify)?;
+    if kind != MAIL_KIND {
+        let what =
+            format!("[notify.{notify}] is not of kind \"{MAIL_KIND}\", and only mail can be subscribed to");
+        let known = channels.iter().find(|(_, kind)| **kind == MAIL_KIND);
+        let help = match known.map(|(name, _)| format!("\"{name}\"")) {
+            Some(first) => format!("name one that is, such as {first}"),
+            None => format!("add a [notify] table with `kind = \"{MAIL_KIND}\"`"),
+        };
+        table.refuse("notify", what, help);
+        return None;
+    }
+    let (url, origin) = url?;
+    Some(Subscribe { notify, url, origin })
+}
+
+/// An address that links can be made of, and its origin.
+fn reached(table: &Section<'_>, text: &str) -> Option<(String, String)> {
+    let url = text.trim_end_matches('/');
+    let refuse = |what: &str, help: &str| {
+        table.refuse("url", what, help);
+        None
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+    let (scheme, rest) = url.split_once("://")?;
+    if url.len() > URL_LIMIT || !rest.chars().all(plain) {
+        return refuse(
+            "links to it are made of scheme, host, port and path, and there is something else in it",
+            "write it as \"https://status.example.com\"",
+        );
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    if scheme != "https" && !is_loopback(authority) {
+        return refuse(
+            "addresses of people would cross a network in the open",
+            "use https; the web server in front of the agent has the certificate",
+        );
+    }
+    Some((url.to_owned(), format!("{scheme}://{authority}")))
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A text that everybody reads.

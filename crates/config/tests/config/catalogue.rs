@@ -42,6 +42,13 @@ pub(crate) const KINDS: &[Kind<Sample>] = &[
         fields: HOOK,
         read: hook,
     },
+    Kind {
+        name: "email",
+        sentence: "Sends mail.",
+        example: "[notify.mail]\nkind = \"email\"\nto = [\"ops@example.com\"]\nsmtp = { host = \"smtp.example.com\" }\n",
+        fields: LETTER,
+        read: letter,
+    },
 ];
 
 const LETTER: &[Field] = &[

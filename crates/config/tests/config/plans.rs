@@ -197,3 +197,34 @@ fn the_text_of_a_plan_shows_no_open_secret() {
     let plan = plan("[notify.x]\nkind = \"hook\"\nurl = \"https://hooks.example.com/hunter2\"\n");
     assert!(!format!("{plan:?}").contains("hunter2"));
 }
+
+#[test]
+fn who_subscribes_is_mailed_through_a_channel_and_comes_in_by_an_address() {
+    let text = |url: &str| {
+        format!(
+            "[notify.mail]\nkind = \"email\"\nto = [\"ops@example.com\"]\nsmtp = {{ host = \"smtp.example.com\" }}\n\
+             [check.api]\nkind = \"heartbeat\"\nevery = \"5m\"\nnotify = [\"mail\"]\n\
+             [status_page]\ntitle = \"Acme\"\nurl = \"https://acme.example\"\nfolder = \"/var/www/status\"\n\
+             component = [{{ name = \"API\", of = [\"check.api\"] }}]\n\
+             subscribe = {{ notify = \"mail\", url = \"{url}\" }}\n"
+        )
+    };
+    for (url, reached, origin) in [
+        ("https://status.example.com/", "https://status.example.com", "https://status.example.com"),
+        ("https://example.com:8443/acme", "https://example.com:8443/acme", "https://example.com:8443"),
+        ("http://127.0.0.1:7077", "http://127.0.0.1:7077", "http://127.0.0.1:7077"),
+        ("http://[::1]:7077", "http://[::1]:7077", "http://[::1]:7077"),
+    ] {
+        let subscribe = plan(&text(url)).status_page.and_then(|page| page.subscribe).expect("read");
+        assert_eq!((subscribe.url.as_str(), subscribe.origin.as_str()), (reached, origin));
+        assert_eq!(subscribe.notify.as_str(), "mail");
+    }
+    for url in [
+        "http://127.0.0.1.example.com",
+        "https://a.example/;x",
+        "https://user@a.example",
+        "https://a.example/\u{e4}",
+    ] {
+        assert!(compile(&source(&text(url)), &CATALOGUE).0.is_none(), "{url}");
+    }
+}
