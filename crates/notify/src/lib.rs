@@ -8,11 +8,13 @@
 //! | [`channel`] | the seam: deliver one dispatch, once |
 //! | [`medium`] | what a kind of channel must do |
 //! | [`letter`] | a dispatch in words |
+//! | [`mailing`] | mail to people outside of the house, over a connection of its own |
 //! | [`post`] | secrets, requests and verdicts of the kinds that speak HTTP |
 //! | [`kinds`] | one file per kind, one row each |
 
 pub mod channel;
 pub mod kinds;
 pub mod letter;
+pub mod mailing;
 pub mod medium;
 pub mod post;

@@ -7,6 +7,7 @@ use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
 
 use crate::channel::BoxFuture;
+use crate::kinds::email::Email;
 use crate::letter::Letter;
 
 /// Carries one letter. Within its deadline it says accepted, refused for good, or not now.
@@ -16,6 +17,11 @@ pub trait Medium: fmt::Debug + Send + Sync {
 
     /// How many letters its receiver is known to take a day, where that is so.
     fn quota(&self) -> Option<u32> {
+        None
+    }
+
+    /// The mail server behind it, where it is mail.
+    fn mail(&self) -> Option<&Email> {
         None
     }
 }

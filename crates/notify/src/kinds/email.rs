@@ -122,7 +122,7 @@ pub enum Security {
 }
 
 /// A mail server and who gets mail through it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Email {
     /// Who gets it.
     pub to: Vec<Mailbox>,
@@ -151,6 +151,10 @@ impl Medium for Email {
             }
         })
     }
+
+    fn mail(&self) -> Option<&Email> {
+        Some(self)
+    }
 }
 
 impl Email {
@@ -170,13 +174,8 @@ impl Email {
             Ok(message) => message,
             Err(error) => return Delivery::Refused { why: format!("the mail cannot be made: {error}") },
         };
-        let port = self.port.unwrap_or(match self.security {
-            Security::StartTls => 587,
-            Security::Implicit => 465,
-            Security::None => 25,
-        });
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
-            .port(port)
+            .port(self.port())
             .tls(tls)
             .timeout(Some(self.deadline / 2));
         if let (Some((user, _)), Some(password)) = (&self.login, &password) {
@@ -232,9 +231,28 @@ impl Email {
         if is_final(error) { Delivery::Refused { why } } else { not_now(why) }
     }
 
+    /// The port that is written down, else the usual one.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.security {
+            Security::StartTls => 587,
+            Security::Implicit => 465,
+            Security::None => 25,
+        })
+    }
+
     fn tls(&self) -> Result<Tls, String> {
+        let parameters = self.parameters()?;
+        Ok(match (self.security, parameters) {
+            (Security::None, _) | (_, None) => Tls::None,
+            (Security::Implicit, Some(parameters)) => Tls::Wrapper(parameters),
+            (Security::StartTls, Some(parameters)) => Tls::Required(parameters),
+        })
+    }
+
+    /// What is expected of the server's certificate; none without TLS.
+    pub(crate) fn parameters(&self) -> Result<Option<TlsParameters>, String> {
         if self.security == Security::None {
-            return Ok(Tls::None);
+            return Ok(None);
         }
         let mut builder = TlsParameters::builder(self.host.clone());
         if let Some(path) = &self.ca {
@@ -243,11 +261,7 @@ impl Email {
             let certificate = Certificate::from_pem(&pem).map_err(|error| refuse(error.to_string()))?;
             builder = builder.add_root_certificate(certificate);
         }
-        let parameters = builder.build_rustls().map_err(|error| format!("TLS cannot be set up: {error}"))?;
-        Ok(match self.security {
-            Security::Implicit => Tls::Wrapper(parameters),
-            Security::StartTls | Security::None => Tls::Required(parameters),
-        })
+        builder.build_rustls().map(Some).map_err(|error| format!("TLS cannot be set up: {error}"))
     }
 
     fn message(&self, letter: &Letter) -> Result<Message, lettre::error::Error> {

@@ -9,6 +9,8 @@ mod letters;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod mailing;
+#[cfg(test)]
 mod opensmtpd;
 
 use std::process::ExitCode;
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
             })
         })
     });
-    let suite = [http::TESTS, mail::TESTS, command::TESTS]
+    let suite = [http::TESTS, mail::TESTS, mailing::TESTS, command::TESTS]
         .into_iter()
         .flatten()
         .fold(suite, |suite, (name, body)| suite.test(name, &[], *body));
