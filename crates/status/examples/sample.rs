@@ -66,6 +66,7 @@ fn sample(names: &[(&str, Option<&str>)], known: usize) -> Sample {
             push: Vec::new(),
             every: Span::minutes(1),
             components: Vec::new(),
+            subscribe: None,
         },
         lines: Vec::new(),
         pasts: BTreeMap::new(),

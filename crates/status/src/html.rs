@@ -6,11 +6,12 @@ use muster_core::notice::Stage;
 
 use crate::bars::{bad_days, bars};
 use crate::days::DAYS;
+use crate::door;
 use crate::page::{Component, Notice, Page};
 use crate::state::State;
 use crate::words;
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 const FRESH: &str = include_str!("fresh.js");
 
 /// The digest of the script, for the policy: no other script runs, whatever words somebody writes.
@@ -56,15 +57,21 @@ pub fn history(page: &Page) -> String {
         main {
             @if page.notices.is_empty() { p.soft { "Nothing was reported." } }
             @else { div.card { @for notice in &page.notices { (told(notice)) } } }
+            // Not on the first page: that loads itself anew while somebody writes.
+            @if let Some(subscribe) = &page.subscribe {
+                h2 #subscribe { "Get it by mail" }
+                (door::form(Some(&subscribe.action)))
+            }
         }
     };
     document(page, &format!("{}: history", page.title), false, &body)
 }
 
 fn document(page: &Page, title: &str, first: bool, body: &Markup) -> String {
+    let forms = page.subscribe.as_ref().filter(|_| !first).map_or("'none'", |one| one.origin.as_str());
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src '{FRESH_DIGEST}'; img-src data:; base-uri 'none'; \
-         form-action 'none'"
+         form-action {forms}"
     );
     // Only the first page is made anew while nothing changes.
     let made = first.then(|| page.made.millis());
@@ -89,6 +96,7 @@ fn document(page: &Page, title: &str, first: bool, body: &Markup) -> String {
                 footer {
                     p {
                         @if first { a href="history.html" { "Older reports" } " · " }
+                        @if first && page.subscribe.is_some() { a href="history.html#subscribe" { "Get it by mail" } " · " }
                         a href="feed.atom" { "Atom feed" } " · " a href="status.json" { "JSON" }
                     }
                     @if first {

@@ -13,12 +13,16 @@
 //! | [`words`] | sentences, dates and lengths as customers read them |
 //! | [`html`], [`bars`] | `index.html` and `history.html` |
 //! | [`atom`] | `feed.atom` |
+//! | [`bulletin`] | what subscribers are mailed |
+//! | [`door`] | the pages by which they subscribe and end it |
 //! | [`json`] | `status.json` |
 //! | [`files`] | all of them, by name |
 
 pub mod atom;
 pub mod bars;
+pub mod bulletin;
 pub mod days;
+pub mod door;
 pub mod files;
 pub mod gather;
 pub mod html;

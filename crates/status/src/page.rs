@@ -52,6 +52,17 @@ pub struct Page {
     pub components: Vec<Component>,
     /// Newest beginning first.
     pub notices: Vec<Notice>,
+    /// How people have all that mailed to them, if they may.
+    pub subscribe: Option<Subscribe>,
+}
+
+/// Where somebody subscribes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// The address that takes the form.
+    pub action: String,
+    /// Its origin, for the policy.
+    pub origin: String,
 }
 
 /// One component.
@@ -125,6 +136,10 @@ impl Page {
             sentence: words::sentence(&named),
             components,
             notices: notices.iter().filter(|notice| !notice.hidden).map(public).collect(),
+            subscribe: plan.subscribe.as_ref().map(|one| Subscribe {
+                action: format!("{}/status/subscribe", one.url),
+                origin: one.origin.clone(),
+            }),
         }
     }
 
@@ -152,7 +167,7 @@ fn said(notices: &[Kept], component: &str) -> bool {
     })
 }
 
-fn public(notice: &Kept) -> Notice {
+pub(crate) fn public(notice: &Kept) -> Notice {
     let updates = notice.updates.iter().rev();
     Notice {
         id: notice.id.to_string(),

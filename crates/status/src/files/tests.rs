@@ -90,6 +90,7 @@ impl Stage0 {
                 push: vec!["s3cret-push".into()],
                 every: Span::minutes(1),
                 components: ids.iter().enumerate().map(component).collect(),
+                subscribe: None,
             },
             lines: ids.iter().map(|id| line(id, Condition::Ok)).collect(),
             pasts: ids.iter().map(|id| (id.clone(), past.clone())).collect(),
@@ -278,4 +279,29 @@ fn only_the_first_page_and_the_json_change_with_time_alone() {
     let changed: Vec<_> =
         files(&page).into_iter().zip(files(&later)).filter(|(a, b)| a != b).map(|(a, _)| a.name).collect();
     assert_eq!(changed, ["status.json", "index.html"]);
+}
+
+#[test]
+fn people_can_subscribe_where_that_is_configured_and_nowhere_else() {
+    let mut stage = Stage0::of(1);
+    for name in NAMES {
+        let text = text(&stage.page(), name);
+        assert!(!text.contains("<form") && !text.contains("#subscribe"), "{name}");
+    }
+    stage.plan.subscribe = Some(muster_config::plan::Subscribe {
+        notify: ChannelName::new("s3cret-channel").unwrap(),
+        url: "https://status.example.com:8443/acme".into(),
+        origin: "https://status.example.com:8443".into(),
+    });
+    let page = stage.page();
+    let (index, history) = (text(&page, "index.html"), text(&page, "history.html"));
+    // The first page loads itself anew, so there is only the way to the form.
+    assert!(
+        index.contains("href=\"history.html#subscribe\"") && index.contains("form-action 'none'"),
+        "{index}"
+    );
+    let form = "<form class=\"ask\" method=\"post\" action=\"https://status.example.com:8443/acme/status/subscribe\">";
+    assert!(history.contains(form), "{history}");
+    assert!(history.contains("form-action https://status.example.com:8443\""), "{history}");
+    assert!(!index.contains("s3cret") && !history.contains("s3cret"));
 }

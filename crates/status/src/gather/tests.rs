@@ -32,6 +32,7 @@ fn plan() -> StatusPage {
             component("Website", &["check.site"]),
             component("Reports", &["job.reports"]),
         ],
+        subscribe: None,
     }
 }
 
