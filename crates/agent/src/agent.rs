@@ -26,6 +26,7 @@ use crate::proof::Findings;
 use crate::resident::message::Message;
 use crate::resident::{Origin, Resident, Settings, Vitals};
 use crate::roster::Roster;
+use crate::subscribe::desk::Desk;
 
 /// Messages that may wait for the resident; whoever sends more waits.
 const INBOX: usize = 2048;
@@ -93,12 +94,19 @@ impl Agent {
         let (stop, stopped) = watch::channel(false);
         let roster = Arc::new(Roster::default());
         let vitals = Arc::new(Vitals::new());
-        let [wake_spool, wake_store, wake_config, wake_start, wake_discover, wake_status] =
+        let [wake_spool, wake_store, wake_config, wake_start, wake_discover, wake_status, wake_mail] =
             std::array::from_fn(|_| Arc::new(Notify::new()));
         let findings = Arc::new(Findings::new(Arc::clone(&vitals)));
         let circle = Arc::new(Circle::new(Arc::clone(&clock), Arc::clone(&findings), settings_seen.clone()));
         let (orders, ordered) = mpsc::channel(ORDERS);
         let sights = Arc::new(Sights::default());
+        let desk = Arc::new(Desk::new(
+            Arc::clone(&clock),
+            settings_seen.clone(),
+            Arc::clone(&store),
+            layout.clone(),
+            Arc::clone(&wake_mail),
+        ));
         let handle = Handle {
             inbox,
             board: snapshots,
@@ -108,6 +116,7 @@ impl Agent {
             orders,
             circle: Arc::clone(&circle),
             settings: settings_seen.clone(),
+            desk: Arc::clone(&desk),
         };
         let resident = Resident::new(Origin {
             clock: Arc::clone(&clock),
@@ -156,6 +165,8 @@ impl Agent {
             wake_start,
             wake_discover,
             wake_status,
+            wake_mail,
+            desk,
             starter,
         };
         for registration in Duties::new(&context).list() {

@@ -19,6 +19,7 @@ use crate::peers::{Circle, Reply};
 use crate::resident::Settings;
 use crate::resident::message::{Message, Source};
 use crate::roster::{Roster, Standing};
+use crate::subscribe::desk::Desk;
 
 /// How long a caller waits for room in the queue, and for the answer.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -40,6 +41,7 @@ pub struct Handle {
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) circle: Arc<Circle>,
     pub(crate) settings: watch::Receiver<Settings>,
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// What became of signals.
@@ -126,6 +128,11 @@ impl Handle {
             answer.await.map_err(|_| HandleError::Stopped)
         };
         tokio::time::timeout(LOOK, asked).await.unwrap_or(Err(HandleError::Busy(LOOK)))
+    }
+
+    /// Whoever people subscribe to the status page with.
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
     }
 
     /// How each duty stands.

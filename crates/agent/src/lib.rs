@@ -19,6 +19,7 @@
 //! | `ledger` | the store, or memory while that is gone |
 //! | `proof` | what the last audit found, for whoever tells the outside |
 //! | `status` | the page for customers: its days, its folder, the way to another host |
+//! | [`subscribe`] | people who have what is reported mailed to them |
 //! | `couriers` | deliveries under way |
 //! | `drift` | where the host and the configuration no longer say the same |
 //! | `timers` | jobs that are due when a systemd timer is |
@@ -42,4 +43,5 @@ mod proof;
 mod resident;
 pub mod roster;
 mod status;
+pub mod subscribe;
 mod timers;

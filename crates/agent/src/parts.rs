@@ -21,6 +21,7 @@ use muster_core::time::Span;
 use muster_host::spool::users::Users;
 use muster_host::state::Layout;
 pub use muster_notify::channel::Channel;
+pub use muster_notify::kinds::email::Email;
 use muster_run::log::bounds::Bounds;
 use muster_store::contract::{Store, StoreError};
 use muster_store::keep::Keep;
@@ -163,6 +164,8 @@ pub struct AgentPlan {
     pub canaries: Arc<[SocketAddr]>,
     /// The page for customers.
     pub status: Option<Arc<Sheet>>,
+    /// The mail server that carries what subscribers get; none where nobody can subscribe.
+    pub mail: Option<Arc<Email>>,
 }
 
 /// The page for customers, and what its days are reckoned by.
@@ -223,6 +226,7 @@ impl AgentPlan {
         channels: Vec<Telling>,
         beat: Option<Beacon>,
         peers: Vec<Peering>,
+        mail: Option<Arc<Email>>,
     ) -> Self {
         let stands_in =
             |name: &ChannelName| channels.iter().any(|other| other.fallback.as_ref() == Some(name));
@@ -264,6 +268,7 @@ impl AgentPlan {
             checks,
             canaries: plan.muster.canaries.clone().into(),
             status: plan.status_page.as_ref().map(|page| Arc::new(Sheet::of(page, plan))),
+            mail,
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }
     }

@@ -14,6 +14,7 @@
 //! | [`looks`] | sees to it that checks are being looked at |
 //! | [`status_page`] | writes the page for customers |
 //! | [`status_push`] | takes it to another host |
+//! | [`status_mail`] | mails subscribers what is reported |
 //! | [`audit`] | checks that everything due is judged and every duty performed |
 //! | [`beat`] | tells somebody outside that all is well |
 //! | [`peers`] | exchanges beats with other agents, and judges their silence |
@@ -33,6 +34,7 @@ mod prune;
 mod runs;
 mod spool;
 mod start;
+mod status_mail;
 mod status_page;
 mod status_push;
 mod store;

@@ -56,6 +56,7 @@ pub(super) struct Writes {
     clock: Arc<dyn Clock>,
     settings: tokio::sync::watch::Receiver<Settings>,
     edition: Arc<Edition>,
+    wake_mail: Arc<Notify>,
     desk: Desk,
 }
 
@@ -78,6 +79,7 @@ impl Writes {
             clock: Arc::clone(&context.clock),
             settings: context.settings.clone(),
             edition,
+            wake_mail: Arc::clone(&context.wake_mail),
             desk: Desk::default(),
         }
     }
@@ -127,6 +129,8 @@ impl Duty for Writes {
             if let Written::Anew(words) = words {
                 self.edition.number.fetch_add(1, Ordering::SeqCst);
                 self.edition.news.notify_one();
+                // Whoever is mailed finds on the page what the mail says.
+                self.wake_mail.notify_one();
                 return Ok(words);
             }
             Ok("nothing changed".into())

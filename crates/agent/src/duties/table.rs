@@ -10,8 +10,8 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_page,
-    status_push, store, watchdog,
+    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_mail,
+    status_page, status_push, store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
@@ -22,6 +22,7 @@ use crate::peers::Circle;
 use crate::proof::Findings;
 use crate::resident::{Settings, Vitals};
 use crate::roster::Roster;
+use crate::subscribe::desk::Desk;
 
 /// What duties may use.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) wake_start: Arc<Notify>,
     pub(crate) wake_discover: Arc<Notify>,
     pub(crate) wake_status: Arc<Notify>,
+    pub(crate) wake_mail: Arc<Notify>,
     pub(crate) starter: Option<Starter>,
     /// Whether checks are being looked at.
     pub(crate) pulse: Arc<Pulse>,
@@ -48,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) findings: Arc<Findings>,
     /// The agents that watch this one.
     pub(crate) circle: Arc<Circle>,
+    /// Whoever people subscribe with.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// The terms of a duty, known before there is anything to perform it with.
@@ -75,6 +79,7 @@ pub(crate) struct Duties {
     looks: Registration,
     status_page: Registration,
     status_push: Registration,
+    status_mail: Registration,
     audit: Registration,
     beat: Registration,
     peers: Registration,
@@ -102,6 +107,7 @@ impl Duties {
             looks: register(looks::TERMS, &own(), looks::Looks::new(context)),
             status_page: register(status_page::TERMS, &context.wake_status, page),
             status_push: register(status_push::TERMS, &edition.news, push),
+            status_mail: register(status_mail::TERMS, &context.wake_mail, status_mail::Mails::new(context)),
             audit: register(audit::TERMS, &own(), audit::Audit::new(context)),
             beat: register(beat::TERMS, &own(), beat::Beat::new(context)),
             peers: register(peers::TERMS, &own(), peers::Peers::new(context)),
@@ -110,7 +116,7 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 16] {
+    pub(crate) fn list(self) -> [Registration; 17] {
         let Self {
             spool,
             runs,
@@ -124,6 +130,7 @@ impl Duties {
             looks,
             status_page,
             status_push,
+            status_mail,
             audit,
             beat,
             peers,
@@ -142,6 +149,7 @@ impl Duties {
             looks,
             status_page,
             status_push,
+            status_mail,
             audit,
             beat,
             peers,
@@ -164,6 +172,7 @@ impl Duties {
             looks::TERMS,
             status_page::TERMS,
             status_push::TERMS,
+            status_mail::TERMS,
             audit::TERMS,
             beat::TERMS,
             peers::TERMS,

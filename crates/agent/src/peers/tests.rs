@@ -45,6 +45,7 @@ impl House {
             checks: Arc::new([]),
             canaries: Arc::new([]),
             status: None,
+            mail: None,
         };
         let (sender, seen) = watch::channel(settings);
         let circle = Circle::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&findings), seen);

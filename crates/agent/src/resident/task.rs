@@ -18,6 +18,7 @@ use muster_core::roll_call::{RollCall, StoredRow};
 use muster_core::rota::Rota;
 use muster_core::signal::Signal;
 use muster_core::time::{Now, Span};
+use muster_notify::kinds::email::Email;
 use muster_run::log::bounds::Bounds;
 use muster_store::keep::Keep;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -57,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) checks: Arc<[Watched]>,
     pub(crate) canaries: Arc<[SocketAddr]>,
     pub(crate) status: Option<Arc<Sheet>>,
+    pub(crate) mail: Option<Arc<Email>>,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl Settings {
             checks: Arc::clone(&plan.checks),
             canaries: Arc::clone(&plan.canaries),
             status: plan.status.clone(),
+            mail: plan.mail.clone(),
         }
     }
 }

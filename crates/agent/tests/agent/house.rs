@@ -96,6 +96,7 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         checks: std::sync::Arc::new([]),
         canaries: std::sync::Arc::new([]),
         status: None,
+        mail: None,
     }
 }
 
