@@ -41,7 +41,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         store,
         ear: Arc::clone(&stand_in) as Arc<dyn Ear>,
         eye: Arc::clone(&stand_in) as Arc<dyn Eye>,
-        envoy: stand_in,
+        envoy: Arc::clone(&stand_in) as Arc<dyn muster_web::parts::Envoy>,
+        registry: stand_in,
         layout,
         settings: Settings {
             name: "acme".into(),

@@ -21,6 +21,7 @@
 //! | [`refusal`] | why a request was not done |
 //! | [`acts`] | acknowledge, pause, resume, run, look, test: one way in for buttons and programs |
 //! | [`notices`] | what people tell customers |
+//! | [`subscribe`] | the public door: customers have that mailed to them |
 //! | [`assets`] | the style sheet and the script, inside the program |
 //! | [`times`] | moments as people read them |
 
@@ -41,8 +42,9 @@ pub mod records;
 pub mod refusal;
 pub mod router;
 pub mod serve;
+pub mod subscribe;
 pub mod times;
 
-pub use parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Parts, Password, Settings};
+pub use parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Link, Parts, Password, Registry, Settings};
 pub use router::{Web, router};
 pub use serve::{Listening, Tls, serve_tcp, serve_unix};

@@ -1,5 +1,5 @@
-//! What the server is made of, and the three things it asks of the rest of the program: to be heard, to see, and to speak
-//! with other agents.
+//! What the server is made of, and the four things it asks of the rest of the program: to be heard, to see, to speak with
+//! other agents, and to keep the list of subscribers.
 
 use std::fmt;
 use std::future::Future;
@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use muster_config::plan::StatusPage;
 use muster_core::board::Snapshot;
 use muster_core::ids::{ChannelName, ExpectationId, RunId};
 use muster_core::look::Last;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub eye: Arc<dyn Eye>,
     /// Whoever speaks with other agents.
     pub envoy: Arc<dyn Envoy>,
+    /// Whoever keeps the list of those who subscribed to the status page.
+    pub registry: Arc<dyn Registry>,
     /// Where the logs of runs are.
     pub layout: Layout,
     /// What the configuration says.
@@ -119,6 +122,37 @@ pub trait Envoy: Send + Sync {
 
     /// Looks at what another agent asks for, and answers what was seen: at most a minute later.
     fn look<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)>;
+}
+
+/// Whoever keeps the list of those who subscribed to the status page: the agent.
+pub trait Registry: Send + Sync {
+    /// The page that people subscribe to; none where they cannot.
+    fn page(&self) -> Option<StatusPage>;
+
+    /// Takes in that somebody wants to subscribe with an address; false if the text is none. Nothing else can be told from
+    /// the answer, nor from the time that it takes.
+    fn ask(&self, from: IpAddr, address: &str) -> bool;
+
+    /// What the query of a link to confirm says; the address is subscribed afterwards if `act` says so.
+    fn confirm<'a>(&'a self, query: &'a str, act: bool) -> Answer<'a, Link>;
+
+    /// What the query of a link to end it says; the address is off the list afterwards if `act` says so.
+    fn leave<'a>(&'a self, query: &'a str, act: bool) -> Answer<'a, Link>;
+}
+
+/// What a link that was mailed comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// It is good for this address; what it says was done, if it was to be done.
+    Good(String),
+    /// It was good.
+    TooOld,
+    /// It is none of ours, or not whole.
+    Nothing,
+    /// There is no room on the list.
+    Full,
+    /// It cannot be stored at present.
+    NotNow,
 }
 
 /// What became of signals.

@@ -18,7 +18,7 @@ use crate::pages::strips::Strips;
 use crate::parts::Parts;
 use crate::ping::WrongKeys;
 use crate::times::{Present, Times};
-use crate::{api, assets, live, pages, peers, ping};
+use crate::{api, assets, live, pages, peers, ping, subscribe};
 
 /// Largest body of a form or of JSON, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -90,7 +90,11 @@ impl Web {
 /// The router over these parts. A listener must say where a request came from with a
 /// [`FarEnd`](crate::guard::far_end::FarEnd) extension; without it the request is a stranger's.
 pub fn router(web: Web) -> Router {
-    Router::new()
+    let mut router = Router::new();
+    for (address, route) in subscribe::ADDRESSES.into_iter().zip(subscribe::routes()) {
+        router = router.route(address, route);
+    }
+    router
         .route("/", get(pages::first::get))
         .route("/e/{id}", get(pages::expectation::get))
         .route("/jobs", get(pages::jobs::get))

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use muster_config::plan::StatusPage;
 use muster_core::board::{Pause, Snapshot};
 use muster_core::effect::Condition;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::{Report, Signal};
-use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Link, NotStarted, Registry, Started};
 use tokio::sync::watch;
 
 /// The stand-in.
@@ -57,6 +58,24 @@ impl Ear for StandIn {
 
     fn amend(&self, _amendments: Vec<(NoticeId, Amendment)>) -> Answer<'_, Result<Heard, Deaf>> {
         Box::pin(async { Err(Deaf::Unstored("a demonstration has no status page".into())) })
+    }
+}
+
+impl Registry for StandIn {
+    fn page(&self) -> Option<StatusPage> {
+        None
+    }
+
+    fn ask(&self, _from: IpAddr, _address: &str) -> bool {
+        false
+    }
+
+    fn confirm<'a>(&'a self, _query: &'a str, _act: bool) -> Answer<'a, Link> {
+        Box::pin(async { Link::NotNow })
+    }
+
+    fn leave<'a>(&'a self, _query: &'a str, _act: bool) -> Answer<'a, Link> {
+        Box::pin(async { Link::NotNow })
     }
 }
 

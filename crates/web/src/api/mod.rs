@@ -8,6 +8,7 @@
 //! | [`checks`] | the checks screen, one check, looking now |
 //! | [`act`] | acknowledge, pause, resume, test a channel |
 //! | [`incidents`] | what customers are told |
+//! | [`subscribers`] | who is mailed that |
 //! | [`keys`] | one-time links and tokens |
 
 pub mod act;
@@ -17,6 +18,7 @@ pub mod jobs;
 pub mod keys;
 pub mod read;
 mod routes;
+pub mod subscribers;
 
 pub use read::health;
 pub use routes::router;

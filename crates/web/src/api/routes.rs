@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use crate::api::{act, checks, incidents, jobs, keys, read};
+use crate::api::{act, checks, incidents, jobs, keys, read, subscribers};
 use crate::router::Web;
 
 /// The router, without its prefix.
@@ -24,6 +24,8 @@ pub fn router() -> Router<Web> {
         .route("/runs/{about}/{run}/log", get(read::log))
         .route("/incidents", get(incidents::list).post(incidents::open))
         .route("/incidents/{id}/{act}", post(incidents::act))
+        .route("/subscribers", get(subscribers::list))
+        .route("/subscribers/remove", post(subscribers::remove))
         .route("/host", get(read::host))
         .route("/deliveries", get(read::deliveries))
         .route("/channels/{name}/test", post(act::test_channel))

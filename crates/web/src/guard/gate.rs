@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use muster_status::door;
 
 use crate::guard::address::Named;
 use crate::guard::far_end::FarEnd;
@@ -17,6 +18,7 @@ use crate::guard::who::{Asker, Scope, Who};
 use crate::pages::refused;
 use crate::refusal::Refusal;
 use crate::router::Web;
+use crate::subscribe;
 
 /// Longest time for an answer to begin.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -35,6 +37,9 @@ enum Kind {
     Ping,
     /// No sign-in: the sign-in itself and what it needs.
     Open,
+    /// People anywhere subscribe to the status page here, also by a form of another site. Nobody is recognised, so nothing is
+    /// done in anybody's name; the name they use does not matter.
+    Door,
     /// JSON.
     Api,
     /// Everything else.
@@ -44,6 +49,8 @@ enum Kind {
 fn kind(path: &str) -> Kind {
     if path.starts_with("/ping/") || path.starts_with("/peer/") || path == "/health" {
         Kind::Ping
+    } else if subscribe::ADDRESSES.contains(&path) {
+        Kind::Door
     } else if path == "/signin" || path.starts_with("/assets/") {
         Kind::Open
     } else if path.starts_with("/api/") {
@@ -75,7 +82,7 @@ pub async fn gate(State(web): State<Web>, request: Request, next: Next) -> Respo
         Err(Stop::SignIn) => Redirect::to("/signin").into_response(),
         Err(Stop::Refused(refusal)) => shown(&web, kind, None, refusal),
     };
-    finish(&mut response);
+    finish(&mut response, kind);
     response
 }
 
@@ -87,6 +94,7 @@ enum Stop {
 fn shown(web: &Web, kind: Kind, asker: Option<&Asker>, refusal: Refusal) -> Response {
     match kind {
         Kind::Page | Kind::Open => refused::page(web, asker, refusal),
+        Kind::Door => refusal.status.into_response(),
         Kind::Api | Kind::Ping => refusal.json(),
     }
 }
@@ -97,6 +105,10 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
     let nowhere = IpAddr::from([0, 0, 0, 0]);
     let stranger = FarEnd::Tcp { from: nowhere, to: nowhere, tls: false };
     let far_end = head.extensions.get::<FarEnd>().copied().unwrap_or(stranger);
+    if kind == Kind::Door {
+        let who = Who::Nobody;
+        return Ok(Asker { who, far_end, private: false, https: far_end.is_tls(), here: String::new() });
+    }
     if let FarEnd::Unix { operator: true } = far_end {
         return Ok(Asker { who: Who::Operator, far_end, private: true, https: false, here: String::new() });
     }
@@ -138,7 +150,7 @@ async fn admit(web: &Web, kind: Kind, head: &Parts) -> Result<Asker, Stop> {
     let here = format!("{}://{host}", if https { "https" } else { "http" });
     let asker = Asker { who, far_end, private, https, here };
     match kind {
-        Kind::Open | Kind::Ping => Ok(asker),
+        Kind::Open | Kind::Ping | Kind::Door => Ok(asker),
         Kind::Page if !asker.may_look() && reads => Err(Stop::SignIn),
         Kind::Page if !asker.may_look() => refused(Refusal::sign_in()),
         Kind::Api if reads && !asker.may_look() => refused(match asker.who {
@@ -167,13 +179,16 @@ pub fn may_act(asker: &Asker, scope: Scope, csrf: Option<&str>) -> Result<(), Re
     }
 }
 
-fn finish(response: &mut Response) {
+fn finish(response: &mut Response, kind: Kind) {
     let headers = response.headers_mut();
+    // With "no-referrer" browsers send `Origin: null` with our own forms, and the Origin check needs the truth. The door has
+    // no such check, and addresses with seals in them.
+    let referrer = if kind == Kind::Door { "no-referrer" } else { "same-origin" };
+    let policy = HeaderValue::from_str(&door::policy()).ok().filter(|_| kind == Kind::Door);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.unwrap_or(HeaderValue::from_static(POLICY)));
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With "no-referrer" browsers send `Origin: null` with our own forms, and the Origin check needs the truth.
-        (header::REFERRER_POLICY, "same-origin"),
+        (header::REFERRER_POLICY, referrer),
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

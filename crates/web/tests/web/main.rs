@@ -18,6 +18,7 @@ mod looks;
 mod peers;
 mod pings;
 mod server;
+mod subscribe;
 mod tls;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         peers::TESTS,
         jobs::TESTS,
         incidents::TESTS,
+        subscribe::TESTS,
         checks::TESTS,
         live::TESTS,
         bounds::TESTS,

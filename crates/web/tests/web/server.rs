@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use muster_config::plan::StatusPage;
 use muster_core::board::{Board, Incident, Line, Snapshot};
 use muster_core::effect::{Condition, Reason};
 use muster_core::expectation::Level;
@@ -22,7 +23,7 @@ use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
 use muster_web::parts::{
-    Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Parts, Password, Settings, Started,
+    Answer, Deaf, Ear, Envoy, Eye, Heard, Link, NotStarted, Parts, Password, Registry, Settings, Started,
 };
 use muster_web::{Web, serve_tcp, serve_unix};
 use tokio::net::{TcpListener, UnixListener};
@@ -46,6 +47,10 @@ pub(crate) struct Recorder {
     pub(crate) lasts: Mutex<Vec<Arc<Last>>>,
     /// What somebody wanted to be looked at.
     pub(crate) looks: Mutex<Vec<ExpectationId>>,
+    /// The page that people subscribe to.
+    pub(crate) page: Mutex<Option<StatusPage>>,
+    /// What came in by the public door.
+    pub(crate) asked: Mutex<Vec<String>>,
     board: watch::Sender<Arc<Snapshot>>,
     store: Arc<dyn Store>,
 }
@@ -118,6 +123,42 @@ impl Eye for Recorder {
         self.looks.lock().unwrap().push(about.clone());
         let last = self.of(about).map(|last| Last::clone(&last));
         Box::pin(async move { Ok(last) })
+    }
+}
+
+/// What the links of these tests say; who really reads them is the agent.
+pub(crate) fn linked(query: &str) -> Link {
+    match query {
+        "good" => Link::Good("ann@example.com".into()),
+        "old" => Link::TooOld,
+        "full" => Link::Full,
+        "later" => Link::NotNow,
+        _ => Link::Nothing,
+    }
+}
+
+impl Registry for Recorder {
+    fn page(&self) -> Option<StatusPage> {
+        self.page.lock().unwrap().clone()
+    }
+
+    fn ask(&self, from: IpAddr, address: &str) -> bool {
+        self.asked.lock().unwrap().push(format!("ask {from} {address}"));
+        address.contains('@') && !address.contains(char::is_control)
+    }
+
+    fn confirm<'a>(&'a self, query: &'a str, act: bool) -> Answer<'a, Link> {
+        if act {
+            self.asked.lock().unwrap().push(format!("confirm {query}"));
+        }
+        Box::pin(async move { linked(query) })
+    }
+
+    fn leave<'a>(&'a self, query: &'a str, act: bool) -> Answer<'a, Link> {
+        if act {
+            self.asked.lock().unwrap().push(format!("leave {query}"));
+        }
+        Box::pin(async move { linked(query) })
     }
 }
 
@@ -223,6 +264,8 @@ impl Server {
             wishes: Mutex::default(),
             lasts: Mutex::default(),
             looks: Mutex::default(),
+            page: Mutex::default(),
+            asked: Mutex::default(),
             board: board.clone(),
             store: Arc::clone(&store),
         });
@@ -232,6 +275,7 @@ impl Server {
             ear: Arc::clone(&ear) as Arc<dyn Ear>,
             eye: Arc::clone(&ear) as Arc<dyn Eye>,
             envoy: Arc::clone(&ear) as Arc<dyn Envoy>,
+            registry: Arc::clone(&ear) as Arc<dyn Registry>,
             layout: Layout::new(folder.path()),
             settings,
         };
