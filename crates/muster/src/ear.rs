@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use muster_agent::handle::{Handle, HandleError, NotStartable};
+use muster_agent::subscribe::desk::{self, Desk};
+use muster_config::plan::StatusPage;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
-use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, NotStarted, Started};
+use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Link, NotStarted, Registry, Started};
 
 /// Hands everything on to a running agent.
 pub(crate) struct AgentEar(pub(crate) Handle);
@@ -106,6 +108,37 @@ impl Envoy for AgentEnvoy {
             let reply = self.0.look_for_peer(from, message).await;
             (reply.status, reply.body)
         })
+    }
+}
+
+/// Keeps the list of subscribers by a running agent.
+pub(crate) struct AgentRegistry(pub(crate) Arc<Desk>);
+
+impl Registry for AgentRegistry {
+    fn page(&self) -> Option<StatusPage> {
+        self.0.page()
+    }
+
+    fn ask(&self, from: IpAddr, address: &str) -> bool {
+        self.0.ask(from, address)
+    }
+
+    fn confirm<'a>(&'a self, query: &'a str, act: bool) -> Answer<'a, Link> {
+        Box::pin(async move { link(self.0.confirm(query, act).await) })
+    }
+
+    fn leave<'a>(&'a self, query: &'a str, act: bool) -> Answer<'a, Link> {
+        Box::pin(async move { link(self.0.leave(query, act).await) })
+    }
+}
+
+fn link(link: desk::Link) -> Link {
+    match link {
+        desk::Link::Good(address) => Link::Good(address),
+        desk::Link::TooOld => Link::TooOld,
+        desk::Link::Nothing => Link::Nothing,
+        desk::Link::Full => Link::Full,
+        desk::Link::NotNow => Link::NotNow,
     }
 }
 

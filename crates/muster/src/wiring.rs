@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use muster_agent::clock::HostClock;
 use muster_agent::handle::Handle;
-use muster_agent::parts::{AgentPlan, BadConfig, ConfigSource, Parts, Starter, StoreOpener, Survey};
+use muster_agent::parts::{AgentPlan, BadConfig, ConfigSource, Email, Parts, Starter, StoreOpener, Survey};
 use muster_config::fault::{Faults, Level};
 use muster_config::plan::Plan;
 use muster_host::discover::{Reach, discover};
@@ -20,7 +20,7 @@ use muster_web::parts::{Password, Settings};
 
 use crate::catalogue::{Part, Probe};
 use crate::configuration::Configuration;
-use crate::ear::{AgentEar, AgentEnvoy, AgentEye};
+use crate::ear::{AgentEar, AgentEnvoy, AgentEye, AgentRegistry};
 use crate::outside::Outside;
 use crate::ping_key;
 use crate::refusal::Refusal;
@@ -74,7 +74,14 @@ fn users(layout: &Layout, configured: Option<&Path>) -> Option<Users> {
 /// The agent's share of a plan, with channels that deliver.
 fn agent_plan(plan: &Plan<Part, Probe>, outside: &Outside) -> AgentPlan {
     let beat = plan.muster.beat.as_ref().map(|beat| outside.beacon(&beat.url));
-    AgentPlan::of(plan, outside.tellings(plan), beat, outside.peerings(plan))
+    AgentPlan::of(plan, outside.tellings(plan), beat, outside.peerings(plan), mail(plan))
+}
+
+/// The mail server of the channel that subscribers are mailed through.
+fn mail(plan: &Plan<Part, Probe>) -> Option<Arc<Email>> {
+    let subscribe = plan.status_page.as_ref()?.subscribe.as_ref()?;
+    let channel = plan.channels.iter().find(|channel| channel.name == subscribe.notify)?;
+    channel.part.mail().cloned().map(Arc::new)
 }
 
 fn opener(layout: &Layout, keep: Keep) -> StoreOpener {
@@ -144,6 +151,7 @@ pub(crate) fn web(handle: &Handle, layout: Layout, settings: Settings) -> muster
         ear: Arc::new(AgentEar(handle.clone())),
         eye: Arc::new(AgentEye(handle.clone())),
         envoy: Arc::new(AgentEnvoy(handle.clone())),
+        registry: Arc::new(AgentRegistry(handle.desk())),
         layout,
         settings,
     }

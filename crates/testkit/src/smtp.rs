@@ -3,7 +3,7 @@
 //! It keeps what it takes. Any login is good but `ops` with `wrong`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,10 +84,18 @@ impl Sink {
     /// # Errors
     /// When there is none.
     pub fn start(mode: Mode, security: Security) -> io::Result<Self> {
+        Self::start_at(ANY, mode, security)
+    }
+
+    /// Listens on this very address, for a server that comes back.
+    ///
+    /// # Errors
+    /// When somebody else has it.
+    pub fn start_at(address: SocketAddr, mode: Mode, security: Security) -> io::Result<Self> {
         let (mails, heard) = (Log::default(), Log::default());
         let shared = Arc::new(Shared { mode: Mutex::new(mode), mails, heard, security });
         let (ours, over) = (Arc::clone(&shared), Arc::default());
-        let listener = Listener::start(ANY, over, move |stream| serve(stream, &ours))?;
+        let listener = Listener::start(address, over, move |stream| serve(stream, &ours))?;
         Ok(Self { shared, listener })
     }
 

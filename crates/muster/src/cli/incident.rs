@@ -1,6 +1,7 @@
 //! `muster incident`.
 
 use muster_core::notice::Notice;
+use muster_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,6 +52,40 @@ pub(crate) enum Verb {
         /// Its id
         id: String,
     },
+    /// Lists who has all that mailed to them, or takes somebody off the list
+    Subscribers {
+        /// Takes this address off the list, with the mails that wait for it
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "json")]
+        remove: Option<String>,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The answer of `GET subscribers`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Subscribers {
+    pub(crate) items: Vec<Subscriber>,
+    pub(crate) mails: Mails,
+}
+
+/// One of them.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Subscriber {
+    pub(crate) address: String,
+    pub(crate) since: Timestamp,
+    /// Mails in a row that were refused for good.
+    pub(crate) refused: u32,
+}
+
+/// How the queue of mails stands.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Mails {
+    pub(crate) waiting: u64,
+    pub(crate) taken: u64,
+    pub(crate) given_up: u64,
+    pub(crate) dropped: u64,
 }
 
 /// One item of `GET incidents`.
@@ -95,6 +130,21 @@ pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
         Verb::Show { id } => {
             tell(world, &id, "show", &json!({}))?;
             world.say(&format!("{id} is on the status page.\n"))?;
+            Ok(ExitCode::Fine)
+        }
+        Verb::Subscribers { remove: Some(address), json: _ } => {
+            world.tell_agent("subscribers/remove", &json!({ "address": address }))?;
+            world.say(&format!("{address} is mailed nothing more.\n"))?;
+            Ok(ExitCode::Fine)
+        }
+        Verb::Subscribers { remove: None, json: true } => {
+            let answer: Value = world.ask_agent("subscribers")?;
+            world.say(&say::json::versioned(&answer))?;
+            Ok(ExitCode::Fine)
+        }
+        Verb::Subscribers { remove: None, json: false } => {
+            let all: Subscribers = world.ask_agent("subscribers")?;
+            world.say(&say::incidents::subscribers(&all, &world.clock(), &Paper::of_stdout()))?;
             Ok(ExitCode::Fine)
         }
     }

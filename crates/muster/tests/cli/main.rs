@@ -15,4 +15,5 @@ mod rig;
 mod scan;
 mod starts;
 mod status_page;
+mod subscribe;
 mod without_agent;
