@@ -87,7 +87,7 @@ pub fn page(plan: &StatusPage, door: &Door<'_>) -> String {
 fn words(door: &Door<'_>) -> (&'static str, Markup) {
     let again = html! { p { "You can ask for a new one:" } (form(None)) };
     match door {
-        Door::Ask => ("Get it by mail", form(None)),
+        Door::Ask => ("Get all reports by mail", form(None)),
         Door::NoAddress => {
             ("This is no mail address", html! { p { "Write it as name@example.com." } (form(None)) })
         }
@@ -101,7 +101,7 @@ fn words(door: &Door<'_>) -> (&'static str, Markup) {
         Door::Confirm { address } => (
             "Is this your address?",
             html! {
-                p { "What is reported about " b { "this status page" } " will be mailed to " b { (address) } ", until you end it." }
+                p { "Everything that this status page reports will be mailed to " b { (address) } ", until you end it." }
                 (button("Subscribe"))
             },
         ),
