@@ -29,8 +29,8 @@ pub(super) struct Mails {
     /// Woken where there is more to send at once.
     wake: Arc<tokio::sync::Notify>,
     failed: Option<Failed>,
-    /// Bulletins that did not reach everybody, as last said.
-    dropped: u64,
+    /// Bulletins that did not reach everybody, as last seen.
+    dropped: Option<u64>,
 }
 
 /// An attempt that failed.
@@ -47,7 +47,7 @@ impl Mails {
             desk: Arc::clone(&context.desk),
             wake: Arc::clone(&context.wake_mail),
             failed: None,
-            dropped: 0,
+            dropped: None,
         }
     }
 
@@ -57,9 +57,8 @@ impl Mails {
             self.wake.notify_one();
         }
         let Some(counts) = counts else { return format!("{sent} sent; bulletins wait for the store") };
-        if counts.dropped > self.dropped {
+        if self.dropped.replace(counts.dropped).is_some_and(|before| before < counts.dropped) {
             tracing::warn!(dropped = counts.dropped, "bulletins did not reach every subscriber");
-            self.dropped = counts.dropped;
         }
         if sent == 0 && counts.waiting == 0 {
             return format!("nothing waits for {} subscribers", counts.subscribers);

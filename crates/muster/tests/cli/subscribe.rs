@@ -116,6 +116,10 @@ fn who_confirmed_is_mailed_once_whatever_dies_and_nothing_after_the_end() {
     until("mails that wait", || {
         rig.muster(&["incident", "subscribers"]).out.contains("2 waiting").then_some(())
     });
+    until("the duty says so", || {
+        let status = rig.muster(&["status", "--all"]).out;
+        status.lines().any(|line| line.contains("duty.status-mail") && line.contains("pending")).then_some(())
+    });
     agent.signal("KILL");
     drop(agent);
     let sink = server(at);
