@@ -115,6 +115,10 @@ pub(super) fn run() -> Result<(), String> {
     let agent = agent::start("told", &configuration(EVERY, RETRY, TIMEOUT))?;
     rest(EVERY * 2);
     outage("muster", &target, &receiver)?;
+    drop(agent);
+    // Two outages within five minutes are a storm, which is told as a whole once it is calm: another life.
+    let agent = agent::start("told", &configuration(EVERY, RETRY, TIMEOUT))?;
+    rest(EVERY * 2);
     refusing("muster", &target, &receiver)?;
     drop(agent);
     hanging(&target, &receiver)?;
