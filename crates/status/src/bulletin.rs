@@ -32,7 +32,7 @@ pub fn bulletin(plan: &StatusPage, notice: &Notice, unsubscribe: &str) -> Text {
     body.push_str(&format!("{how}, {}\n\n{said}\n\n", words::moment(at)));
     body.push_str(&format!("All that was said about it: {url}/history.html#{}\n", notice.id));
     body.push_str(&format!("How everything stands now:  {url}/\n\n-- \n"));
-    body.push_str(&format!("This address subscribed to the status of {title}. To end that: {unsubscribe}\n"));
+    body.push_str(&format!("This address subscribed to what {title} reports. To end that: {unsubscribe}\n"));
     Text { subject: one_line(&format!("[{title}] {how}: {}", notice.title)), body }
 }
 
@@ -40,7 +40,7 @@ pub fn bulletin(plan: &StatusPage, notice: &Notice, unsubscribe: &str) -> Text {
 pub fn question(plan: &StatusPage, link: &str) -> Text {
     let StatusPage { title, url, .. } = plan;
     let body = format!(
-        "Somebody, probably you, wants what is reported about the status of {title} ({url}/) to be mailed to this address.\n\n\
+        "Somebody, probably you, wants what {title} ({url}/) reports to be mailed to this address.\n\n\
          If it was you, open this link within 24 hours and press the button there:\n{link}\n\n\
          If it was not, there is nothing to do: this address is not kept.\n"
     );
@@ -96,7 +96,7 @@ mod tests {
              A disk is full.\nWe add space.\n\n\
              All that was said about it: https://status.example.com/history.html#{id}\n\
              How everything stands now:  https://status.example.com/\n\n-- \n\
-             This address subscribed to the status of Acme. To end that: https://status.example.com/status/unsubscribe?a=1\n"
+             This address subscribed to what Acme reports. To end that: https://status.example.com/status/unsubscribe?a=1\n"
         );
         assert_eq!(body, expected);
     }
