@@ -8,7 +8,7 @@ use muster_store::mailing::{MailCounts, Subscriber};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::act::csrf;
+use crate::api::act::{csrf, read};
 use crate::api::read::finish;
 use crate::guard::gate::may_act;
 use crate::guard::who::{Asker, Scope};
@@ -51,8 +51,7 @@ pub async fn remove(
 ) -> Response {
     let done = async {
         may_act(&asker, Scope::Act, csrf(&headers))?;
-        let Gone { address } = serde_json::from_slice(&body)
-            .map_err(|error| Refusal::bad(error.to_string(), "send JSON such as {\"address\": \"…\"}"))?;
+        let Gone { address } = read(&body, "{\"address\": \"…\"}")?;
         if ask(&web.parts.store, move |store| store.unsubscribe(&address)).await? {
             return Ok(json!({ "done": true }));
         }

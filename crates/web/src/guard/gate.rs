@@ -184,7 +184,7 @@ fn finish(response: &mut Response, kind: Kind) {
     // With "no-referrer" browsers send `Origin: null` with our own forms, and the Origin check needs the truth. The door has
     // no such check, and addresses with seals in them.
     let referrer = if kind == Kind::Door { "no-referrer" } else { "same-origin" };
-    let policy = HeaderValue::from_str(&door::policy()).ok().filter(|_| kind == Kind::Door);
+    let policy = (kind == Kind::Door).then(|| HeaderValue::from_str(&door::policy()).ok()).flatten();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy.unwrap_or(HeaderValue::from_static(POLICY)));
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
