@@ -126,3 +126,27 @@ fn only_what_looks_over_the_network_is_borrowed_from_a_peer() {
     assert!(muster_config::tables::lent::borrow("kind = \"tcp\"", KINDS).is_err());
     assert!(borrowed(&format!("kind = \"tcp\"\naddress = \"{}\"", "a".repeat(9_000))).is_err());
 }
+
+#[test]
+fn by_default_no_kind_tries_again_before_a_look_that_hangs_is_over() {
+    for kind in KINDS {
+        let judge = |text: &str| {
+            for plan in plans(text) {
+                let (timeout, retry) = (plan.timeout, plan.retry);
+                assert!(timeout <= retry && retry <= plan.every, "{}: {timeout}, {retry}\n{text}", kind.name);
+            }
+        };
+        let keys = ["every", "timeout", "retry"];
+        let written = |line: &str| keys.iter().any(|key| line.starts_with(&format!("{key} = ")));
+        let bare: String =
+            kind.example.lines().filter(|line| !written(line)).flat_map(|line| [line, "\n"]).collect();
+        let head = bare.find("\n[[").map_or(bare.len(), |at| at + 1);
+        judge(&bare);
+        for every in ["1s", "2s", "20s", "60s", "7m", "1d"] {
+            if matches!(kind.name, "mail" | "certificate" | "domain" | "flow") && every.ends_with('s') {
+                continue;
+            }
+            judge(&format!("{}every = \"{every}\"\n{}", &bare[..head], &bare[head..]));
+        }
+    }
+}

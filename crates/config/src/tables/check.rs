@@ -64,15 +64,15 @@ pub const LOOKED: &[Field] = &[
     Field::new(
         "timeout",
         Shape::Duration(100, DAY),
-        "A look that takes longer is cut off and has failed; shorter than `every`. Else 10s, or four fifths of a shorter \
-         `every`.",
+        "A look that takes longer is cut off and has failed; shorter than `every`. Else a quarter of `every`, from 2s to \
+         10s.",
         "\"5s\"",
     ),
     Field::new(
         "retry",
         Shape::Duration(SECOND, DAY),
         "While looks fail and nobody was told yet, the next one begins so long after the last one began, or when that is \
-         over. Else a sixth of `every`, from 1s to 10s.",
+         over. Else as long as `timeout`, and no shorter than a sixth of `every` up to 10s.",
         "\"5s\"",
     ),
     Field::new(
@@ -173,6 +173,16 @@ pub(crate) fn listened(
 /// How much longer than its own time a look may take to be heard of: the rest is muster's own fault.
 const SLACK: Span = Span::seconds(5);
 
+/// The most that a default leaves to a look: the rest of `every` is for the look to be heard of.
+fn unhurried(every: Span) -> Span {
+    every.times(4).over(5)
+}
+
+/// How long a look may take where neither the file nor the kind says so.
+fn default_timeout(every: Span) -> Span {
+    every.over(4).clamp(Span::seconds(2), Span::seconds(10))
+}
+
 /// When a check looks, and from where.
 #[derive(Debug)]
 pub(crate) struct Looks {
@@ -191,8 +201,7 @@ impl Looks {
         let every = section.duration("every")?;
         let timeout = match section.has("timeout") {
             true => section.duration("timeout")?,
-            // A kind that needs longer has a default of its own.
-            false => section.duration("timeout").unwrap_or(Span::seconds(10)).min(every.times(4).over(5)),
+            false => unhurried(every).min(section.duration("timeout").unwrap_or(default_timeout(every))),
         };
         if timeout >= every {
             section.contradiction(
@@ -204,7 +213,8 @@ impl Looks {
         }
         let retry = match section.has("retry") {
             true => section.duration("retry")?,
-            false => every.over(6).clamp(Span::seconds(1), Span::seconds(10)),
+            // No shorter than a look may take, so that a target that hangs is told as soon as one that refuses.
+            false => every.over(6).clamp(Span::seconds(1), Span::seconds(10)).max(timeout),
         };
         let loudness = section.table("severity")?;
         let severity = Severity {
