@@ -16,6 +16,7 @@
 //! | `starttls` | a plain connection asks to become a private one |
 //! | `mailserver` | the way to a mail server, and what each failure means |
 //! | `mailbox` | the folders into which mail may come |
+//! | `lot` | things of one sort, such as files: which one is looked at, and what is demanded of it |
 //! | [`apart`] | blocking work, off the runtime |
 //! | [`kinds`] | one file per kind, one row each |
 //! | [`scan`] | a whole site, once, with no configuration |
@@ -25,6 +26,7 @@ mod contact;
 mod cookies;
 pub mod kinds;
 pub mod look;
+mod lot;
 mod mailbox;
 mod mailserver;
 pub mod notebook;

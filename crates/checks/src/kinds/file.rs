@@ -4,27 +4,26 @@
 //! than it takes to read 1 MiB. How fast it grows is known from the second look on; it is kept in memory only.
 
 mod find;
-mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use muster_config::assertion::Assertion;
 use muster_config::assertion::facts::{Unseen, Value};
 use muster_config::assertion::term::{Takes, Term, Type};
-use muster_config::field::{Field, LONGEST, SECOND, Shape};
+use muster_config::field::{Field, Shape};
 use muster_config::glob::Glob;
 use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::time::Timestamp;
 use muster_core::words::{length, size};
 
-use self::find::{Found, Place, Wanted, Which};
-use self::rules::Rules;
+use self::find::{Found, Place, Wanted};
 use crate::apart::Apart;
 use crate::contact::word;
+use crate::lot::rules::{self, Rules, Sort};
+use crate::lot::{BODY, CONTAINS, FIRST_LOOK, GROWTH, Growth, LACKS, MAX_AGE, MAX_SIZE, MIN_SIZE, Which};
 use crate::notebook::Notebook;
 use crate::probe::{BoxFuture, Class, Lane, Miss, Part, Probe, Scene};
 
@@ -57,14 +56,9 @@ pub(crate) const FIELDS: &[Field] = &[
         )
         .default("1"),
         Field::new("max_count", Shape::Whole(0, 1_000_000), "How many files may be there at most.", "100"),
-        Field::new(
-            "max_age",
-            Shape::Duration(SECOND, LONGEST),
-            "How long ago it may have been modified at most. A time more than a minute in the future is bad as well.",
-            "\"26h\"",
-        ),
-        Field::new("min_size", Shape::Size(1), "Its least size.", "\"10KiB\""),
-        Field::new("max_size", Shape::Size(1), "Its largest size.", "\"2GiB\""),
+        MAX_AGE,
+        MIN_SIZE,
+        MAX_SIZE,
         Field::new(
             "max_growth",
             Shape::Table(GROWTH),
@@ -72,14 +66,8 @@ pub(crate) const FIELDS: &[Field] = &[
              is no growth.",
             "{ size = \"2MiB\", per = \"1m\" }",
         ),
-        Field::new(
-            "contains",
-            Shape::List(&Shape::Text, 1),
-            "Texts that must stand in it, upper and lower case as written. Content is read up to 1 MiB; beyond that the \
-             check is blind where it makes a difference.",
-            "[\"## Current state\"]",
-        ),
-        Field::new("lacks", Shape::List(&Shape::Text, 1), "Texts that may not stand in it.", "[\"TODO\"]"),
+        CONTAINS,
+        LACKS,
         Field::new(
             "not_same_as",
             Shape::Path,
@@ -95,10 +83,8 @@ pub(crate) const FIELDS: &[Field] = &[
         ),
 ];
 
-const GROWTH: &[Field] = &[
-    Field::new("size", Shape::Size(1), "How much at most.", "\"2MiB\"").required(),
-    Field::new("per", Shape::Duration(SECOND, LONGEST), "In how long.", "\"1m\"").required(),
-];
+const SORT: Sort =
+    Sort { thing: "file", none: "no file matches", single: "1 file matches", several: "files match" };
 
 const TERMS: &[Term] = &[
     word("files", Type::Number, "How many files match.", "files <= 100"),
@@ -128,7 +114,12 @@ const TERMS: &[Term] = &[
 /// Reads the keys.
 pub(crate) fn read(section: &Section<'_>) -> Option<Part> {
     let place = place(section)?;
-    let rules = Rules::read(section);
+    let name = section.text("path").or_else(|| section.text("glob")).unwrap_or_default();
+    let rules = Rules::read(section, &SORT, name, section.has("glob"));
+    let template = section.text("not_same_as");
+    if template.is_some() && template == section.text("path") {
+        section.refuse("not_same_as", "a file is always the same as itself", "name its template");
+    }
     let assertions = section.assertions("expect");
     let wanted = Wanted {
         place,
@@ -140,8 +131,9 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Part> {
         wanted,
         rules,
         assertions,
+        template,
         apart: Apart::default(),
-        earlier: Mutex::default(),
+        growth: Growth::default(),
     }))
 }
 
@@ -175,15 +167,9 @@ struct File {
     wanted: Wanted,
     rules: Rules,
     assertions: Vec<Assertion>,
+    template: Option<String>,
     apart: Apart,
-    earlier: Mutex<Option<Earlier>>,
-}
-
-/// What the look before saw.
-#[derive(Debug, Clone, Copy)]
-struct Earlier {
-    at: Instant,
-    bytes: u64,
+    growth: Growth,
 }
 
 impl Probe for File {
@@ -199,9 +185,9 @@ impl Probe for File {
             scene.notebook.phase("look", began.elapsed());
             let found = looked??;
             let now = muster_host::clock::now().wall;
-            let growth = self.growth(&found);
+            let growth = self.growth.measure(found.bytes, Instant::now());
             note(&scene.notebook, &found, growth, now);
-            let judged = self.rules.judge(&found, growth, now);
+            let judged = self.rules.judge(&found.lot(self.template.as_deref()), growth, now);
             if !judged.unmet.is_empty() {
                 let class = if found.one.is_none() { Class::Absent } else { Class::Unmet };
                 return Err(Miss::down(class, judged.unmet.join("; ")));
@@ -210,7 +196,7 @@ impl Probe for File {
                 return Err(Miss::blind(why));
             }
             if growth.is_none() && self.assertions.iter().any(|one| one.asks("growth")) {
-                return Err(Miss::blind("how fast it grows is known from the next look on"));
+                return Err(Miss::blind(FIRST_LOOK));
             }
             Ok(())
         })
@@ -229,26 +215,6 @@ impl Probe for File {
 
     fn lane(&self) -> Lane {
         Lane::Disk
-    }
-}
-
-impl File {
-    /// Bytes for each minute since the look before. Two looks within a second are one.
-    fn growth(&self, found: &Found) -> Option<f64> {
-        let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Earlier { at: Instant::now(), bytes: found.bytes };
-        let took = earlier.as_ref().map(|before| now.at - before.at);
-        match (*earlier, took) {
-            (Some(before), Some(took)) if took >= Duration::from_secs(1) => {
-                *earlier = Some(now);
-                Some(now.bytes.saturating_sub(before.bytes) as f64 * 60.0 / took.as_secs_f64())
-            }
-            (Some(_), _) => None,
-            (None, _) => {
-                *earlier = Some(now);
-                None
-            }
-        }
     }
 }
 
@@ -272,13 +238,13 @@ fn note(notebook: &Notebook, found: &Found, growth: Option<f64>, now: Timestamp)
             notebook.say(format!("{path}: {} old, {}", length(age), size(one.size)));
             notebook.fact("age", Value::Time(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
         }
-        Err(ahead) => notebook.lacks("age", Unseen::Hidden(rules::ahead(&one.path, ahead))),
+        Err(ahead) => notebook.lacks("age", Unseen::Hidden(rules::ahead(&path, ahead))),
     }
     notebook.fact("path", Value::Text(path));
     notebook.fact("size", Value::Size(one.size));
     notebook.fact("mode", Value::Text(format!("{:04o}", one.mode)));
     notebook.fact("owner", Value::Text(muster_host::user::name(one.owner)));
     if let Some(body) = &one.body {
-        notebook.body(body.bytes.clone(), body.is_cut.then_some(find::BODY));
+        notebook.body(body.bytes.clone(), body.is_cut.then_some(BODY));
     }
 }

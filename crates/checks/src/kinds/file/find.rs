@@ -13,10 +13,9 @@ use muster_host::walk::{self, Blind, Walk};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use crate::lot::{self, BODY, Body, Lot, Which};
 use crate::probe::{Class, Miss};
 
-/// Most of a file that is read, in bytes.
-pub(super) const BODY: usize = 1 << 20;
 /// Most names that one look goes through.
 const NAMES: u64 = 1_000_000;
 
@@ -38,50 +37,6 @@ pub(super) enum Place {
     Path(PathBuf),
     /// One of these.
     Glob(Glob),
-}
-
-/// Which of several files it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    Newest,
-    Oldest,
-    Largest,
-    Smallest,
-}
-
-impl Which {
-    /// As people write them, in the order of [`Which::of`].
-    pub(super) const WORDS: &'static [&'static str] = &["newest", "oldest", "largest", "smallest"];
-
-    pub(super) fn of(word: &str) -> Self {
-        match word {
-            "oldest" => Self::Oldest,
-            "largest" => Self::Largest,
-            "smallest" => Self::Smallest,
-            _ => Self::Newest,
-        }
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Newest => "newest",
-            Self::Oldest => "oldest",
-            Self::Largest => "largest",
-            Self::Smallest => "smallest",
-        }
-    }
-
-    /// True if this file is rather meant than that one; of equal ones, the one whose name comes first.
-    fn prefers(self, (path, this): (&Path, &Metadata), that: &One) -> bool {
-        let time = (this.mtime(), this.mtime_nsec());
-        let order = match self {
-            Self::Newest => that.exact.cmp(&time),
-            Self::Oldest => time.cmp(&that.exact),
-            Self::Largest => that.size.cmp(&this.len()),
-            Self::Smallest => this.len().cmp(&that.size),
-        };
-        order.then_with(|| path.cmp(&that.path)).is_lt()
-    }
 }
 
 /// What was found.
@@ -127,12 +82,17 @@ impl One {
     }
 }
 
-/// Content as far as it was read.
-#[derive(Debug)]
-pub(super) struct Body {
-    pub(super) bytes: Vec<u8>,
-    /// There is more of it.
-    pub(super) is_cut: bool,
+impl Found {
+    /// It as the rules see it; `template` is what the file that it is compared with is called.
+    pub(super) fn lot<'a>(&'a self, template: Option<&'a str>) -> Lot<'a> {
+        let one = self.one.as_ref().map(|one| lot::One {
+            name: one.path.display().to_string(),
+            modified: one.modified,
+            size: one.size,
+            body: one.body.as_ref(),
+        });
+        Lot { count: self.files, one, hint: &self.hint, template: template.zip(self.template.as_ref()) }
+    }
 }
 
 /// Looks once.
@@ -187,7 +147,10 @@ fn among(glob: &Glob, which: Which, limit: Duration) -> Result<Found, Miss> {
     walk.files(glob, |path, file| {
         found.files += 1;
         found.bytes = found.bytes.saturating_add(file.len());
-        if found.one.as_ref().is_none_or(|best| which.prefers((path, file), best)) {
+        if found.one.as_ref().is_none_or(|best| {
+            let this = ((file.mtime(), file.mtime_nsec()), file.len(), path);
+            which.prefers(this, (best.exact, best.size, best.path.as_path()))
+        }) {
             found.one = Some(One::new(path, file));
         }
     });

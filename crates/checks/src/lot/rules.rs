@@ -1,23 +1,35 @@
-//! What the keys demand of a file, judged by what was found. Pure.
-
-use std::path::Path;
+//! What the keys demand of a file or an object, judged by what was found. Pure.
 
 use muster_config::section::Section;
 use muster_core::time::{Span, Timestamp};
 use muster_core::words::{length, size};
 
-use super::find::{BODY, Body, Found, One, Which};
+use super::{BODY, Body, Lot, One, Which};
 
-/// How far ahead of this host's clock a file may be: other machines write files too.
+/// How far ahead of this host's clock one may be: other machines write them too.
 const AHEAD: Span = Span::minutes(1);
 /// Letters of a text that is looked for, as they are shown.
 const SHOWN: usize = 60;
 
+/// How the things of a sort are called.
+#[derive(Debug)]
+pub(crate) struct Sort {
+    /// One of them.
+    pub(crate) thing: &'static str,
+    /// Behind it comes the pattern that none of them has.
+    pub(crate) none: &'static str,
+    /// The same of one.
+    pub(crate) single: &'static str,
+    /// The same of several, behind their number.
+    pub(crate) several: &'static str,
+}
+
 /// The keys of the kind that demand something.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
+    sort: &'static Sort,
     which: Which,
-    is_glob: bool,
+    is_several: bool,
     name: String,
     min_count: u32,
     max_count: Option<u32>,
@@ -27,28 +39,29 @@ pub(super) struct Rules {
     max_growth: Option<(u64, Span)>,
     contains: Vec<String>,
     lacks: Vec<String>,
-    template: Option<String>,
 }
 
 /// What the rules found.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(crate) struct Judged {
     /// What is bad, a sentence each.
-    pub(super) unmet: Vec<String>,
+    pub(crate) unmet: Vec<String>,
     /// Why a rule could not be judged.
-    pub(super) blind: Option<String>,
+    pub(crate) blind: Option<String>,
 }
 
 impl Rules {
-    /// Reads them, and reports those that cannot hold together.
-    pub(super) fn read(section: &Section<'_>) -> Self {
+    /// Reads them, and reports those that cannot hold together. `name` is what is looked for; `is_several` if that is a
+    /// pattern.
+    pub(crate) fn read(section: &Section<'_>, sort: &'static Sort, name: String, is_several: bool) -> Self {
         let max_count = section.count("max_count");
         // Who allows none asks for none.
         let none = max_count == Some(0) && !section.has("min_count");
         let rules = Self {
+            sort,
             which: Which::of(section.choice("which").unwrap_or_default()),
-            is_glob: section.has("glob"),
-            name: section.text("path").or_else(|| section.text("glob")).unwrap_or_default(),
+            is_several,
+            name,
             min_count: if none { 0 } else { section.count("min_count").unwrap_or(1) },
             max_count,
             max_age: section.duration("max_age"),
@@ -59,33 +72,34 @@ impl Rules {
                 .and_then(|table| Some((table.size("size")?, table.duration("per")?))),
             contains: section.texts("contains"),
             lacks: section.texts("lacks"),
-            template: section.text("not_same_as"),
         };
+        let thing = sort.thing;
         let clash = |key: &str, what: String, other: &str| {
             section.contradiction(key, what, format!("change `{key}` or `{other}`"));
         };
         if rules.max_count.is_some_and(|most| most < rules.min_count) {
-            clash("max_count", format!("at least {} files must be there", rules.min_count), "min_count");
+            clash("max_count", format!("at least {} {thing}s must be there", rules.min_count), "min_count");
         }
         if matches!((rules.min_size, rules.max_size), (Some(least), Some(most)) if most < least) {
-            clash("max_size", "no file is as large as `min_size` and as small as this".into(), "min_size");
+            clash(
+                "max_size",
+                format!("no {thing} is as large as `min_size` and as small as this"),
+                "min_size",
+            );
         }
         if let Some(text) = rules.lacks.iter().find(|text| rules.contains.contains(text)) {
-            clash("lacks", format!("no file contains \"{text}\" and lacks it"), "contains");
-        }
-        if section.text("not_same_as").is_some_and(|path| Some(path) == section.text("path")) {
-            section.refuse("not_same_as", "a file is always the same as itself", "name its template");
+            clash("lacks", format!("no {thing} contains \"{text}\" and lacks it"), "contains");
         }
         rules
     }
 
     /// True if the content is needed.
-    pub(super) fn reads(&self) -> bool {
+    pub(crate) fn reads(&self) -> bool {
         !self.contains.is_empty() || !self.lacks.is_empty()
     }
 
     /// Judges what was found; `growth` is in bytes for each minute.
-    pub(super) fn judge(&self, found: &Found, growth: Option<f64>, now: Timestamp) -> Judged {
+    pub(crate) fn judge(&self, found: &Lot<'_>, growth: Option<f64>, now: Timestamp) -> Judged {
         let mut judged = Judged::default();
         self.count(found, &mut judged);
         if let (Some((most, per)), Some(growth)) = (self.max_growth, growth) {
@@ -97,7 +111,7 @@ impl Rules {
             }
         }
         let Some(one) = &found.one else { return judged };
-        let shown = self.shown(one, found.files);
+        let shown = self.shown(one, found.count);
         if let Some(most) = self.max_age {
             match age(one.modified, now) {
                 Ok(age) if age > most => {
@@ -106,7 +120,7 @@ impl Rules {
                         .push(format!("{shown} is {} old, and should be {most} at most", length(age)));
                 }
                 Ok(_) => {}
-                Err(by) => judged.unmet.push(ahead(&one.path, by)),
+                Err(by) => judged.unmet.push(ahead(&one.name, by)),
             }
         }
         for (bound, is_bad, word) in [
@@ -118,33 +132,37 @@ impl Rules {
                 judged.unmet.push(format!("{shown} has {has}, and should have {word} {bound}"));
             }
         }
-        if let Some(body) = &one.body {
-            self.content(&shown, body, found.template.as_ref(), &mut judged);
+        if let Some(body) = one.body {
+            self.content(&shown, body, found.template, &mut judged);
         }
         judged
     }
 
-    fn count(&self, found: &Found, judged: &mut Judged) {
-        let (files, name) = (found.files, &self.name);
-        if files < u64::from(self.min_count) {
-            judged.unmet.push(match (files, self.is_glob) {
-                (0, true) => format!("no file matches {name}{}", found.hint),
+    fn count(&self, found: &Lot<'_>, judged: &mut Judged) {
+        let (count, name) = (found.count, &self.name);
+        if count < u64::from(self.min_count) {
+            judged.unmet.push(match (count, self.is_several) {
+                (0, true) => format!("{} {name}{}", self.sort.none, found.hint),
                 (0, false) => format!("{name} is not there{}", found.hint),
-                _ => format!("{} {name}, and at least {} should", matching(files), self.min_count),
+                _ => format!("{} {name}, and at least {} should", self.matching(count), self.min_count),
             });
         }
-        if let Some(most) = self.max_count.filter(|most| files > u64::from(*most)) {
-            judged.unmet.push(format!("{} {name}, and at most {most} should", matching(files)));
+        if let Some(most) = self.max_count.filter(|most| count > u64::from(*most)) {
+            judged.unmet.push(format!("{} {name}, and at most {most} should", self.matching(count)));
         }
     }
 
-    /// The file as people read it: with its rank where there are several.
-    fn shown(&self, one: &One, files: u64) -> String {
-        let path = one.path.display();
-        if files > 1 { format!("{path}, the {} of {files},", self.which.word()) } else { path.to_string() }
+    fn matching(&self, count: u64) -> String {
+        if count == 1 { self.sort.single.to_owned() } else { format!("{count} {}", self.sort.several) }
     }
 
-    fn content(&self, shown: &str, body: &Body, template: Option<&Body>, judged: &mut Judged) {
+    /// The one as people read it: with its rank where there are several.
+    fn shown(&self, one: &One<'_>, count: u64) -> String {
+        let name = &one.name;
+        if count > 1 { format!("{name}, the {} of {count},", self.which.word()) } else { name.clone() }
+    }
+
+    fn content(&self, shown: &str, body: &Body, template: Option<(&str, &Body)>, judged: &mut Judged) {
         let has = |text: &str| find(&body.bytes, text.as_bytes());
         let cut =
             |what: String| format!("{what} is not known: only its first {} are read", size(BODY as u64));
@@ -168,7 +186,7 @@ impl Rules {
                 }
             }
         }
-        let (Some(template), Some(name)) = (template, &self.template) else { return };
+        let Some((name, template)) = template else { return };
         // Cut off at the same place, both are equal as far as they were read.
         if trimmed(&body.bytes).eq(trimmed(&template.bytes)) {
             if body.is_cut && template.is_cut {
@@ -181,22 +199,17 @@ impl Rules {
 }
 
 /// How old it is, or how far ahead of the clock.
-pub(super) fn age(modified: Timestamp, now: Timestamp) -> Result<Span, Span> {
+pub(crate) fn age(modified: Timestamp, now: Timestamp) -> Result<Span, Span> {
     let ahead = modified.since(now);
     if ahead > AHEAD { Err(ahead) } else { Ok(now.since(modified)) }
 }
 
-/// What is said of a file from the future.
-pub(super) fn ahead(path: &Path, by: Span) -> String {
+/// What is said of one from the future.
+pub(crate) fn ahead(name: &str, by: Span) -> String {
     format!(
-        "{} was modified {} from now by its own time: a clock is wrong, and its age is not known",
-        path.display(),
+        "{name} was modified {} from now by its own time: a clock is wrong, and its age is not known",
         length(by)
     )
-}
-
-fn matching(files: u64) -> String {
-    if files == 1 { "1 file matches".to_owned() } else { format!("{files} files match") }
 }
 
 fn quoted(text: &str) -> String {
