@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`suite`] | tests that need a part of the machine, counted as ignored where it is missing |
 //! | [`database`] | PostgreSQL, MariaDB, Redis |
+//! | [`swift`] | an object store: OpenStack Swift, spoken to as S3 |
 //! | [`http`] | a web server that answers, refuses, hangs, drips or breaks off |
 //! | [`smtp`] | a mail server that takes, refuses, hangs or upgrades to TLS |
 //! | [`bind`] | BIND, answering for zones of ours |
@@ -22,5 +23,6 @@ pub mod port;
 pub mod raw;
 pub mod smtp;
 pub mod suite;
+pub mod swift;
 pub mod tls;
 mod until;

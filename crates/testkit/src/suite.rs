@@ -38,6 +38,8 @@ pub enum Part {
     MemoryCgroup,
     /// A free loop device and mkfs.ext4(8).
     Loop,
+    /// OpenStack Swift: proxy, account, container and object server.
+    Swift,
     /// nginx(8) with TLS and HTTP/2.
     Nginx,
 }
@@ -58,6 +60,7 @@ impl Part {
             Self::Cron => "cron",
             Self::MemoryCgroup => "memory-cgroup",
             Self::Loop => "loop",
+            Self::Swift => "swift",
             Self::Nginx => "nginx",
         }
     }
@@ -85,6 +88,12 @@ impl Part {
                 Path::new("/usr/bin/redis-server").exists() && answers("unshare", &["--mount", "true"])
             }
             Self::Cron => Path::new("/usr/sbin/cron").exists() && Path::new("/usr/bin/faketime").exists(),
+            Self::Swift => {
+                ["proxy", "account", "container", "object"]
+                    .iter()
+                    .all(|kind| Path::new(&format!("/usr/bin/swift-{kind}-server")).exists())
+                    && answers("unshare", &["--mount", "true"])
+            }
             Self::Nginx => answers("nginx", &["-v"]),
             Self::Loop => answers("losetup", &["-f"]) && answers("mkfs.ext4", &["-V"]),
             Self::MemoryCgroup => {

@@ -13,6 +13,7 @@ pub mod flow;
 pub mod http;
 pub mod imap;
 pub mod mail;
+pub mod object;
 pub mod ping;
 pub mod redis;
 pub mod smtp;
@@ -33,6 +34,7 @@ pub const KINDS: &[Kind<Part>] = &[
     imap::ROW,
     mail::ROW,
     file::ROW,
+    object::ROW,
     flow::ROW,
     command::ROW,
     sql::ROW,

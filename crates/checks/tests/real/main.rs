@@ -13,6 +13,8 @@ mod mail;
 #[cfg(test)]
 mod nginx;
 #[cfg(test)]
+mod object;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod portal;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         nginx::TESTS,
         sql::TESTS,
         redis::TESTS,
+        object::TESTS,
         scan::TESTS,
     ]
     .into_iter()
