@@ -19,6 +19,7 @@
 //! | [`look`] | one look of a check, as it is remembered |
 //! | [`rounds`] | which check looks when, and what became of each slot |
 //! | [`racing`] | which jobs run at the same time, and what it costs |
+//! | [`fact`] | what was seen, what could not be, and what is not there |
 //! | [`host_roll`] | what a host is found to do by itself |
 //! | [`usual`] | what is usual for a job, and what is odd |
 //! | [`words`] | reasons and endings as people say them |
@@ -27,6 +28,7 @@
 pub mod board;
 pub mod effect;
 pub mod expectation;
+pub mod fact;
 pub mod host_roll;
 pub mod ids;
 pub mod look;

@@ -1,0 +1,1 @@
+//! Reads packet filters, addresses, routes and listeners.

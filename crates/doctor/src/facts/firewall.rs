@@ -1,0 +1,1 @@
+//! Packet filters, addresses, routes and listeners, as they were read.

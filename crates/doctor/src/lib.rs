@@ -1,0 +1,15 @@
+//! The doctor: reads a host for traps that fail in silence.
+//!
+//! Collectors read, each within its own time, and judge nothing; what they saw are [`facts`], which can be saved and read
+//! again. Rules are pure functions from facts to findings. Nothing in here changes a host but [`mend`], and that only what
+//! it was shown to a person.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`facts`] | what was seen, as data |
+//! | [`collect`] | reading a host within bounds, one file for each source |
+//! | [`firewall`] | where a packet ends, by the rules of this host |
+
+pub mod collect;
+pub mod facts;
+pub mod firewall;
