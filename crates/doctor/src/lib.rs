@@ -8,8 +8,12 @@
 //! |---|---|
 //! | [`facts`] | what was seen, as data |
 //! | [`collect`] | reading a host within bounds, one file for each source |
+//! | [`rules`] | the traps: one file each |
+//! | [`mend`] | what is changed, and how it is taken back |
 //! | [`firewall`] | where a packet ends, by the rules of this host |
 
 pub mod collect;
 pub mod facts;
 pub mod firewall;
+pub mod mend;
+pub mod rules;

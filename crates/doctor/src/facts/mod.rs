@@ -1,5 +1,83 @@
-//! What was seen of a host, as data: one file for each part. Nothing in here is judged.
+//! What was seen of a host, as data: one file for each part. Nothing in here is judged. Texts that may hold a secret are
+//! blotted before they come here.
+
+use std::collections::BTreeMap;
+
+use muster_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub use muster_core::fact::Fact;
 
+pub mod cron;
+pub mod files;
 pub mod firewall;
+
+use cron::Cron;
+use files::{Entry, Note, User};
+
+/// The version of this format: facts of another one are refused.
+pub const FORMAT: u32 = 1;
+
+/// Everything that one run saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The host's name, empty where a tree has none.
+    pub host: String,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// From where.
+    pub vantage: Vantage,
+    /// `/etc/passwd`.
+    pub users: Fact<Vec<User>>,
+    /// Files that something refers to, by their path on the host.
+    pub entries: BTreeMap<String, Fact<Entry>>,
+    /// What the operator wrote for the doctor beside what it is about.
+    pub notes: Vec<Note>,
+    /// Crontabs and what runs them.
+    pub cron: Fact<Cron>,
+}
+
+/// From where a host was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vantage {
+    /// The folder that was taken for `/`.
+    pub root: String,
+    /// The host itself was running; else only files were read.
+    pub live: bool,
+    /// Whose rights the doctor had.
+    pub uid: u32,
+}
+
+impl Facts {
+    /// Facts of which nothing is known yet.
+    pub fn blank(host: String, at: Timestamp, vantage: Vantage) -> Self {
+        let nobody = "nobody looked";
+        Self {
+            format: FORMAT,
+            host,
+            at,
+            vantage,
+            users: Fact::unknown(nobody),
+            entries: BTreeMap::new(),
+            notes: Vec::new(),
+            cron: Fact::unknown(nobody),
+        }
+    }
+
+    /// What stands at a path that something refers to.
+    pub fn entry(&self, path: &str) -> Fact<&Entry> {
+        match self.entries.get(path) {
+            Some(Fact::Known(entry)) => Fact::Known(entry),
+            Some(Fact::Unknown { why }) => Fact::unknown(why.clone()),
+            Some(Fact::Nothing { why }) => Fact::nothing(why.clone()),
+            None => Fact::unknown(format!("nobody looked at {path}")),
+        }
+    }
+
+    /// Whether the host has this user; none where its list could not be read.
+    pub fn user(&self, name: &str) -> Option<Option<&User>> {
+        Some(self.users.known()?.iter().find(|user| user.name == name))
+    }
+}

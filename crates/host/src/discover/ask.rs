@@ -15,7 +15,7 @@ const LIMIT: usize = 4 << 20;
 ///
 /// # Errors
 /// A sentence that says why there is no answer: not installed, not in time, failed.
-pub(crate) fn ask(program: &str, arguments: &[&str], within: Duration) -> Result<String, String> {
+pub fn ask(program: &str, arguments: &[&str], within: Duration) -> Result<String, String> {
     let until = Instant::now() + within;
     let mut child = Command::new(program)
         .args(arguments)

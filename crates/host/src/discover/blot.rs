@@ -35,7 +35,7 @@ const TOKENS: [&str; 12] = [
 ];
 
 /// The command with what looks like a secret blotted out, at most 400 bytes.
-pub(crate) fn blot(command: &str) -> String {
+pub fn blot(command: &str) -> String {
     let mut shown: Vec<String> = Vec::new();
     let mut next = Next::Plain;
     let habits = Habits::of(command);

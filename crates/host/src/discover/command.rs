@@ -6,14 +6,14 @@ const DEPTH: usize = 4;
 
 /// A command line, taken apart.
 #[derive(Debug, Default)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// Simple commands in order, without assignments, redirections and wrappers.
     commands: Vec<Vec<String>>,
 }
 
 /// The file that does the work.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Script {
+pub enum Script {
     /// Started itself, so it must be executable.
     Started(String),
     /// Read by an interpreter.
@@ -42,7 +42,8 @@ const WRAPPERS: [(&str, &[&str], usize); 19] = [
     ("cronic", &[], 0),
     ("busybox", &[], 0),
 ];
-pub(super) const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
+/// Programs that are shells.
+pub const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 const INTERPRETERS: [&str; 9] = ["python", "node", "php", "perl", "ruby", "Rscript", "deno", "bun", "lua"];
 /// Wrappers that report to somebody else's watchman.
 const WATCHERS: [&str; 6] =
@@ -61,14 +62,14 @@ const FOLDERS: [&str; 8] = ["bin", "sbin", "code", "src", "scripts", "script", "
 
 impl Reading {
     /// Takes a command line apart.
-    pub(crate) fn of(line: &str) -> Self {
+    pub fn of(line: &str) -> Self {
         let mut reading = Self::default();
         reading.add(line, DEPTH);
         reading
     }
 
     /// Takes program and arguments apart.
-    pub(super) fn of_words(words: &[String]) -> Self {
+    pub fn of_words(words: &[String]) -> Self {
         let mut reading = Self::default();
         reading.add_words(vec![words.to_vec()], DEPTH);
         reading
@@ -113,7 +114,7 @@ impl Reading {
     }
 
     /// The name after `muster run`, if the line is wrapped.
-    pub(super) fn covered(&self) -> Option<&str> {
+    pub fn covered(&self) -> Option<&str> {
         self.commands.iter().find_map(|words| {
             let (program, rest) = words.split_first()?;
             if basename(program) != "muster" {
@@ -124,8 +125,13 @@ impl Reading {
         })
     }
 
+    /// Simple commands in order, without assignments, redirections and wrappers; none is empty.
+    pub fn commands(&self) -> &[Vec<String>] {
+        &self.commands
+    }
+
     /// What `muster run NAME --` is given, if the line is wrapped.
-    pub(super) fn wrapped(&self) -> Option<Self> {
+    pub fn wrapped(&self) -> Option<Self> {
         self.covered()?;
         let words = self.commands.iter().find(|words| basename(&words[0]) == "muster")?;
         let at = words.iter().position(|word| word == "--")?;
@@ -133,17 +139,17 @@ impl Reading {
     }
 
     /// The folder that `run-parts` runs, if that is what the line does.
-    pub(crate) fn run_parts(&self) -> Option<&str> {
+    pub fn run_parts(&self) -> Option<&str> {
         self.commands.iter().find(|words| basename(&words[0]) == "run-parts")?.last().map(String::as_str)
     }
 
     /// Interpreters that have nothing to read but their standard input.
-    pub(super) fn without_script(&self) -> impl Iterator<Item = &str> {
+    pub fn without_script(&self) -> impl Iterator<Item = &str> {
         self.commands.iter().filter(|words| lacks_script(words)).map(|words| basename(&words[0]))
     }
 
     /// Programs with an empty argument, and which one it is, from 1.
-    pub(super) fn empty_arguments(&self) -> impl Iterator<Item = (&str, usize)> {
+    pub fn empty_arguments(&self) -> impl Iterator<Item = (&str, usize)> {
         self.commands.iter().filter_map(|words| {
             let program = basename(&words[0]);
             let place = words.iter().skip(1).position(String::is_empty)? + 1;
@@ -152,14 +158,14 @@ impl Reading {
     }
 
     /// The program of another watchman that the command reports to.
-    pub(crate) fn watcher(&self) -> Option<&str> {
+    pub fn watcher(&self) -> Option<&str> {
         let name =
             |words: &'_ Vec<String>| WATCHERS.iter().find(|name| **name == basename(&words[0])).copied();
         self.commands.iter().find_map(name)
     }
 
     /// Whether it begins by testing that something is there.
-    pub(super) fn is_guarded(&self) -> bool {
+    pub fn is_guarded(&self) -> bool {
         self.commands.iter().any(|words| ["test", "[", "[["].contains(&basename(&words[0])))
     }
 
@@ -174,7 +180,7 @@ impl Reading {
     }
 
     /// The file that does the work, where the line says plainly which it is.
-    pub(super) fn script(&self) -> Option<Script> {
+    pub fn script(&self) -> Option<Script> {
         let words = self.work()?;
         let folder = self.folder();
         let plain = |path: &str| {
@@ -199,7 +205,7 @@ impl Reading {
     }
 
     /// A name made from the program or script, of letters, digits, `-` and `_` only.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let Some(words) = self.work() else { return "job".to_owned() };
         if let Some(folder) = self.run_parts() {
             return tidy(basename(folder));
@@ -319,7 +325,8 @@ fn is_assignment(word: &str) -> bool {
     })
 }
 
-pub(super) fn basename(path: &str) -> &str {
+/// The last part of a path.
+pub fn basename(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }
 

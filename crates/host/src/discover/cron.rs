@@ -14,7 +14,7 @@ use crate::adopt::line::Form;
 use crate::adopt::rewrite;
 
 /// Where users' crontabs are.
-pub(super) fn spool(daemon: Daemon) -> &'static str {
+pub fn spool(daemon: Daemon) -> &'static str {
     match daemon {
         Daemon::Debian | Daemon::Systemd => "/var/spool/cron/crontabs",
         Daemon::Cronie => "/var/spool/cron",
@@ -213,7 +213,7 @@ fn of_entry(survey: &Survey, entry: &Entry, owner: Option<&str>) -> Vec<String> 
 }
 
 /// Why cron takes no notice of a file of this name in `/etc/cron.d`.
-fn ignored_name(name: &str, daemon: Daemon) -> Option<String> {
+pub fn ignored_name(name: &str, daemon: Daemon) -> Option<String> {
     let left_over =
         [".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp", ".rpmnew", ".rpmsave", ".rpmorig", "~"];
     if left_over.iter().any(|end| name.ends_with(end)) {

@@ -3,7 +3,8 @@
 //! Sources: `crontab(5)` of Debian and of cronie, `anacrontab(5)`.
 
 /// Which daemon reads the file. They differ in what they ignore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Daemon {
     /// Vixie cron as Debian and Ubuntu ship it.
     Debian,

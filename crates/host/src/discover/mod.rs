@@ -15,15 +15,15 @@
 //! | `timer` | when a timer starts something, as cron or a period |
 //! | `calendar` | systemd's calendar times as cron fields |
 //! | `disks` | mounted file systems, memory |
-//! | `command` | what a command line runs: its name, its script, whether `muster run` covers it |
+//! | [`command`] | what a command line runs: its name, its script, whether `muster run` covers it |
 //! | `idle` | commands that end well and do nothing |
-//! | `blot` | commands without their secrets |
-//! | `ask` | another program's answer within a deadline |
+//! | [`blot`] | commands without their secrets |
+//! | [`ask`] | another program's answer within a deadline |
 
-pub(crate) mod ask;
-pub(crate) mod blot;
+pub mod ask;
+pub mod blot;
 mod calendar;
-pub(crate) mod command;
+pub mod command;
 mod cron;
 pub mod crontab;
 mod disks;
@@ -36,4 +36,6 @@ mod tests;
 mod timer;
 
 pub use idle::{Idle, idle};
-pub use survey::{CrontabText, Look, Reach, RunnerLine, discover, look};
+pub use cron::{ignored_name, spool};
+pub use run_parts::FOLDERS;
+pub use survey::{CrontabText, Look, Reach, RunnerLine, daemon, discover, five_fields, look};

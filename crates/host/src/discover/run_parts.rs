@@ -13,7 +13,7 @@ use crate::adopt::line::Form;
 use crate::adopt::rewrite::own;
 
 /// The folders that a system crontab runs.
-pub(crate) const FOLDERS: [&str; 5] =
+pub const FOLDERS: [&str; 5] =
     ["/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/cron.yearly"];
 
 /// Lists the scripts of the folders, and what anacron runs besides.

@@ -80,6 +80,24 @@ pub struct RunnerLine {
     pub idle: Option<String>,
 }
 
+/// Which cron is installed, by the files that only it has.
+pub fn daemon(exists: impl Fn(&str) -> bool) -> Daemon {
+    let any = |paths: &[&str]| paths.iter().any(|path| exists(path));
+    let generator = "lib/systemd/system-generators/systemd-crontab-generator";
+    // Debian's own daemon beside it would mean that both run the lines; it is the one that counts then.
+    if any(&[&format!("/usr/{generator}"), &format!("/{generator}")]) && !any(&["/usr/sbin/cron"]) {
+        return Daemon::Systemd;
+    }
+    if any(&["/etc/alpine-release", "/etc/openwrt_release"]) && !any(&["/etc/cron.d/0hourly"]) {
+        return Daemon::Busybox;
+    }
+    let debian = any(&["/etc/debian_version", "/var/spool/cron/crontabs"]);
+    if !debian && any(&["/etc/redhat-release", "/etc/cron.d/0hourly"]) {
+        return Daemon::Cronie;
+    }
+    Daemon::Debian
+}
+
 /// As [`discover`], with the texts.
 pub fn look(root: &Path, reach: Reach) -> Look {
     let mut survey = Survey::of(root, reach);
@@ -164,7 +182,7 @@ impl Survey {
             until: Instant::now() + WITHIN,
             full: false,
         };
-        survey.daemon = survey.find_daemon();
+        survey.daemon = daemon(|path| survey.exists(path));
         survey.users = survey.read("/etc/passwd").map(|text| {
             String::from_utf8_lossy(&text.bytes)
                 .lines()
@@ -172,24 +190,6 @@ impl Survey {
                 .collect()
         });
         survey
-    }
-
-    /// Which cron is installed, by the files that only it has.
-    fn find_daemon(&self) -> Daemon {
-        let any = |paths: &[&str]| paths.iter().any(|path| self.exists(path));
-        let generator = "lib/systemd/system-generators/systemd-crontab-generator";
-        // Debian's own daemon beside it would mean that both run the lines; it is the one that counts then.
-        if any(&[&format!("/usr/{generator}"), &format!("/{generator}")]) && !any(&["/usr/sbin/cron"]) {
-            return Daemon::Systemd;
-        }
-        if any(&["/etc/alpine-release", "/etc/openwrt_release"]) && !any(&["/etc/cron.d/0hourly"]) {
-            return Daemon::Busybox;
-        }
-        let debian = any(&["/etc/debian_version", "/var/spool/cron/crontabs"]);
-        if !debian && any(&["/etc/redhat-release", "/etc/cron.d/0hourly"]) {
-            return Daemon::Cronie;
-        }
-        Daemon::Debian
     }
 
     /// The zone that `/etc/localtime` points to (localtime(5)), else what `/etc/timezone` says.
@@ -374,7 +374,7 @@ fn does_nothing(reading: &Reading, command: &str) -> Vec<String> {
 }
 
 /// Five cron fields for a schedule as written, and what is wrong with it where there are none.
-pub(super) fn five_fields(schedule: &str) -> (Option<String>, Option<String>) {
+pub fn five_fields(schedule: &str) -> (Option<String>, Option<String>) {
     match Schedule::parse(schedule, "UTC") {
         Ok(read) => (Some(read.five_fields().to_owned()), None),
         // Not a fault: it is due at no time.

@@ -1,0 +1,129 @@
+//! The rules: one file for each trap, one row in [`RULES`]. A rule is a pure function from facts to an answer; it reads
+//! nothing else and changes nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Facts;
+
+mod answer;
+mod cron;
+pub mod fixture;
+mod lock;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Finding, Place};
+use fixture::Fixture;
+
+/// How bad a trap is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Low,
+    /// It makes the next fault worse.
+    Medium,
+    /// It will fail, and nobody will hear.
+    High,
+    /// It fails already, or all of it does at once.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+
+    /// Its name on screens.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Whether it has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It fails now.
+    Failing,
+    /// It will fail, and nothing will say so.
+    Waiting,
+    /// It would make another fault worse.
+    Hygiene,
+}
+
+/// Who mends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fix {
+    /// `--fix` does: nothing that runs is disturbed.
+    Safe,
+    /// It disturbs something that runs, so a person decides.
+    Disruptive,
+    /// A person does; the words say how.
+    Told,
+}
+
+/// One trap.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable: it is never given to another rule. Its letters are its group.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it has happened where it is found.
+    pub stage: Stage,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// Why nothing complains.
+    pub silent: &'static str,
+    /// What to do.
+    pub cure: &'static str,
+    /// Who does it.
+    pub fix: Fix,
+    /// When it does not apply.
+    pub unless: &'static str,
+    /// Judges.
+    pub judge: fn(&Facts) -> Answer,
+    /// A host in which it is found.
+    pub bad: Fixture,
+    /// Hosts that look like it and are right.
+    pub good: [Fixture; 2],
+}
+
+impl Rule {
+    /// Its group: the letters of its id.
+    pub fn group(&self) -> &'static str {
+        self.id.trim_end_matches(|c: char| c.is_ascii_digit())
+    }
+}
+
+/// Every rule, in the order of the report.
+pub const RULES: &[&Rule] = &[
+    &cron::unwrapped::RULE,
+    &cron::no_newline::RULE,
+    &cron::ignored_name::RULE,
+    &cron::percent::RULE,
+    &cron::no_script::RULE,
+    &cron::missing_script::RULE,
+];
+
+/// The rule of an id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(id))
+}
+
+/// Every group, in the order of the report.
+pub fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = Vec::new();
+    for rule in RULES {
+        if !groups.contains(&rule.group()) {
+            groups.push(rule.group());
+        }
+    }
+    groups
+}

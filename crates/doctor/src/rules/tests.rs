@@ -1,0 +1,123 @@
+//! What holds for every rule.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use muster_core::time::Timestamp;
+
+use super::fixture::Fixture;
+use super::*;
+use crate::collect::{Wanted, collect};
+use crate::facts::Fact;
+
+/// Noon of a day that is always the same.
+const NOON: Timestamp = Timestamp::from_seconds(1_795_262_400);
+
+/// What every fixture begins with: an otherwise empty Debian.
+const DEBIAN: &[(&str, &str)] = &[
+    ("/etc/hostname", "web1\n"),
+    ("/etc/debian_version", "12.8\n"),
+    ("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\napp:x:1000:1000::/home/app:/bin/sh\n"),
+];
+
+/// The facts of a fixture.
+pub(crate) fn facts_of(fixture: &Fixture) -> Facts {
+    let root = tempfile::tempdir().expect("a folder");
+    let plant = |path: &str, mode: u32, text: &str| {
+        let place = root.path().join(path.trim_start_matches('/'));
+        if text == "\0absent" {
+            return drop(fs::remove_file(&place));
+        }
+        if path.ends_with('/') {
+            fs::create_dir_all(&place).expect("a folder");
+        } else {
+            fs::create_dir_all(place.parent().expect("a parent")).expect("a folder");
+            fs::write(&place, text).expect("a file");
+        }
+        fs::set_permissions(&place, fs::Permissions::from_mode(mode)).expect("its mode");
+    };
+    DEBIAN.iter().for_each(|(path, text)| plant(path, 0o644, text));
+    fixture.files.iter().for_each(|file| plant(file.path, file.mode, file.text));
+    let wanted = Wanted { root: root.path().to_owned(), live: false, groups: Vec::new(), at: NOON };
+    let (mut facts, _) = collect(&wanted);
+    facts.vantage.root = "/".to_owned();
+    facts.vantage.uid = 0;
+    (fixture.facts)(&mut facts);
+    facts
+}
+
+#[test]
+fn every_rule_finds_its_trap_and_passes_its_near_misses() {
+    for rule in RULES {
+        let bad = (rule.judge)(&facts_of(&rule.bad));
+        assert!(!bad.findings.is_empty(), "{} does not find {:?}: {bad:?}", rule.id, rule.bad.says);
+        for good in &rule.good {
+            let answer = (rule.judge)(&facts_of(good));
+            assert!(answer.findings.is_empty(), "{} finds in {:?}: {answer:?}", rule.id, good.says);
+        }
+    }
+}
+
+#[test]
+fn what_nobody_saw_is_never_ok() {
+    let facts = facts_of(&Fixture::files("an empty host", &[]));
+    let blind = Facts::blank(facts.host.clone(), facts.at, facts.vantage.clone());
+    for rule in RULES {
+        let answer = (rule.judge)(&blind);
+        let silent = answer.unknown.is_empty() && answer.nothing.is_none();
+        assert!(!silent && answer.findings.is_empty(), "{}: {answer:?}", rule.id);
+    }
+}
+
+#[test]
+fn every_rule_explains_itself() {
+    let mut ids = BTreeSet::new();
+    for rule in RULES {
+        assert!(ids.insert(rule.id), "{} stands twice", rule.id);
+        let number = rule.id.trim_start_matches(|c: char| c.is_ascii_uppercase());
+        assert_eq!(number.len(), 3, "{}", rule.id);
+        assert!(!rule.title.ends_with('.') && rule.title.starts_with(char::is_lowercase), "{}", rule.id);
+        for text in [rule.silent, rule.cure, rule.unless] {
+            assert!(
+                text.ends_with('.') && text.starts_with(|c: char| !c.is_lowercase()),
+                "{}: {text}",
+                rule.id
+            );
+        }
+        let mends = (rule.judge)(&facts_of(&rule.bad)).findings.iter().any(|finding| finding.mend.is_some());
+        assert_eq!(
+            mends,
+            rule.fix == Fix::Safe,
+            "{}: who is safe to mend has the mend, and nobody else",
+            rule.id
+        );
+    }
+}
+
+#[test]
+fn a_finding_says_where_and_what() {
+    for rule in RULES {
+        for finding in (rule.judge)(&facts_of(&rule.bad)).findings {
+            assert!(!finding.subject.is_empty() && !finding.observed.is_empty(), "{}", rule.id);
+            assert!(!finding.place.source.is_empty(), "{}", rule.id);
+        }
+    }
+}
+
+#[test]
+fn facts_that_were_saved_give_the_same_answers() {
+    for rule in RULES {
+        let facts = facts_of(&rule.bad);
+        let saved = serde_json::to_string(&facts).expect("facts are data");
+        let read: Facts = serde_json::from_str(&saved).expect("facts are read again");
+        assert_eq!(facts, read, "{}", rule.id);
+        assert_eq!((rule.judge)(&facts), (rule.judge)(&read), "{}", rule.id);
+    }
+}
+
+#[test]
+fn an_empty_host_has_no_crontabs() {
+    let facts = facts_of(&Fixture::files("an empty host", &[]));
+    assert!(matches!(facts.cron, Fact::Nothing { .. }), "{:?}", facts.cron);
+}
