@@ -9,11 +9,19 @@
 //! | [`facts`] | what was seen, as data |
 //! | [`collect`] | reading a host within bounds, one file for each source |
 //! | [`rules`] | the traps: one file each |
+//! | [`report`] | what the rules said of a host |
+//! | [`allow`] | what somebody said is meant to be so |
+//! | [`baseline`] | what is new since the last time |
+//! | [`render`] | a report for other programs |
 //! | [`mend`] | what is changed, and how it is taken back |
 //! | [`firewall`] | where a packet ends, by the rules of this host |
 
+pub mod allow;
+pub mod baseline;
 pub mod collect;
 pub mod facts;
 pub mod firewall;
 pub mod mend;
+pub mod render;
+pub mod report;
 pub mod rules;

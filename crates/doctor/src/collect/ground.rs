@@ -242,6 +242,7 @@ impl Ground {
                 notes.push(Note {
                     file: path.to_owned(),
                     line,
+                    everywhere: false,
                     text: said.trim().chars().take(400).collect(),
                 });
             }

@@ -60,6 +60,8 @@ pub struct Note {
     pub file: String,
     /// Line number, from 1.
     pub line: u32,
+    /// It is about the whole host, not about what it stands beside.
+    pub everywhere: bool,
     /// What stands after `muster: allow`.
     pub text: String,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 
+mod allow;
 mod answer;
 mod cron;
 pub mod fixture;
@@ -110,6 +111,9 @@ pub const RULES: &[&Rule] = &[
     &cron::percent::RULE,
     &cron::no_script::RULE,
     &cron::missing_script::RULE,
+    &allow::unread::RULE,
+    &allow::over::RULE,
+    &allow::unused::RULE,
 ];
 
 /// The rule of an id.
