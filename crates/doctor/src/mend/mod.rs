@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod journal;
+pub mod plan;
+
 /// One change of a host that disturbs nothing that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,4 +36,23 @@ pub enum Mend {
         /// The path that it is to have.
         to: String,
     },
+    /// A file that is not there yet.
+    Create {
+        /// The file.
+        file: String,
+        /// Its permission bits.
+        mode: u32,
+        /// What it holds.
+        text: String,
+    },
+}
+
+impl Mend {
+    /// The file that it is about.
+    pub fn file(&self) -> &str {
+        match self {
+            Self::Splice { file, .. } | Self::Mode { file, .. } | Self::Create { file, .. } => file,
+            Self::Rename { from, .. } => from,
+        }
+    }
 }

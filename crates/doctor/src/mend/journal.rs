@@ -1,0 +1,247 @@
+//! Carries changes out, and takes them back byte for byte. What is to be done is on disk with all originals before the first
+//! file is touched, so a kill at any moment leaves a journal from which everything can be undone.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use muster_core::time::Timestamp;
+use muster_host::adopt::place::{About, NotReplaced, Place};
+use muster_host::atomic::{self, Durability};
+use muster_host::state::private_dir;
+use rustix::fs::{CWD, RenameFlags};
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Act, Change};
+
+/// What one run of `--fix` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Its name: the time at which it began.
+    pub id: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// What was to be done, originals included.
+    pub changes: Vec<Entry>,
+}
+
+/// One change, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What was to be done.
+    pub change: Change,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It was to be done; whether it was is not on record.
+    Planned,
+    /// It was done.
+    Done,
+    /// It was not done, and why.
+    Refused(String),
+    /// It was taken back, and why.
+    Undone(String),
+}
+
+/// Why there is no journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The system said no.
+    #[error("{}: {source}", path.display())]
+    System {
+        /// What was read or written.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// What stands there is no journal.
+    #[error("{}: not a journal: {why}", path.display())]
+    Garbled {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is none of that name.
+    #[error("nothing was mended under the name {0:?}")]
+    Absent(String),
+}
+
+impl Journal {
+    /// A journal in which nothing is done yet.
+    pub fn new(changes: Vec<Change>, at: Timestamp) -> Self {
+        let entry = |change| Entry { change, state: State::Planned };
+        Self { id: at.millis().to_string(), at, changes: changes.into_iter().map(entry).collect() }
+    }
+
+    /// Carries out what is planned. A change that cannot be done is refused with its reason, and the others go on.
+    ///
+    /// # Errors
+    /// When the journal cannot be kept: then nothing was changed, or no more than it says.
+    pub fn carry_out(&mut self, folder: &Path) -> Result<(), JournalError> {
+        self.keep(folder)?;
+        for place in 0..self.changes.len() {
+            let entry = &mut self.changes[place];
+            entry.state = match done(&entry.change.act) {
+                Ok(()) => State::Done,
+                Err(why) => State::Refused(why),
+            };
+            self.keep(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what was done, the last change first. What somebody changed since then stays as it is.
+    ///
+    /// # Errors
+    /// When the journal cannot be kept.
+    pub fn undo(
+        &mut self,
+        folder: &Path,
+        why: &str,
+        wanted: impl Fn(&Change) -> bool,
+    ) -> Result<Vec<(PathBuf, String)>, JournalError> {
+        let mut left = Vec::new();
+        for place in (0..self.changes.len()).rev() {
+            let entry = &mut self.changes[place];
+            if !matches!(entry.state, State::Done | State::Planned) || !wanted(&entry.change) {
+                continue;
+            }
+            match undone(&entry.change.act) {
+                Ok(()) => entry.state = State::Undone(why.to_owned()),
+                Err(why) => left.push((entry.change.act.file().to_owned(), why)),
+            }
+            self.keep(folder)?;
+        }
+        Ok(left)
+    }
+
+    /// Something of it stands.
+    pub fn stands(&self) -> bool {
+        self.changes.iter().any(|entry| matches!(entry.state, State::Done | State::Planned))
+    }
+
+    fn keep(&self, folder: &Path) -> Result<(), JournalError> {
+        let path = folder.join(format!("{}.json", self.id));
+        let system = |source| JournalError::System { path: path.clone(), source };
+        private_dir(folder).map_err(system)?;
+        let text = serde_json::to_vec(self)
+            .map_err(|error| JournalError::Garbled { path: path.clone(), why: error.to_string() })?;
+        atomic::write(&path, &text, 0o600, Durability::Disk).map_err(system)
+    }
+
+    /// Every journal, the newest first.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn all(folder: &Path) -> Result<Vec<Self>, JournalError> {
+        let system = |path: &Path| {
+            let path = path.to_owned();
+            move |source| JournalError::System { path, source }
+        };
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(system(folder))?,
+        };
+        let mut all = Vec::new();
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.extension().is_none_or(|ending| ending != "json") {
+                continue;
+            }
+            let text = fs::read(&path).map_err(system(&path))?;
+            let journal: Self = serde_json::from_slice(&text)
+                .map_err(|error| JournalError::Garbled { path: path.clone(), why: error.to_string() })?;
+            all.push(journal);
+        }
+        all.sort_by_key(|journal| std::cmp::Reverse(journal.at));
+        Ok(all)
+    }
+
+    /// The journal of that name, or the newest that still stands.
+    ///
+    /// # Errors
+    /// When there is none, or one cannot be read.
+    pub fn find(folder: &Path, id: Option<&str>) -> Result<Self, JournalError> {
+        let all = Self::all(folder)?;
+        let found = all.into_iter().find(|journal| id.map_or(journal.stands(), |id| journal.id == id));
+        found.ok_or_else(|| JournalError::Absent(id.unwrap_or("any").to_owned()))
+    }
+}
+
+fn done(act: &Act) -> Result<(), String> {
+    match act {
+        Act::Content { file, old, new, uid, gid, mode } => {
+            let about = About { uid: *uid, gid: *gid, mode: *mode };
+            if old.is_none()
+                && let Some(folder) = file.parent()
+            {
+                fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+            }
+            replace(file, old.as_deref(), new, about)
+        }
+        Act::Mode { file, from, to } => change_mode(file, *from, *to),
+        Act::Rename { from, to } => rename(from, to),
+    }
+}
+
+fn undone(act: &Act) -> Result<(), String> {
+    match act {
+        Act::Content { file, old, new, uid, gid, mode } => {
+            let there = Place::File(file.clone()).read().map_err(|error| error.to_string())?;
+            let there = there.map(|(bytes, _)| bytes);
+            if there == *old {
+                return Ok(());
+            }
+            match old {
+                Some(old) => replace(file, Some(new), old, About { uid: *uid, gid: *gid, mode: *mode }),
+                None if there.as_ref() == Some(new) => {
+                    fs::remove_file(file).map_err(|error| error.to_string())
+                }
+                None => Err("somebody changed it since then".to_owned()),
+            }
+        }
+        Act::Mode { file, from, to } => match mode(file) {
+            Ok(now) if now == *from => Ok(()),
+            Ok(_) => change_mode(file, *to, *from),
+            Err(error) => Err(error.to_string()),
+        },
+        Act::Rename { from, to } => match (from.exists(), to.exists()) {
+            (true, false) => Ok(()),
+            _ => rename(to, from),
+        },
+    }
+}
+
+fn replace(file: &Path, old: Option<&[u8]>, new: &[u8], about: About) -> Result<(), String> {
+    Place::File(file.to_owned()).replace(old, new, about).map_err(|error| match error {
+        NotReplaced::Changed => "somebody changed it since then".to_owned(),
+        NotReplaced::System(error) => error.to_string(),
+    })
+}
+
+fn mode(file: &Path) -> io::Result<u32> {
+    let about = fs::symlink_metadata(file)?;
+    match about.is_symlink() {
+        true => Err(io::Error::other("it is a link")),
+        false => Ok(about.permissions().mode() & 0o7777),
+    }
+}
+
+fn change_mode(file: &Path, from: u32, to: u32) -> Result<(), String> {
+    let now = mode(file).map_err(|error| error.to_string())?;
+    if now != from {
+        return Err(format!("its mode is {now:04o} and was {from:04o}"));
+    }
+    fs::set_permissions(file, fs::Permissions::from_mode(to)).map_err(|error| error.to_string())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), String> {
+    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(|error| error.to_string())
+}
