@@ -49,6 +49,16 @@ pub struct Changes<'r> {
     pub same: usize,
 }
 
+impl Changes<'_> {
+    /// How many count for a pipeline.
+    pub fn counting(&self, least: Severity) -> usize {
+        let counts = |(change, judged): &&(Change, &Judged)| {
+            *change != Change::NewRule && judged.rule.severity >= least
+        };
+        self.now.iter().filter(counts).count()
+    }
+}
+
 impl Baseline {
     /// Reads a report.
     ///

@@ -68,6 +68,11 @@ impl Layout {
     pub fn adopted(&self) -> PathBuf {
         self.root.join("adopted")
     }
+    /// What the doctor mended, with the originals.
+    pub fn doctor(&self) -> PathBuf {
+        self.root.join("doctor")
+    }
+
     /// Blocks that are already ours when the disk is full.
     pub fn reserve(&self) -> PathBuf {
         self.root.join("reserve")

@@ -1,5 +1,5 @@
 //! What the exit codes of every verb mean, but those of `muster run`, which passes the job's own code through and
-//! has its table in `muster run --help`.
+//! has its table in `muster run --help`, and those of `muster doctor`, which pipelines read.
 
 /// The one table. Scripts may rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,19 @@ Exit codes:
   4  there is nothing of that name
   5  refused: not allowed, or something is in the way and was left as it is
   6  the system failed: a file cannot be read or written
-`muster run` passes the job's own code through; see `muster run --help`.";
+`muster run` passes the job's own code through, and `muster doctor` has four of its own; see their --help.";
+
+impl ExitCode {
+    /// The number as `muster doctor` has it: pipelines know 1 for findings, 2 for what nobody saw, 3 for a broken tool.
+    pub(crate) fn of_doctor(self) -> std::process::ExitCode {
+        std::process::ExitCode::from(match self {
+            Self::Fine => 0,
+            Self::BadNews => 1,
+            Self::Unknown => 2,
+            Self::Usage | Self::NotFound | Self::Refused | Self::System => 3,
+        })
+    }
+}
 
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {

@@ -5,6 +5,7 @@
 
 mod address;
 mod adoption;
+mod ask;
 mod catalogue;
 mod cli;
 mod client;

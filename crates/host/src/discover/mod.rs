@@ -35,7 +35,7 @@ mod systemd;
 mod tests;
 mod timer;
 
-pub use idle::{Idle, idle};
 pub use cron::{ignored_name, spool};
+pub use idle::{Idle, idle};
 pub use run_parts::FOLDERS;
 pub use survey::{CrontabText, Look, Reach, RunnerLine, daemon, discover, five_fields, look};

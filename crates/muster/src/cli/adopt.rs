@@ -1,7 +1,6 @@
 //! `muster jobs import`, `muster jobs adopt`, `muster jobs release`.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use crate::adoption::change::{Change, carry_out};
 use crate::adoption::scene::Scene;
+use crate::ask::agreed;
 use crate::exit_code::ExitCode;
 use crate::refusal::Refusal;
 use crate::say;
@@ -288,19 +288,4 @@ impl Plan<'_> {
         world.say(&say::json::versioned(&answer))?;
         Ok(ExitCode::Fine)
     }
-}
-
-/// Asks a person. Without one nothing is done.
-fn agreed(world: &World, question: &str) -> Result<bool, Refusal> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Refusal::new(ExitCode::Refused, "nobody is here to be asked, and nothing was changed")
-            .help("--yes does it without asking, --dry-run only shows it"));
-    }
-    world.say(&format!("\n{question} [y/N] "))?;
-    drop(std::io::stdout().flush());
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Refusal::system("standard input cannot be read", &error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

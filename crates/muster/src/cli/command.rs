@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, checks, completions, config, incident, init, jobs, notify, open, pause, ping, resume, run, scan,
-    schema, status, up,
+    ack, checks, completions, config, doctor, incident, init, jobs, notify, open, pause, ping, resume, run,
+    scan, schema, status, up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
@@ -74,6 +74,7 @@ enum Verb {
     Notify(notify::Verb),
     Open(open::Args),
     Scan(scan::Args),
+    Doctor(doctor::Args),
     #[command(subcommand)]
     Config(config::Verb),
     Init(init::Args),
@@ -84,8 +85,13 @@ enum Verb {
 
 /// Reads the words, does what they say, and tells people where that did not work.
 pub(crate) fn start(words: Vec<OsString>) -> std::process::ExitCode {
+    let is_doctor = words.get(1).is_some_and(|verb| verb == "doctor");
     let Muster { places, verb } = match Muster::try_parse_from(words) {
         Ok(muster) => muster,
+        Err(error) if error.use_stderr() && is_doctor => {
+            drop(error.print());
+            return ExitCode::Usage.of_doctor();
+        }
         Err(error) => {
             // Help and version are answers, not errors; clap knows which stream each belongs to.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Fine };
@@ -100,13 +106,12 @@ pub(crate) fn start(words: Vec<OsString>) -> std::process::ExitCode {
     if let Some(complaint) = logging::start(usual) {
         world.warn(&complaint);
     }
-    match verb.execute(&world) {
-        Ok(code) => code.into(),
-        Err(refusal) => {
-            world.complain(&say::refused::refused(&refusal, &Paper::of_stderr()));
-            refusal.code.into()
-        }
-    }
+    let is_doctor = matches!(verb, Verb::Doctor(_));
+    let code = verb.execute(&world).unwrap_or_else(|refusal| {
+        world.complain(&say::refused::refused(&refusal, &Paper::of_stderr()));
+        refusal.code
+    });
+    if is_doctor { code.of_doctor() } else { code.into() }
 }
 
 impl Verb {
@@ -126,6 +131,7 @@ impl Verb {
             Self::Notify(verb) => notify::execute(world, verb),
             Self::Open(args) => open::execute(world, args),
             Self::Scan(args) => scan::execute(world, args),
+            Self::Doctor(args) => doctor::execute(world, args),
             Self::Config(verb) => config::execute(world, verb),
             Self::Init(args) => init::execute(world, args),
             Self::Completions(args) => completions::execute(world, args),

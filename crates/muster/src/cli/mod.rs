@@ -16,6 +16,7 @@
 //! | [`notify`] | tries a channel |
 //! | [`open`] | a link to the web page |
 //! | [`scan`] | grades a site from outside |
+//! | [`doctor`] | reads a host for traps that fail in silence |
 //! | [`config`] | reads the configuration and says what is wrong |
 //! | [`init`] | writes a first configuration, or the systemd unit |
 //! | [`completions`], [`schema`] | for shells and editors |
@@ -26,6 +27,7 @@ pub(crate) mod checks;
 pub(crate) mod command;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod jobs;

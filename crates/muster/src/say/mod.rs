@@ -9,6 +9,8 @@
 //! | [`adoption`] | what would be adopted, and what is left |
 //! | [`count`] | numbers of things |
 //! | [`diff`] | how two texts differ |
+//! | [`lines`] | text in lines of a width |
+//! | [`doctor`] | `muster doctor` |
 //! | [`status`] | `muster status` |
 //! | [`watchers`] | who watches this agent |
 //! | [`jobs`] | `muster jobs` |
@@ -24,9 +26,11 @@ pub(crate) mod checks;
 pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod json;
+pub(crate) mod lines;
 pub(crate) mod log;
 pub(crate) mod paper;
 pub(crate) mod reason;

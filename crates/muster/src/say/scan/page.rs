@@ -3,11 +3,11 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use muster_checks::scan::report::{Finding, Grade, Report};
 
-use super::lines::clean;
 use super::terminal::sentence;
 use super::well::{not_judged, well};
 use crate::cli::command::VERSION;
 use crate::say::clock::Clock;
+use crate::say::lines::clean;
 
 /// The page's own look; the colours are those of the board.
 const STYLE: &str = include_str!("page.css");

@@ -3,10 +3,10 @@
 
 use muster_checks::scan::report::{Finding, Grade, Report, Weight};
 
-use super::lines::{clean, wrapped};
 use super::well::{not_judged, well};
 use crate::say::clock::Clock;
 use crate::say::count::counted;
+use crate::say::lines::{clean, wrapped};
 use crate::say::paper::{Paper, cut};
 
 /// Wider lines are hard to read.

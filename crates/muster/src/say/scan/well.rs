@@ -6,8 +6,8 @@ use muster_checks::scan::report::Report;
 use muster_checks::scan::rules::Area;
 use muster_core::time::Span;
 
-use super::lines::clean;
 use crate::say::count::counted;
+use crate::say::lines::clean;
 
 /// A line for each part of which something good is known.
 pub(crate) fn well(report: &Report) -> Vec<(Area, String)> {
