@@ -5,7 +5,7 @@ use muster_core::time::Timestamp;
 
 use crate::allow::{self, Allowance};
 use crate::facts::{Facts, Vantage};
-use crate::rules::{Finding, RULES, Rule, Severity, Stage};
+use crate::rules::{Finding, RULES, Rule, Severity};
 
 /// What was found on one host.
 #[derive(Debug, Clone)]
@@ -140,9 +140,11 @@ pub fn judge(facts: &Facts, scope: &Scope) -> Report {
 }
 
 impl Judged {
-    /// The worst first: what fails now, then by severity, then by name.
-    fn rank(&self) -> (Stage, std::cmp::Reverse<Severity>, &'static str, &str) {
-        (self.rule.stage, std::cmp::Reverse(self.rule.severity), self.rule.id, &self.finding.subject)
+    /// The worst first: what fails now, then by severity, by rule, by place.
+    fn rank(&self) -> impl Ord + '_ {
+        let place = &self.finding.place;
+        let severity = std::cmp::Reverse(self.rule.severity);
+        (self.rule.stage, severity, self.rule.id, &place.source, place.line, &self.finding.subject)
     }
 }
 

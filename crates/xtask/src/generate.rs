@@ -17,6 +17,7 @@ pub(crate) enum Mode {
 const FILES: &[(&str, &[&str])] = &[
     ("muster.schema.json", &["config", "schema"]),
     ("docs/reference/config.md", &["config", "reference"]),
+    ("docs/reference/doctor.md", &["doctor", "reference"]),
     ("docs/reference/cli.md", &["config", "cli-reference"]),
 ];
 

@@ -69,8 +69,15 @@ pub enum JournalError {
         why: String,
     },
     /// There is none of that name.
-    #[error("nothing was mended under the name {0:?}")]
-    Absent(String),
+    #[error("{}", absent(.0.as_deref()))]
+    Absent(Option<String>),
+}
+
+fn absent(id: Option<&str>) -> String {
+    match id {
+        Some(id) => format!("nothing was mended under the name {id:?}"),
+        None => "nothing that was mended still stands".to_owned(),
+    }
 }
 
 impl Journal {
@@ -171,7 +178,7 @@ impl Journal {
     pub fn find(folder: &Path, id: Option<&str>) -> Result<Self, JournalError> {
         let all = Self::all(folder)?;
         let found = all.into_iter().find(|journal| id.map_or(journal.stands(), |id| journal.id == id));
-        found.ok_or_else(|| JournalError::Absent(id.unwrap_or("any").to_owned()))
+        found.ok_or_else(|| JournalError::Absent(id.map(str::to_owned)))
     }
 }
 

@@ -82,30 +82,35 @@ pub fn plan(report: &Report) -> Plan {
     let mut plan = Plan::default();
     let mut splices: BTreeMap<&str, Vec<(Splice<'_>, &Judged)>> = BTreeMap::new();
     let mut renames: Vec<Change> = Vec::new();
+    let root = Path::new(&report.vantage.root);
     for judged in &report.findings {
+        let Some(mend) = &judged.finding.mend else { continue };
+        let place = match inside(root, mend.file()) {
+            Ok(place) => place,
+            Err(why) => {
+                plan.left.push((mend.file().to_owned(), why));
+                continue;
+            }
+        };
         let cures = vec![(judged.rule.id.to_owned(), judged.finding.subject.clone())];
-        let act = match &judged.finding.mend {
-            None => continue,
-            Some(Mend::Splice { file, at, old, new }) => {
+        let act = match mend {
+            Mend::Splice { file, at, old, new } => {
                 splices.entry(file).or_default().push(((*at, old, new), judged));
                 continue;
             }
-            Some(Mend::Create { file, mode, text }) => Act::Content {
-                file: PathBuf::from(file),
+            Mend::Create { file: _, mode, text } => Act::Content {
+                file: place,
                 old: None,
                 new: text.clone().into_bytes(),
                 uid: rustix::process::geteuid().as_raw(),
                 gid: rustix::process::getegid().as_raw(),
                 mode: *mode,
             },
-            Some(Mend::Mode { file, from, to }) => {
-                Act::Mode { file: PathBuf::from(file), from: *from, to: *to }
-            }
-            Some(Mend::Rename { from, to }) => {
-                renames.push(Change {
-                    act: Act::Rename { from: PathBuf::from(from), to: PathBuf::from(to) },
-                    cures,
-                });
+            Mend::Mode { file: _, from, to } => Act::Mode { file: place, from: *from, to: *to },
+            // In the same folder, so it is inside as well.
+            Mend::Rename { from: _, to } => {
+                let to = place.with_file_name(to.rsplit('/').next().unwrap_or(to));
+                renames.push(Change { act: Act::Rename { from: place, to }, cures });
                 continue;
             }
         };
@@ -116,7 +121,7 @@ pub fn plan(report: &Report) -> Plan {
     }
     for (file, mut parts) in splices {
         parts.sort_by_key(|((at, ..), _)| *at);
-        match spliced(file, &parts) {
+        match inside(root, file).and_then(|place| spliced(place, &parts)) {
             Ok(act) => {
                 let cures =
                     parts.iter().map(|(_, one)| (one.rule.id.to_owned(), one.finding.subject.clone()));
@@ -130,8 +135,20 @@ pub fn plan(report: &Report) -> Plan {
     plan
 }
 
-fn spliced(file: &str, parts: &[(Splice<'_>, &Judged)]) -> Result<Act, String> {
-    let (old, about) = match Place::File(PathBuf::from(file)).read() {
+/// Where a file of the host is for us; a link must not lead out of the root.
+fn inside(root: &Path, file: &str) -> Result<PathBuf, String> {
+    let place = root.join(file.trim_start_matches('/'));
+    // What is not there yet may have a folder that is not there either.
+    let there = place.ancestors().find_map(|part| part.canonicalize().ok());
+    let root = root.canonicalize().map_err(|error| error.to_string())?;
+    match there {
+        Some(there) if there.starts_with(&root) => Ok(place),
+        _ => Err("it leads out of the folder that is looked at".to_owned()),
+    }
+}
+
+fn spliced(file: PathBuf, parts: &[(Splice<'_>, &Judged)]) -> Result<Act, String> {
+    let (old, about) = match Place::File(file.clone()).read() {
         Ok(Some(there)) => there,
         Ok(None) => return Err("it is not there any more".to_owned()),
         Err(error) => return Err(error.to_string()),
@@ -159,5 +176,5 @@ fn spliced(file: &str, parts: &[(Splice<'_>, &Judged)]) -> Result<Act, String> {
     }
     new.extend_from_slice(&old[done..]);
     let About { uid, gid, mode } = about;
-    Ok(Act::Content { file: PathBuf::from(file), old: Some(old), new, uid, gid, mode })
+    Ok(Act::Content { file, old: Some(old), new, uid, gid, mode })
 }

@@ -3,4 +3,5 @@
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod reference;
 pub mod sarif;

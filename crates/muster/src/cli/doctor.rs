@@ -71,7 +71,7 @@ pub(crate) struct Args {
     timings: bool,
     /// Mends what can be mended without disturbing anything that runs: shows the difference, asks, keeps the originals, looks
     /// again, and takes back what did not help
-    #[arg(long, conflicts_with_all = ["root", "baseline"])]
+    #[arg(long, conflicts_with = "baseline")]
     fix: bool,
     /// With --fix: only shows what would be changed
     #[arg(long, requires = "fix")]
@@ -94,6 +94,9 @@ enum Verb {
         /// The name that --fix told; else the last one
         id: Option<String>,
     },
+    /// Prints every rule as a page
+    #[command(hide = true)]
+    Reference,
 }
 
 /// How a report is printed.
@@ -137,6 +140,7 @@ pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     match &args.verb {
         Some(Verb::Explain { id }) => explain(world, id.as_deref()),
         Some(Verb::Undo { id }) => undo(world, id.as_deref()),
+        Some(Verb::Reference) => world.say(&render::reference::reference()).map(|()| ExitCode::Fine),
         None => examine(world, &args),
     }
 }

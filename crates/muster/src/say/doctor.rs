@@ -209,7 +209,7 @@ fn rest(report: &Report, paper: &Paper, width: usize) -> String {
 fn next(report: &Report, all: bool, width: usize) -> String {
     let safe = report.findings.iter().filter(|judged| judged.finding.mend.is_some()).count();
     let mut words = Vec::new();
-    if safe > 0 && report.vantage.live {
+    if safe > 0 {
         words.push(format!("`muster doctor --fix` mends {safe} of them; it shows the difference first, and `muster doctor undo` takes it back."));
     }
     if let Some(first) = report.findings.first() {

@@ -7,6 +7,7 @@ mod arguments;
 mod checks;
 mod configuration;
 mod crash;
+mod doctor;
 mod first_steps;
 mod lifecycle;
 mod peers;
