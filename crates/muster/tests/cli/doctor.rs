@@ -51,7 +51,7 @@ fn what_is_mended_is_gone_and_undone_to_the_byte() {
     let shown = rig.muster(&["doctor", "--root", &root, "--fix", "--dry-run"]).with(0);
     assert!(shown.contains(r"+0 2 * * * root muster run n -- sh -c 'echo $(date +\%F)'"), "{shown}");
     assert_eq!(all(Path::new(&root)), before, "only shown");
-    rig.muster(&["doctor", "--root", &root, "--fix"]).refused(3);
+    rig.muster(&["doctor", "--root", &root, "--fix"]).with(3);
     assert_eq!(all(Path::new(&root)), before, "nobody agreed");
     let done = rig.muster(&["doctor", "--root", &root, "--fix", "--yes"]).with(0);
     assert!(done.contains("muster doctor undo"), "{done}");
