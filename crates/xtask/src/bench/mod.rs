@@ -5,6 +5,7 @@
 mod adopt;
 mod agent;
 mod checks;
+mod doctor;
 mod measure;
 mod peers;
 mod rules;
@@ -22,7 +23,7 @@ type Bench = fn() -> Result<(), String>;
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, Bench); 10] = [
+    const ALL: [(&str, Bench); 11] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
@@ -33,6 +34,7 @@ pub(crate) fn run(names: &[&str]) -> Result<(), String> {
         ("cron", rules::cron),
         ("adopt", adopt::run),
         ("logs", rules::logs),
+        ("doctor", doctor::run),
     ];
     if let Some(odd) = names.iter().find(|name| !ALL.iter().any(|(known, _)| known == *name)) {
         return Err(format!("no benchmark {odd:?}; there are: {}", ALL.map(|(name, _)| name).join(", ")));
