@@ -20,7 +20,7 @@
 //! | [`peers`] | exchanges beats with other agents, and judges their silence |
 //! | [`watchdog`] | tells systemd that the agent is alive |
 //!
-//! Not duties: `table` lists them, `users` is a part of [`spool`].
+//! Not duties: `table` lists them, `users` is a part of [`spool`], `pause` stands between attempts that fail.
 
 mod audit;
 mod beat;
@@ -29,6 +29,7 @@ mod deliver;
 mod discover;
 mod logs;
 mod looks;
+mod pause;
 mod peers;
 mod prune;
 mod runs;

@@ -2,8 +2,9 @@
 //! not taken waits in the store; a server that is away stays bad news until it is back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::pause::Pause;
 use super::table::{Context, Terms};
 use crate::driver::{Duty, Performing, Why};
 use crate::resident::Settings;
@@ -20,7 +21,7 @@ pub(super) const TERMS: Terms = Terms {
 };
 
 /// Pauses between attempts: the first, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
 /// The duty.
 pub(super) struct Mails {
@@ -28,16 +29,9 @@ pub(super) struct Mails {
     desk: Arc<Desk>,
     /// Woken where there is more to send at once.
     wake: Arc<tokio::sync::Notify>,
-    failed: Option<Failed>,
+    pause: Pause,
     /// Bulletins that did not reach everybody, as last seen.
     dropped: Option<u64>,
-}
-
-/// An attempt that failed.
-struct Failed {
-    again: Instant,
-    pause: Duration,
-    words: String,
 }
 
 impl Mails {
@@ -46,7 +40,7 @@ impl Mails {
             settings: context.settings.clone(),
             desk: Arc::clone(&context.desk),
             wake: Arc::clone(&context.wake_mail),
-            failed: None,
+            pause: Pause::new(PAUSES.0, PAUSES.1),
             dropped: None,
         }
     }
@@ -72,26 +66,18 @@ impl Duty for Mails {
         Box::pin(async move {
             let email = self.settings.borrow().mail.clone();
             let (Some(page), Some(email)) = (self.desk.page(), email) else {
-                self.failed = None;
+                self.pause.end();
                 return Ok("nobody can subscribe".into());
             };
-            if let Some(failed) = &self.failed
-                && Instant::now() < failed.again
-            {
-                return Err(failed.words.clone());
+            if let Some(words) = self.pause.holds() {
+                return Err(words);
             }
             match round::send(&self.desk, &page, email).await {
                 Ok(done) => {
-                    self.failed = None;
+                    self.pause.end();
                     Ok(self.told(done))
                 }
-                Err(why) => {
-                    let pause =
-                        self.failed.as_ref().map_or(RETRY.0, |failed| (failed.pause * 2).min(RETRY.1));
-                    let words = format!("subscribers are not mailed: {why}");
-                    self.failed = Some(Failed { again: Instant::now() + pause, pause, words: words.clone() });
-                    Err(words)
-                }
+                Err(why) => Err(self.pause.after(format!("subscribers are not mailed: {why}"))),
             }
         })
     }

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::pause::Pause;
 use super::status_page::Edition;
 use super::table::{Context, Terms};
 use crate::driver::{Duty, Performing, Why};
@@ -21,7 +22,7 @@ pub(super) const TERMS: Terms = Terms {
 };
 
 /// Pauses between attempts: the first, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
 
 /// The duty.
 pub(super) struct Pushes {
@@ -29,19 +30,17 @@ pub(super) struct Pushes {
     edition: Arc<Edition>,
     /// The edition and the command that were carried last.
     carried: Option<(u64, Vec<String>)>,
-    failed: Option<Failed>,
-}
-
-/// An attempt that failed.
-struct Failed {
-    again: Instant,
-    pause: Duration,
-    words: String,
+    pause: Pause,
 }
 
 impl Pushes {
     pub(super) fn new(context: &Context, edition: Arc<Edition>) -> Self {
-        Self { settings: context.settings.clone(), edition, carried: None, failed: None }
+        Self {
+            settings: context.settings.clone(),
+            edition,
+            carried: None,
+            pause: Pause::new(PAUSES.0, PAUSES.1),
+        }
     }
 }
 
@@ -51,7 +50,8 @@ impl Duty for Pushes {
             let sheet = self.settings.borrow().status.clone();
             let Some(page) = sheet.as_ref().map(|sheet| &sheet.page).filter(|page| !page.push.is_empty())
             else {
-                (self.carried, self.failed) = (None, None);
+                self.carried = None;
+                self.pause.end();
                 return Ok("there is no other host".into());
             };
             let edition = self.edition.number.load(Ordering::SeqCst);
@@ -62,22 +62,17 @@ impl Duty for Pushes {
             if self.carried.as_ref() == Some(&this) {
                 return Ok("the other host has it".into());
             }
-            if let Some(failed) = &self.failed
-                && Instant::now() < failed.again
-            {
-                return Err(failed.words.clone());
+            if let Some(words) = self.pause.holds() {
+                return Err(words);
             }
             match courier::carry(&page.push, &page.folder, courier::WITHIN).await {
                 Ok(()) => {
-                    (self.carried, self.failed) = (Some(this), None);
+                    self.carried = Some(this);
+                    self.pause.end();
                     Ok("taken to the other host".into())
                 }
                 Err(words) => {
-                    let pause =
-                        self.failed.as_ref().map_or(RETRY.0, |failed| (failed.pause * 2).min(RETRY.1));
-                    let words = format!("the status page is not on the other host: {words}");
-                    self.failed = Some(Failed { again: Instant::now() + pause, pause, words: words.clone() });
-                    Err(words)
+                    Err(self.pause.after(format!("the status page is not on the other host: {words}")))
                 }
             }
         })
