@@ -20,8 +20,8 @@ use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::names::{Names, circle_fault, circles};
 use crate::tables::{
-    Form, NOT_YET, TABLES, TableRow, check, defaults, job, lent, maintenance, muster, named, notify, peer,
-    status_page,
+    Form, NOT_YET, TABLES, TableRow, check, defaults, doctor, job, lent, maintenance, muster, named, notify,
+    peer, status_page,
 };
 use crate::tree::{self, Entry, Table, Value};
 
@@ -121,7 +121,11 @@ fn read<C, K: Clone>(
         let channels = channels.iter().map(|one| (&one.name, one.kind)).collect();
         status_page::read(&section, &names, &on_roll, &channels)
     });
+    let allow = document
+        .get(doctor::ROW.name)
+        .map(|_| doctor::read(&single(reading, document, &empty, &doctor::ROW)));
     Some(Plan {
+        allow: allow.unwrap_or_default(),
         muster: muster?,
         channels,
         notify: escalations.rest.notify,

@@ -11,6 +11,7 @@ use muster_core::time::Span;
 
 pub mod allowance;
 pub mod check;
+pub mod doctor;
 pub mod expect;
 pub mod peer;
 pub mod retries;
@@ -19,6 +20,7 @@ pub mod status_page;
 use crate::secret::{MaybeSecret, SecretRef};
 pub use allowance::Allowance;
 pub use check::{CheckPlan, Vantage};
+pub use doctor::Allow;
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use peer::PeerPlan;
 pub use retries::Retries;
@@ -50,6 +52,8 @@ pub struct Plan<C, K> {
     pub timers: BTreeMap<ExpectationId, String>,
     /// The page for customers, if there is one.
     pub status_page: Option<StatusPage>,
+    /// For the doctor: what is meant to be so.
+    pub allow: Vec<Allow>,
 }
 
 /// What `[muster]` says.

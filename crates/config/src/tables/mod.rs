@@ -12,6 +12,7 @@ use crate::tree::{Entry, Table, Value};
 pub(crate) mod after;
 pub mod check;
 pub mod defaults;
+pub mod doctor;
 pub mod escalation;
 pub mod job;
 pub mod lent;
@@ -59,6 +60,7 @@ pub const TABLES: &[TableRow] = &[
     job::ROW,
     check::ROW,
     status_page::ROW,
+    doctor::ROW,
 ];
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
+use muster_config::plan::Allow;
 use muster_doctor::baseline::Baseline;
 use muster_doctor::collect::{Timing, Wanted, collect};
+use muster_doctor::facts::files::Note;
 use muster_doctor::facts::{FORMAT, Facts};
 use muster_doctor::mend::journal::{Journal, JournalError, State};
 use muster_doctor::mend::plan::plan;
@@ -29,7 +31,7 @@ const LIMIT: u64 = 64 << 20;
 /// Needs no configuration and no agent, and changes nothing unless --fix is given. Reads crontabs, services, logs, disks, the
 /// firewall, containers and secrets; what it may not see is unknown and never counts as good, so root sees most.
 ///
-/// A finding that is meant to be so is allowed beside it, with a reason and an end:
+/// A finding that is meant to be so is allowed beside it, or by [[doctor.allow]] in muster.toml, with a reason and an end:
 /// `# muster: allow CRON001 until=2027-01-31 reason="why"`.
 ///
 /// Exit code 0: nothing is wrong. 1: something is, at least as bad as --fail-on says. 2: nothing is, and not all could be
@@ -214,7 +216,39 @@ fn facts(world: &World, args: &Args, scope: &Scope) -> Result<(Facts, Vec<Timing
     }
     let live = args.root.is_none();
     let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
-    Ok(collect(&Wanted { root, live, groups: scope.groups(), at: world.now().wall }))
+    let (mut facts, timings) = collect(&Wanted { root, live, groups: scope.groups(), at: world.now().wall });
+    if live {
+        facts.notes.extend(allowed(world));
+    }
+    Ok((facts, timings))
+}
+
+/// What muster.toml allows. A host whose file is wrong is examined all the same.
+fn allowed(world: &World) -> Vec<Note> {
+    let plan = match world.configuration() {
+        Ok(Some(file)) => file.judge().0.map(|plan| (file, plan.allow)),
+        Ok(None) => return Vec::new(),
+        Err(_) => None,
+    };
+    let Some((file, allow)) = plan else {
+        world.warn(
+            "muster.toml cannot be read, so what it allows is not known; `muster config check` says why",
+        );
+        return Vec::new();
+    };
+    let note = |one: &Allow| Note {
+        file: file.path.display().to_string(),
+        line: u32::try_from(file.text[..one.at.min(file.text.len())].lines().count()).unwrap_or(u32::MAX),
+        everywhere: true,
+        text: format!(
+            "{} until={} reason=\"{}\"{}",
+            one.id,
+            one.until,
+            one.reason,
+            one.subject.as_ref().map(|subject| format!(" subject=\"{subject}\"")).unwrap_or_default()
+        ),
+    };
+    allow.iter().map(note).collect()
 }
 
 fn read(path: &Path) -> Result<String, Refusal> {

@@ -39,7 +39,7 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
             continue;
         }
         text.push_str(&format!("\n{}\n", paper.strong(title)));
-        if stage == Stage::Hygiene && !all {
+        if stage == Stage::Hygiene && !all && found.len() < report.findings.len() {
             text.push_str(&briefly(&found, width));
             continue;
         }

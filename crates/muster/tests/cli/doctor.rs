@@ -153,3 +153,24 @@ fn a_link_out_of_the_tree_is_neither_read_nor_mended() {
     assert!(!out.contains("shop"), "{out}");
     assert_eq!(fs::read_to_string(&outside).expect("the file"), SHOP);
 }
+
+#[test]
+fn muster_toml_allows_for_the_whole_host_and_a_wrong_one_stops_nobody() {
+    let rig = Rig::new();
+    rig.write("muster.toml", "[[doctor.allow]]\nid = \"NOPE001\"\nreason = \"r\"\nuntil = \"2027-01-31\"\n");
+    // This host itself: only what the file says is looked at.
+    let out = rig.muster(&["doctor", "--only", "ALLOW", "--config", "muster.toml"]);
+    assert!(
+        out.out.contains("there is no rule \"NOPE001\"") && out.out.contains("muster.toml:2"),
+        "{}",
+        out.out
+    );
+    rig.write("muster.toml", "[doctor\n");
+    let out = rig.muster(&["doctor", "--only", "ALLOW", "--config", "muster.toml"]);
+    assert!(
+        out.err.contains("muster config check") && out.out.contains("Nothing was found"),
+        "{}{}",
+        out.err,
+        out.out
+    );
+}
