@@ -42,6 +42,8 @@ pub enum Part {
     Swift,
     /// nginx(8) with TLS and HTTP/2.
     Nginx,
+    /// Network namespaces with iptables, nftables and ipsets in them, and Docker's proxy.
+    Netfilter,
 }
 
 impl Part {
@@ -62,6 +64,7 @@ impl Part {
             Self::Loop => "loop",
             Self::Swift => "swift",
             Self::Nginx => "nginx",
+            Self::Netfilter => "netfilter",
         }
     }
 
@@ -95,6 +98,11 @@ impl Part {
                     && answers("unshare", &["--mount", "true"])
             }
             Self::Nginx => answers("nginx", &["-v"]),
+            Self::Netfilter => {
+                let tools = "iptables-nft-save && ip6tables-nft-save && ipset list && nft list ruleset && ip link";
+                answers("unshare", &["--net", "sh", "-c", tools])
+                    && answers("sh", &["-c", "command -v docker-proxy"])
+            }
             Self::Loop => answers("losetup", &["-f"]) && answers("mkfs.ext4", &["-V"]),
             Self::MemoryCgroup => {
                 let probe = format!("/sys/fs/cgroup/memory/muster-probe-{}", std::process::id());

@@ -50,6 +50,9 @@ pub struct Interface {
     /// The bridge that it belongs to.
     #[serde(default)]
     pub master: Option<String>,
+    /// A port of a bridge that sends packets back to where they came from; none where it is no port.
+    #[serde(default)]
+    pub hairpin: Option<bool>,
     /// Its addresses.
     #[serde(default)]
     pub addresses: Vec<Subnet>,

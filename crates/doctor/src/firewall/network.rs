@@ -159,6 +159,13 @@ impl<'a> Network<'a> {
         self.interfaces.iter().any(|one| one.name == interface && one.bridge)
     }
 
+    /// True if a bridge sends a packet back by the port that it came from; none if its ports differ.
+    pub(crate) fn turns_back(&self, bridge: &str) -> Option<bool> {
+        let mut ports = self.interfaces.iter().filter(|one| one.master.as_deref() == Some(bridge));
+        let first = ports.next()?.hairpin?;
+        ports.all(|port| port.hairpin == Some(first)).then_some(first)
+    }
+
     /// True if an answer to the source would leave by the interface.
     pub(crate) fn is_reverse_path(&self, source: IpAddr, enters: &str, loose: bool) -> bool {
         if enters == "lo" || is_link_local(source) {

@@ -50,8 +50,8 @@ fn host(state: &str) -> Firewall {
     let own = |name: &str, bridge, address: &str| Interface {
         name: name.to_owned(),
         bridge,
-        master: None,
         addresses: vec![subnet(address)],
+        ..Interface::default()
     };
     // In state 22 no container would start, and nothing was published.
     let runs = state != "22";

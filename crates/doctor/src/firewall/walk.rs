@@ -269,6 +269,7 @@ impl Walk<'_> {
                 p.leaves = interface.to_owned();
                 self.hook(which, Hook::Forward, p, c)?;
                 self.leave(p)?;
+                self.turn_back(p, c)?;
                 self.hook(which, Hook::Postrouting, p, c)?;
                 Ok(Place::Out)
             }
@@ -297,6 +298,23 @@ impl Walk<'_> {
         }
         self.see_neighbours(&p.leaves, p.target)?;
         self.below(&p.leaves)
+    }
+
+    /// What a container sends to itself by way of the host comes back by the port of the bridge that it left by.
+    fn turn_back(&self, p: &Passing, c: &Connection) -> Result<(), Stop> {
+        let itself = !p.reply && c.source == p.target && p.enters == p.leaves;
+        if !itself || !self.runner.network.is_bridge(&p.leaves) {
+            return Ok(());
+        }
+        match self.runner.network.turns_back(&p.leaves) {
+            Some(true) => Ok(()),
+            Some(false) => {
+                let text =
+                    format!("{} sends nothing back by the port that it came from (hairpin mode)", p.leaves);
+                Err(Stop::closed(Decision::told(Cause::Kernel, text)))
+            }
+            None => Err(Stop::unknown(format!("whether {} sends back what came by one port", p.leaves))),
+        }
     }
 
     /// What the kernel throws away when it routes a packet that entered.

@@ -1,1 +1,0 @@
-//! Reads packet filters, addresses, routes and listeners.
