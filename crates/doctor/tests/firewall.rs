@@ -1,5 +1,7 @@
 //! Verdicts of the walker beside what really happens, on rule sets that it was not written for.
 
+#[path = "firewall/chance.rs"]
+mod chance;
 #[path = "firewall/lane.rs"]
 mod lane;
 #[path = "firewall/layouts.rs"]
@@ -25,7 +27,14 @@ const LANES: usize = 3;
 
 fn main() -> ExitCode {
     Suite::new()
-        .test("verdicts_are_what_happens_on_rule_sets_never_seen_before", &[Part::Netfilter], live)
+        .test("verdicts_are_what_happens_on_rule_sets_never_seen_before", &[Part::Netfilter], || {
+            live(&states())
+        })
+        .test("verdicts_are_what_happens_on_rules_by_chance", &[Part::Netfilter], || {
+            let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+            let (seed, count) = (number("MUSTER_SEED"), number("MUSTER_SETS"));
+            live(&chance::states(seed.unwrap_or(1), usize::try_from(count.unwrap_or(60)).unwrap()));
+        })
         .run()
 }
 
@@ -139,18 +148,19 @@ fn try_state(lane: &mut Lane, state: &State, tally: &Mutex<Tally>) {
                 tally.unknown += 1;
                 tally.unsure.push(line());
             }
-            (Reach::Open, false) | (Reach::Closed, true) => tally.wrong.push(line()),
+            (Reach::Open, false) | (Reach::Closed, true) => {
+                tally.wrong.push(format!("{}\n{}{}{}", line(), state.four, state.six, state.nft));
+            }
         }
     }
 }
 
-fn live() {
-    let states = states();
+fn live(states: &[State]) {
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::default());
     thread::scope(|scope| {
         for number in 0..LANES {
-            let (next, tally, states) = (&next, &tally, &states);
+            let (next, tally) = (&next, &tally);
             scope.spawn(move || {
                 let mut lane = Lane::new(number);
                 while let Some(state) = states.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -10,7 +10,7 @@ use super::network::Network;
 use super::oracle::Oracle;
 use super::packet::{Connection, Found, Passing};
 use super::rule::{Action, Hook, Purpose, Rule, Step, Table};
-use super::rules::Rules;
+use super::rules::{Attached, Rules};
 use super::verdict::{Cause, Decision, Reach};
 
 /// Deepest nesting of chains; the kernel refuses 16 in nftables.
@@ -146,13 +146,10 @@ impl Runner<'_> {
         let sought = if targets { connection.target_sought } else { connection.source_sought };
         if !passing.reply && !sought {
             let rules = self.rules;
-            for attached in rules.attached(hook, Purpose::Translate, passing.target.is_ipv6()) {
-                let accepted =
-                    self.base(&rules.tables[attached.table], attached.chain, passing, connection)?;
-                if (targets && connection.new_target.is_some())
-                    || (!targets && connection.new_source.is_some())
-                {
-                    by = Some(accepted);
+            let chains = rules.attached(hook, Purpose::Translate, passing.target.is_ipv6());
+            for equals in chains.chunk_by(|one, other| one.priority == other.priority) {
+                by = self.first_of(equals, passing, connection)?;
+                if by.is_some() {
                     break;
                 }
             }
@@ -176,6 +173,41 @@ impl Runner<'_> {
             (true, _) => {}
         }
         Ok(by)
+    }
+
+    /// Chains of one priority: the one that was attached last runs first, and nobody can see which that was. It matters
+    /// only if they translate differently.
+    fn first_of(
+        &mut self,
+        equals: &[Attached<'_>],
+        passing: &mut Passing,
+        connection: &mut Connection,
+    ) -> Result<Option<Decision>, Stop> {
+        let rules = self.rules;
+        let before = (connection.new_target, connection.new_source);
+        let mut found: Option<(Decision, Passing, Connection)> = None;
+        for attached in equals {
+            let (mut p, mut c) = (passing.clone(), connection.clone());
+            let by = self.base(&rules.tables[attached.table], attached.chain, &mut p, &mut c)?;
+            let to = (c.new_target, c.new_source);
+            match &found {
+                _ if to == before => (passing.mark, connection.mark) = (p.mark, c.mark),
+                None => found = Some((by, p, c)),
+                Some((_, _, other)) if (other.new_target, other.new_source) == to => {}
+                Some((other, ..)) => {
+                    if self
+                        .oracle
+                        .ask(format!("which of two chains of one priority runs first: {other}, or {by}"))
+                    {
+                        found = Some((by, p, c));
+                    }
+                }
+            }
+        }
+        Ok(found.map(|(by, p, c)| {
+            (*passing, *connection) = (p, c);
+            by
+        }))
     }
 
     fn run(
@@ -308,7 +340,7 @@ impl Runner<'_> {
                 return Said::End(End::Accept(decision()));
             }
             Action::Source { address } => {
-                let address = address.or_else(|| self.network.source_on(&passing.leaves, passing.target));
+                let address = address.or_else(|| self.network.masquerade(&passing.leaves, passing.target));
                 let Some(address) = address else { return Said::End(End::Stop(Stop::closed(decision()))) };
                 if address != passing.source {
                     connection.new_source = Some(address);

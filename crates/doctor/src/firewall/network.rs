@@ -142,6 +142,16 @@ impl<'a> Network<'a> {
         near.or(any).map(|own| own.address)
     }
 
+    /// What a masqueraded packet is given as its source.
+    pub(crate) fn masquerade(&self, interface: &str, target: IpAddr) -> Option<IpAddr> {
+        let anywhere = || self.interfaces.iter().find_map(|one| self.source_on(&one.name, target));
+        self.source_on(interface, target).or_else(|| match target {
+            // IPv6 prefers the target's own address, IPv4 takes any that is there.
+            IpAddr::V6(_) if self.is_local(target) => Some(target),
+            _ => anywhere(),
+        })
+    }
+
     fn addresses(&self, interface: &str) -> impl Iterator<Item = IpAddr> {
         self.interfaces
             .iter()
@@ -159,11 +169,10 @@ impl<'a> Network<'a> {
         self.interfaces.iter().any(|one| one.name == interface && one.bridge)
     }
 
-    /// True if a bridge sends a packet back by the port that it came from; none if its ports differ.
-    pub(crate) fn turns_back(&self, bridge: &str) -> Option<bool> {
-        let mut ports = self.interfaces.iter().filter(|one| one.master.as_deref() == Some(bridge));
-        let first = ports.next()?.hairpin?;
-        ports.all(|port| port.hairpin == Some(first)).then_some(first)
+    /// For each port of a bridge: whether it sends packets back that came by it.
+    pub(crate) fn ports(&self, bridge: &str) -> Vec<Option<bool>> {
+        let is_port = |one: &&Interface| one.master.as_deref() == Some(bridge);
+        self.interfaces.iter().filter(is_port).map(|port| port.hairpin).collect()
     }
 
     /// True if an answer to the source would leave by the interface.

@@ -302,19 +302,23 @@ impl Walk<'_> {
 
     /// What a container sends to itself by way of the host comes back by the port of the bridge that it left by.
     fn turn_back(&self, p: &Passing, c: &Connection) -> Result<(), Stop> {
-        let itself = !p.reply && c.source == p.target && p.enters == p.leaves;
-        if !itself || !self.runner.network.is_bridge(&p.leaves) {
+        let network = self.runner.network;
+        if p.reply || p.enters != p.leaves || !network.is_bridge(&p.leaves) {
             return Ok(());
         }
-        match self.runner.network.turns_back(&p.leaves) {
-            Some(true) => Ok(()),
-            Some(false) => {
-                let text =
-                    format!("{} sends nothing back by the port that it came from (hairpin mode)", p.leaves);
-                Err(Stop::closed(Decision::told(Cause::Kernel, text)))
-            }
-            None => Err(Stop::unknown(format!("whether {} sends back what came by one port", p.leaves))),
+        let ports = network.ports(&p.leaves);
+        if c.source != p.target && ports.len() != 1 {
+            return Ok(());
         }
+        if ports.iter().all(|port| *port == Some(true)) {
+            return Ok(());
+        }
+        if ports.iter().all(|port| *port == Some(false)) {
+            let text =
+                format!("{} sends nothing back by the port that it came from (hairpin mode)", p.leaves);
+            return Err(Stop::closed(Decision::told(Cause::Kernel, text)));
+        }
+        Err(Stop::unknown(format!("whether {} sends back what came by one port", p.leaves)))
     }
 
     /// What the kernel throws away when it routes a packet that entered.

@@ -69,7 +69,27 @@ impl Lane {
         let own =
             ["0.0.0.0:9000", "[2001:db8:1::1]:9000", "[fd00:18::1]:9000", "[::]:9100", "127.0.0.1:5432"];
         lane.serve(From::Host, &own);
+        lane.settle();
         lane
+    }
+
+    /// Waits until everybody found their neighbours: new links of IPv6 take a moment.
+    fn settle(&self) {
+        let until = Instant::now() + Duration::from_secs(10);
+        let pairs = [
+            (From::First, "fd00:18::1", 9000),
+            (From::First, "172.18.0.1", 9000),
+            (From::Second, "172.19.0.1", 9000),
+            (From::World, "2001:db8:1::1", 9000),
+            (From::World, "203.0.113.1", 9000),
+            (From::Host, "fd00:18::2", 8080),
+            (From::Host, "2001:db8:1::2", 587),
+        ];
+        for (from, target, port) in pairs {
+            while !self.probe(from, target.parse().unwrap(), port) {
+                assert!(Instant::now() < until, "{from:?} never reaches {target}");
+            }
+        }
     }
 
     fn namespace(&self, who: From) -> String {

@@ -25,22 +25,22 @@ pub(crate) enum Asks {
 
 /// Rules by table and chain, put together from several authors.
 #[derive(Debug, Clone, Default)]
-struct Tables {
-    filter: Part,
-    nat: Part,
-    raw: Part,
-    mangle: Part,
+pub(crate) struct Tables {
+    pub(crate) filter: Part,
+    pub(crate) nat: Part,
+    pub(crate) raw: Part,
+    pub(crate) mangle: Part,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Part {
-    policies: [Option<&'static str>; 3],
+pub(crate) struct Part {
+    pub(crate) policies: [Option<&'static str>; 3],
     chains: Vec<String>,
     rules: Vec<String>,
 }
 
 impl Part {
-    fn add(&mut self, rules: &str) {
+    pub(crate) fn add(&mut self, rules: &str) {
         for line in rules.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let chain = line.split_whitespace().nth(1).unwrap().to_owned();
             let built_in =
@@ -52,7 +52,13 @@ impl Part {
         }
     }
 
-    fn chain(&mut self, name: &str) {
+    /// Puts a rule before all others.
+    pub(crate) fn insert(&mut self, rule: &str) {
+        self.add(rule);
+        self.rules.rotate_right(1);
+    }
+
+    pub(crate) fn chain(&mut self, name: &str) {
         if !self.chains.iter().any(|one| one == name) {
             self.chains.push(name.to_owned());
         }
@@ -78,7 +84,7 @@ impl Part {
 }
 
 impl Tables {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.raw.text("raw")
             + &self.mangle.text("mangle")
             + &self.nat.text("nat")
@@ -170,7 +176,7 @@ fn docker_raw(t: &mut Tables) {
     t.raw.add("-A PREROUTING -d 127.0.0.1/32 ! -i lo -p tcp -m tcp --dport 8081 -j DROP");
 }
 
-fn docker(t: &mut Tables, which: Docker, proxy: bool) {
+pub(crate) fn docker(t: &mut Tables, which: Docker, proxy: bool) {
     if matches!(which, Docker::None | Docker::V29Nft) {
         return;
     }
