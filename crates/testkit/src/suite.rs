@@ -101,7 +101,7 @@ impl Part {
             Self::Netfilter => {
                 let tools = "iptables-nft-save && ip6tables-nft-save && ipset list && nft list ruleset && ip link";
                 answers("unshare", &["--net", "sh", "-c", tools])
-                    && answers("sh", &["-c", "command -v docker-proxy"])
+                    && answers("sh", &["-c", "command -v docker-proxy iptables-legacy-save"])
             }
             Self::Loop => answers("losetup", &["-f"]) && answers("mkfs.ext4", &["-V"]),
             Self::MemoryCgroup => {

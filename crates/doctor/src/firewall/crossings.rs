@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::network::{Network, Way, is_link_local};
 use super::verdict::{Packet, Reach, Verdict};
 use super::walk::Walker;
-use crate::facts::firewall::{Firewall, Interface, Protocol};
+use crate::facts::firewall::{Firewall, Interface, Protocol, Proxy, Subnet};
 
 /// A port of the host that stands for a container's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ pub struct Crossing {
 /// What docker-proxy publishes, for when Docker itself cannot be asked.
 pub fn published_by_proxies(facts: &Firewall) -> Vec<Published> {
     let proxies = facts.proxies.known().map(Vec::as_slice).unwrap_or_default();
-    let one = |proxy: &crate::facts::firewall::Proxy| Published {
+    let one = |proxy: &Proxy| Published {
         name: proxy.container.to_string(),
         protocol: proxy.protocol,
         host: proxy.host,
@@ -180,8 +180,16 @@ fn answer(walker: &Walker<'_>, question: Question) -> Option<Crossing> {
 struct Askers {
     /// Where the internet comes in, and the host's address there: IPv4, IPv6.
     outside: Vec<(String, IpAddr)>,
-    /// Bridges with the address of a container and the bridge's own.
-    networks: Vec<(String, IpAddr, IpAddr)>,
+    networks: Vec<Bridge>,
+}
+
+/// A network of containers.
+struct Bridge {
+    name: String,
+    /// One that asks.
+    container: IpAddr,
+    /// The host's address on it.
+    own: Subnet,
 }
 
 /// Protocol, address and port.
@@ -217,7 +225,7 @@ impl Askers {
             for own in bridge.addresses.iter().filter(|own| !is_link_local(own.address)) {
                 let known = published.iter().map(|one| one.container).find(|one| own.holds(*one));
                 let container = known.unwrap_or_else(|| neighbour(own.address));
-                networks.push((bridge.name.clone(), container, own.address));
+                networks.push(Bridge { name: bridge.name.clone(), container, own: *own });
             }
         }
         Self { outside, networks }
@@ -248,9 +256,9 @@ impl Askers {
         if answers(loopback) {
             questions.extend(self.host(to, asked(loopback)));
         }
-        for (bridge, container, own) in self.networks.iter().filter(|(_, _, own)| answers(*own)) {
-            let from = From::Network { bridge: bridge.clone() };
-            let packets = vec![packet(asked(*own), Some(*container), Some(bridge))];
+        for bridge in self.networks.iter().filter(|bridge| answers(bridge.own.address)) {
+            let from = From::Network { bridge: bridge.name.clone() };
+            let packets = vec![packet(asked(bridge.own.address), Some(bridge.container), Some(&bridge.name))];
             questions.push(Question { from, to: to.clone(), packets });
         }
     }
@@ -260,7 +268,7 @@ impl Askers {
         // Without an address of that family there is nobody to ask.
         let able = asked.1.is_loopback()
             || self.outside.iter().any(|(_, own)| own.is_ipv6() == v6)
-            || self.networks.iter().any(|(_, _, own)| own.is_ipv6() == v6);
+            || self.networks.iter().any(|bridge| bridge.container.is_ipv6() == v6);
         let packets = vec![packet(asked, None, None)];
         able.then(|| Question { from: From::Host, to: to.clone(), packets })
     }
@@ -268,18 +276,13 @@ impl Askers {
     fn networks(&self, to: &To, asked: Asked) -> Vec<Question> {
         // Neighbours on one bridge speak without the host.
         let crosses =
-            |(_, container, _): &&(String, IpAddr, IpAddr)| container.is_ipv4() == asked.1.is_ipv4();
-        let one = |(bridge, container, _): &(String, IpAddr, IpAddr)| Question {
-            from: From::Network { bridge: bridge.clone() },
+            |bridge: &&Bridge| bridge.container.is_ipv4() == asked.1.is_ipv4() && !bridge.own.holds(asked.1);
+        let one = |bridge: &Bridge| Question {
+            from: From::Network { bridge: bridge.name.clone() },
             to: to.clone(),
-            packets: vec![packet(asked, Some(*container), Some(bridge))],
+            packets: vec![packet(asked, Some(bridge.container), Some(&bridge.name))],
         };
-        self.networks
-            .iter()
-            .filter(crosses)
-            .filter(|(_, container, _)| *container != asked.1)
-            .map(one)
-            .collect()
+        self.networks.iter().filter(crosses).map(one).collect()
     }
 }
 

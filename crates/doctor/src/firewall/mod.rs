@@ -9,6 +9,7 @@
 //! | [`walk`](mod@walk) | a connection from end to end |
 //! | [`crossings`] | the questions that a host's ports and needs raise, and the table of answers |
 //! | `chain` | the chains of one hook |
+//! | `kernel` | what the kernel throws away by itself |
 //! | `packet` | what tests see |
 //! | `network` | addresses, routes and settings of the kernel |
 //! | `oracle` | both answers to what nobody knows |
@@ -19,6 +20,7 @@
 mod chain;
 mod compare;
 pub mod crossings;
+mod kernel;
 mod modules;
 mod network;
 mod nft;

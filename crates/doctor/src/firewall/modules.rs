@@ -79,7 +79,7 @@ pub(crate) fn module(name: &str, words: &[&str], protocol: Option<u8>, v6: bool,
         "comment" => Vec::new(),
         "recent" => recent(&choices).unwrap_or_else(unclear),
         "rpfilter" => vec![reverse_path(&choices)],
-        "addrtype" => address_kind(&choices).unwrap_or_else(unclear),
+        "addrtype" => address_kind(&choices, v6).unwrap_or_else(unclear),
         // Every packet that is walked goes through the host's own network layer.
         "physdev" => match choices.as_slice() {
             [Choice { name: "--physdev-is-bridged", not, .. }] => never(!not),
@@ -96,6 +96,10 @@ pub(crate) fn module(name: &str, words: &[&str], protocol: Option<u8>, v6: bool,
                 (option, _) => Test::Unclear(format!("-m set {option}")),
             })
             .collect(),
+        "multiport" if choices.iter().any(|choice| choice.name == "--ports") => match choices.as_slice() {
+            [choice] => either_port(choice).map_or_else(unclear, |test| vec![test]),
+            _ => unclear(),
+        },
         _ => choices
             .iter()
             .map(|choice| {
@@ -165,6 +169,14 @@ fn ports(value: &str) -> Option<Pattern> {
     Some(Pattern::Numbers(first, last))
 }
 
+/// The ports of both sides, one of which must be on the list.
+fn either_port(choice: &Choice<'_>) -> Option<Test> {
+    let list: Vec<Pattern> = choice.values.first()?.split(',').map(ports).collect::<Option<_>>()?;
+    let both = |port: Pattern| [vec![port.clone(), Pattern::Any], vec![Pattern::Any, port]];
+    let any = list.into_iter().flat_map(both).collect();
+    Some(Test::Among { fields: vec![Field::SourcePort, Field::TargetPort], not: choice.not, any })
+}
+
 fn addresses(value: &str) -> Option<Pattern> {
     let (first, last) = value.split_once('-')?;
     Some(Pattern::Addresses(first.parse::<IpAddr>().ok()?, last.parse::<IpAddr>().ok()?))
@@ -228,7 +240,7 @@ fn reverse_path(choices: &[Choice<'_>]) -> Test {
     Test::one(field, false, exactly(u64::from(!has("--invert"))))
 }
 
-fn address_kind(choices: &[Choice<'_>]) -> Option<Vec<Test>> {
+fn address_kind(choices: &[Choice<'_>], v6: bool) -> Option<Vec<Test>> {
     let mut on = None;
     let mut tests = Vec::new();
     for choice in choices {
@@ -240,7 +252,16 @@ fn address_kind(choices: &[Choice<'_>]) -> Option<Vec<Test>> {
         }
     }
     let test = |choice: &&Choice<'_>| {
-        let bits = choice.values.first()?.split(',').map(kind::named).fold(0, |all, one| all | one);
+        let words = choice.values.first()?;
+        let mut bits = words.split(',').map(kind::named).fold(0, |all, one| all | one);
+        if v6 && words.contains(',') {
+            // Several kinds are neither all nor any of them there.
+            return None;
+        }
+        if v6 && bits == kind::UNICAST {
+            // There the host's own addresses are of this kind too, which they are not in IPv4.
+            bits = !kind::MULTICAST;
+        }
         let field = Field::Kind { target: choice.name == "--dst-type", on };
         Some(Test::one(field, choice.not, Pattern::Bits(bits)))
     };

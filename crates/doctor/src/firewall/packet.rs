@@ -33,7 +33,6 @@ pub(crate) struct Passing {
 pub(crate) struct Connection {
     pub(crate) mark: u32,
     pub(crate) source: IpAddr,
-    pub(crate) source_port: u16,
     pub(crate) target: IpAddr,
     pub(crate) port: u16,
     /// Translations, once they were looked for.

@@ -1,16 +1,17 @@
-//! Rule sets of a real host with what really happened to ten connections each: see `tests/firewall/README.md`.
+//! Rule sets of a real host with what really happened to ten connections each: see `tests/firewall/saved/README.md`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::verdict::{Packet, Reach, Verdict};
+use super::crossings::{From, Need, To, crossings, published_by_proxies};
+use super::verdict::{Cause, Packet, Reach, Verdict};
 use super::walk::Walker;
 use crate::facts::Fact;
 use crate::facts::firewall::{Firewall, Interface, Listener, Protocol, Proxy, Route, RouteKind, Subnet};
 
 fn file(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/firewall").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/firewall/saved").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -159,4 +160,123 @@ fn verdicts_are_what_happened_on_a_real_host() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert_eq!(agreed, 24 * 10 + 6);
+}
+
+/// The host of state 18 (no UFW) with other rules.
+fn with(iptables: &str) -> Firewall {
+    Firewall { iptables: Fact::Known(iptables.to_owned()), ..host("18") }
+}
+
+fn filter(rules: &str) -> String {
+    format!("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{rules}\nCOMMIT\n")
+}
+
+fn reach(facts: &Firewall, packet: &Packet) -> Reach {
+    Walker::new(facts).walk(packet).reach
+}
+
+fn is_unknown(reach: &Reach) -> bool {
+    matches!(reach, Reach::Unknown { .. })
+}
+
+#[test]
+fn the_deciding_rule_is_named() {
+    let facts = host("14");
+    let verdict = Walker::new(&facts).walk(&connections()[0]);
+    assert_eq!(verdict.reach, Reach::Closed);
+    assert_eq!((verdict.by.table.as_str(), verdict.by.chain.as_str()), ("ip filter", "DOCKER-USER"));
+    assert!(verdict.by.text.ends_with("-j DROP"), "{}", verdict.by);
+    let facts = host("4");
+    let verdict = Walker::new(&facts).walk(&connections()[3]);
+    assert_eq!(verdict.by.cause, Cause::Proxy, "{}", verdict.by);
+}
+
+#[test]
+fn a_test_that_is_not_understood_decides_nothing() {
+    let packet = &connections()[2];
+    for test in [
+        "-m limit --limit 3/min",
+        "-m nonsense --no sense",
+        "-m set --match-set ghosts src",
+        "-m owner --uid-owner 7",
+    ] {
+        for target in ["DROP", "ACCEPT\n-A INPUT -j DROP"] {
+            let facts = with(&filter(&format!("-A INPUT -p tcp {test} -j {target}")));
+            assert!(is_unknown(&reach(&facts, packet)), "{test} {target}");
+        }
+        let same = with(&filter(&format!("-A INPUT -p tcp {test} -j ACCEPT")));
+        assert_eq!(reach(&same, packet), Reach::Open, "either way it passes: {test}");
+        let other = with(&filter(&format!("-A INPUT -p udp {test} -j DROP")));
+        assert_eq!(reach(&other, packet), Reach::Open, "it is for others: {test}");
+    }
+    assert!(is_unknown(&reach(&with(&filter("-A INPUT -p tcp -j NFQUEUE --queue-num 1")), packet)));
+    let broken = filter("-A INPUT -j ACCEPT").replace("COMMIT\n", "");
+    assert!(is_unknown(&reach(&with(&broken), packet)), "a dump that breaks off");
+}
+
+#[test]
+fn what_could_not_be_read_is_unknown() {
+    let packet = &connections()[0];
+    let why = || Fact::unknown("no right to");
+    let hosts = [
+        Firewall { iptables: why(), ..host("14") },
+        Firewall { iptables_legacy: why(), ..host("14") },
+        Firewall { nftables: Fact::unknown("nft is not installed"), ..host("14") },
+        Firewall { interfaces: Fact::unknown("no right to"), ..host("14") },
+        Firewall { routes: Fact::unknown("no right to"), ..host("14") },
+        Firewall::unseen("nobody looked"),
+    ];
+    for facts in hosts {
+        assert!(is_unknown(&reach(&facts, packet)));
+    }
+    let listeners = Firewall { listeners: Fact::unknown("no right to"), ..host("18") };
+    assert!(is_unknown(&reach(&listeners, &connections()[2])));
+    let proxies = Firewall { proxies: Fact::unknown("no right to"), ..host("18") };
+    assert!(is_unknown(&reach(&proxies, &connections()[2])));
+}
+
+#[test]
+fn every_asker_has_a_row() {
+    let facts = host("4");
+    let published = published_by_proxies(&facts);
+    let need =
+        Need { name: "mail".to_owned(), protocol: Protocol::Tcp, address: ip("198.51.100.25"), port: 587 };
+    let rows = crossings(&facts, &published, &[need]);
+    let find = |from: &From, to: &To, address: &str, port: u16| {
+        let address = ip(address);
+        let row = rows
+            .iter()
+            .find(|row| row.from == *from && row.to == *to && row.address == address && row.port == port);
+        row.map(|row| row.verdict.reach.to_string())
+    };
+    let bridge = From::Network { bridge: "docker0".to_owned() };
+    let published = To::Published { name: "172.18.0.2".to_owned() };
+    let hidden = To::Published { name: "172.18.0.3".to_owned() };
+    let mail = To::Need { name: "mail".to_owned() };
+    let app = To::Listener { program: Some("app".to_owned()) };
+    let row =
+        |from: &From, to: &To, address: &str, port: u16| find(from, to, address, port).unwrap_or_default();
+    assert_eq!(row(&From::Internet, &published, "203.0.113.1", 8080), "open");
+    assert_eq!(row(&From::Internet, &hidden, "203.0.113.1", 8081), "closed");
+    assert_eq!(row(&From::Host, &published, "127.0.0.1", 8080), "closed");
+    assert_eq!(row(&From::Host, &mail, "198.51.100.25", 587), "closed");
+    assert_eq!(row(&bridge, &mail, "198.51.100.25", 587), "open");
+    assert_eq!(row(&bridge, &app, "172.18.0.1", 9000), "closed");
+    assert_eq!(row(&From::Internet, &app, "203.0.113.1", 9000), "closed");
+    assert_eq!(find(&bridge, &hidden, "203.0.113.1", 8081), None, "it is bound to loopback");
+}
+
+#[test]
+fn who_asks_may_decide() {
+    let facts = with(&filter("-A INPUT -s 52.0.0.0/8 -p tcp -m tcp --dport 9000 -j DROP"));
+    let rows = crossings(&facts, &[], &[]);
+    let row = rows.iter().find(|row| row.from == From::Internet && row.port == 9000).unwrap();
+    assert!(is_unknown(&row.verdict.reach), "{}", told(&row.verdict));
+}
+
+#[test]
+fn facts_are_the_same_when_read_again() {
+    let facts = host("24");
+    let text = serde_json::to_string(&facts).unwrap();
+    assert_eq!(serde_json::from_str::<Firewall>(&text).unwrap(), facts);
 }

@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::layouts::State;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -54,7 +56,9 @@ pub(crate) fn run(words: &[&str], input: &str) -> Result<(), String> {
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize) -> Self {
+    pub(crate) fn new() -> Self {
+        static LANES: AtomicUsize = AtomicUsize::new(0);
+        let number = LANES.fetch_add(1, Ordering::Relaxed);
         let name = format!("muster-fw{}-{number}", std::process::id());
         let mut lane =
             Self { name, proxies: Vec::new(), over: Arc::new(AtomicBool::new(false)), servers: Vec::new() };
@@ -243,11 +247,17 @@ impl Lane {
     }
 
     /// Puts a rule set in place of what was there.
-    pub(crate) fn apply(&self, four: &str, six: &str, nft: &str, ipset: &str) -> Result<(), String> {
+    pub(crate) fn apply(&self, state: &State) -> Result<(), String> {
+        let State { four, six, nft, ipset, legacy, .. } = state;
         self.inside(From::Host, || {
             run(&["nft", "flush", "ruleset"], "")?;
             run(&["ipset", "destroy"], "")?;
-            let parts: [(&[&str], &str); 4] = [
+            // The old tables stay for as long as the namespace does; they can only be emptied.
+            let names = std::fs::read_to_string("/proc/thread-self/net/ip_tables_names").unwrap_or_default();
+            let empty: String = names.lines().map(|name| format!("*{name}\nCOMMIT\n")).collect();
+            let parts: [(&[&str], &str); 6] = [
+                (&["iptables-legacy-restore"], &empty),
+                (&["iptables-legacy-restore"], legacy),
                 (&["ipset", "restore"], ipset),
                 (&["iptables-restore"], four),
                 (&["ip6tables-restore"], six),

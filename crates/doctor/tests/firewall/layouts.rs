@@ -10,6 +10,8 @@ pub(crate) struct State {
     pub(crate) six: String,
     pub(crate) nft: String,
     pub(crate) ipset: String,
+    /// Rules of the old kernel interface.
+    pub(crate) legacy: String,
     pub(crate) proxy: bool,
     /// Which connections are tried.
     pub(crate) asks: Asks,
@@ -532,6 +534,22 @@ pub(crate) fn states() -> Vec<State> {
         states.push(State { asks: Asks::Networks, ..build(which, guard, false) });
     }
     states.extend(by_hand());
+    // Docker writes to the one interface, somebody else to the other.
+    for asks in [Asks::Classic, Asks::Networks] {
+        let mut forgotten = Tables::default();
+        forgotten.filter.policies = [Some("DROP"), None, None];
+        forgotten.filter.add(
+            "-A INPUT -i lo -j ACCEPT
+             -A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+             -A FORWARD -i br-5ec0d -p tcp -m tcp --dport 587 -j REJECT",
+        );
+        let name = "rules of the old interface beside the new".to_owned();
+        states.push(State { name, legacy: forgotten.text(), asks, ..build(Docker::V27, Guard::None, true) });
+        let mut all = Tables::default();
+        docker(&mut all, Docker::V20, true);
+        let name = "Docker on the old interface".to_owned();
+        states.push(State { name, legacy: all.text(), asks, ..build(Docker::None, Guard::PlainInput, true) });
+    }
     states.extend(six());
     states
 }

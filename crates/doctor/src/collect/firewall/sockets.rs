@@ -179,8 +179,9 @@ mod tests {
 
     #[test]
     fn a_proxy_is_known_by_its_arguments() {
-        let old = b"/usr/bin/docker-proxy\0-proto\0tcp\0-host-ip\0::\0-host-port\08080\0-container-ip\0172.18.0.2\0-container-port\080\0";
-        let proxy = proxy(old, 7).unwrap();
+        let old =
+            "docker-proxy -proto tcp -host-ip :: -host-port 8080 -container-ip 172.18.0.2 -container-port 80";
+        let proxy = proxy(old.replace(' ', "\0").as_bytes(), 7).unwrap();
         assert_eq!((proxy.host.to_string().as_str(), proxy.host_port), ("::", 8080));
         assert_eq!((proxy.container.to_string().as_str(), proxy.container_port), ("172.18.0.2", 80));
     }

@@ -1,10 +1,9 @@
 //! Verdicts of the walker beside what really happens, on rule sets that it was not written for.
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "the tally is what the test is for")]
 
-#[path = "firewall/chance.rs"]
 mod chance;
-#[path = "firewall/lane.rs"]
 mod lane;
-#[path = "firewall/layouts.rs"]
 mod layouts;
 
 use std::net::IpAddr;
@@ -110,14 +109,14 @@ fn told(verdict: &Verdict) -> String {
 fn facts(lane: &Lane) -> (Firewall, Duration) {
     lane.inside(From::Host, || {
         let begun = std::time::Instant::now();
-        let Fact::Known(facts) = collect(Duration::from_secs(5)) else { panic!("nothing was collected") };
+        let Fact::Known(facts) = collect(Duration::from_secs(5)) else { panic!("nothing was seen") };
         (facts, begun.elapsed())
     })
 }
 
 fn try_state(lane: &mut Lane, state: &State, tally: &Mutex<Tally>) {
     lane.proxy(state.proxy);
-    if let Err(why) = lane.apply(&state.four, &state.six, &state.nft, &state.ipset) {
+    if let Err(why) = lane.apply(state) {
         tally.lock().unwrap().wrong.push(format!("{} is refused: {why}", state.name));
         return;
     }
@@ -159,10 +158,10 @@ fn live(states: &[State]) {
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::default());
     thread::scope(|scope| {
-        for number in 0..LANES {
+        for _ in 0..LANES {
             let (next, tally) = (&next, &tally);
             scope.spawn(move || {
-                let mut lane = Lane::new(number);
+                let mut lane = Lane::new();
                 while let Some(state) = states.get(next.fetch_add(1, Ordering::Relaxed)) {
                     try_state(&mut lane, state, tally);
                 }
