@@ -14,6 +14,7 @@ mod cron;
 pub mod firewall;
 pub mod ground;
 mod packages;
+mod ufw;
 mod users;
 
 use ground::Ground;
@@ -36,7 +37,7 @@ pub(crate) struct Collector {
 }
 
 /// Every collector. Adding one: a file and two lines.
-const COLLECTORS: &[Collector] = &[users::COLLECTOR, cron::COLLECTOR];
+const COLLECTORS: &[Collector] = &[users::COLLECTOR, cron::COLLECTOR, firewall::COLLECTOR, ufw::COLLECTOR];
 
 /// How long a collector may take unless it says otherwise.
 pub(crate) const WITHIN: Duration = Duration::from_millis(500);

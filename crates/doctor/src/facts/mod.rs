@@ -11,9 +11,12 @@ pub use muster_core::fact::Fact;
 pub mod cron;
 pub mod files;
 pub mod firewall;
+pub mod ufw;
 
 use cron::Cron;
 use files::{Entry, Note, User};
+use firewall::Firewall;
+use ufw::Ufw;
 
 /// The version of this format: facts of another one are refused.
 pub const FORMAT: u32 = 1;
@@ -37,6 +40,10 @@ pub struct Facts {
     pub notes: Vec<Note>,
     /// Crontabs and what runs them.
     pub cron: Fact<Cron>,
+    /// Packet filters, addresses, listeners.
+    pub firewall: Fact<Firewall>,
+    /// What ufw is told.
+    pub ufw: Fact<Ufw>,
 }
 
 /// From where a host was looked at.
@@ -63,6 +70,8 @@ impl Facts {
             entries: BTreeMap::new(),
             notes: Vec::new(),
             cron: Fact::unknown(nobody),
+            firewall: Fact::unknown(nobody),
+            ufw: Fact::unknown(nobody),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::facts::Facts;
 mod allow;
 mod answer;
 mod cron;
+mod firewall;
 pub mod fixture;
 mod lock;
 #[cfg(test)]
@@ -111,6 +112,12 @@ pub const RULES: &[&Rule] = &[
     &cron::percent::RULE,
     &cron::no_script::RULE,
     &cron::missing_script::RULE,
+    &firewall::past_ufw::RULE,
+    &firewall::cut_off::RULE,
+    &firewall::flushed::RULE,
+    &firewall::none::RULE,
+    &firewall::not_loaded::RULE,
+    &firewall::six_open::RULE,
     &allow::unread::RULE,
     &allow::over::RULE,
     &allow::unused::RULE,

@@ -13,3 +13,24 @@ mod sockets;
 mod survey;
 
 pub use survey::collect;
+
+use super::ground::Ground;
+use super::{Collector, Put, WITHIN};
+use crate::facts::Fact;
+
+/// Programs are asked a little less long than the whole may take.
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "firewall",
+    groups: &["FW"],
+    within: WITHIN,
+    read,
+    blind: |facts, why| facts.firewall = Fact::unknown(why),
+};
+
+fn read(ground: &Ground) -> Put {
+    let firewall = match ground.live {
+        true => collect(WITHIN.mul_f32(0.9)),
+        false => Fact::nothing("only files were read"),
+    };
+    Box::new(|facts| facts.firewall = firewall)
+}
