@@ -14,7 +14,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     silent: "The file says yes, so everybody believes it. `ufw status` would say inactive, and ends with 0.",
     cure: "`ufw reload`, and stop what empties the rules.",
     fix: Fix::Disruptive,
-    unless: "ufw is disabled in its file.",
+    unless: "It is disabled in its file.",
     judge,
     bad: Fixture::facts("enabled, and somebody emptied the rules", |facts| host(facts, true, "")),
     good: [
