@@ -99,7 +99,8 @@ impl Part {
             }
             Self::Nginx => answers("nginx", &["-v"]),
             Self::Netfilter => {
-                let tools = "iptables-nft-save && ip6tables-nft-save && ipset list && nft list ruleset && ip link";
+                let tools =
+                    "iptables-nft-save && ip6tables-nft-save && ipset list && nft list ruleset && ip link";
                 answers("unshare", &["--net", "sh", "-c", tools])
                     && answers("sh", &["-c", "command -v docker-proxy iptables-legacy-save"])
             }

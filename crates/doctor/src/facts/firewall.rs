@@ -37,6 +37,8 @@ pub struct Firewall {
     pub listeners: Fact<Vec<Listener>>,
     /// Docker's user-space proxies.
     pub proxies: Fact<Vec<Proxy>>,
+    /// Services of the kernel's own load balancer (IPVS), which takes packets for which nobody listens; one line each.
+    pub ipvs: Fact<Vec<String>>,
 }
 
 /// One network interface.
@@ -50,6 +52,9 @@ pub struct Interface {
     /// The bridge that it belongs to.
     #[serde(default)]
     pub master: Option<String>,
+    /// A program of its own (XDP) sees packets before any filter does.
+    #[serde(default)]
+    pub xdp: bool,
     /// A port of a bridge that sends packets back to where they came from; none where it is no port.
     #[serde(default)]
     pub hairpin: Option<bool>,
@@ -185,6 +190,7 @@ impl Firewall {
             settings: Fact::unknown(why),
             listeners: Fact::unknown(why),
             proxies: Fact::unknown(why),
+            ipvs: Fact::unknown(why),
         }
     }
 }

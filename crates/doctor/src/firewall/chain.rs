@@ -42,6 +42,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) network: &'a Network<'a>,
     pub(crate) oracle: &'a mut Oracle,
     pub(crate) looks: usize,
+    /// For each hook, once it mattered: whether chains of one priority run in reverse.
+    pub(crate) orders: [Option<bool>; 5],
 }
 
 /// How a chain ended.
@@ -71,7 +73,7 @@ pub(crate) struct Passed {
     pub(crate) translated: Option<Decision>,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
     /// All that is attached to a hook, for one packet.
     pub(crate) fn hook(
         &mut self,
@@ -85,7 +87,7 @@ impl Runner<'_> {
         let place = if targets { -100 } else { 100 };
         let mut translated = hook == Hook::Forward;
         let tracks = targets;
-        for attached in rules.attached(hook, Purpose::Filter, passing.target.is_ipv6()) {
+        for attached in self.in_order(hook, passing.target.is_ipv6()) {
             if !tracks || attached.priority > -200 {
                 passing.tracked = true;
             }
@@ -101,6 +103,24 @@ impl Runner<'_> {
             passed.translated = self.translate(hook, passing, connection)?;
         }
         Ok(passed)
+    }
+
+    /// The chains that filter on a hook. Which of one priority runs first nobody can see; it matters if one of them
+    /// changes what another may test.
+    fn in_order(&mut self, hook: Hook, v6: bool) -> Vec<Attached<'a>> {
+        let rules = self.rules;
+        let mut attached = rules.attached(hook, Purpose::Filter, v6);
+        for equals in attached.chunk_by_mut(|one, other| one.priority == other.priority) {
+            if equals.len() > 1 && equals.iter().any(|one| rules.marks[one.table]) {
+                let question =
+                    || format!("which of the chains of priority {} runs first", equals[0].priority);
+                let order = &mut self.orders[hook as usize];
+                if *order.get_or_insert_with(|| self.oracle.ask(question())) {
+                    equals.reverse();
+                }
+            }
+        }
+        attached
     }
 
     /// One base chain: who let the packet pass.
@@ -295,6 +315,9 @@ impl Runner<'_> {
             Action::Jump(to) => return Said::Jump(to.clone()),
             Action::Goto(to) => return Said::Goto(to.clone()),
             Action::Mark { keep, flip } => passing.mark = (passing.mark & keep) ^ flip,
+            // What is not known yet cannot be marked.
+            Action::ConnectionMark { .. } | Action::SaveMark { .. } | Action::RestoreMark { .. }
+                if !passing.tracked || connection.untracked => {}
             Action::ConnectionMark { keep, flip } => connection.mark = (connection.mark & keep) ^ flip,
             Action::SaveMark { keep, take } => {
                 connection.mark = (connection.mark & keep) ^ (passing.mark & take);

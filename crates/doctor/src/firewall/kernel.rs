@@ -63,6 +63,9 @@ impl Walk<'_> {
     /// Filters on frames are not read: what they let pass nobody here knows.
     pub(super) fn below(&self, interface: &str) -> Result<(), Stop> {
         let bridge = self.runner.network.is_bridge(interface);
+        if self.runner.network.is_programmed(interface) {
+            return Err(Stop::unknown(format!("a program on {interface} (XDP) decides before the filters")));
+        }
         let below = self.runner.rules.below.iter().find(|below| match &below.devices {
             None => bridge,
             Some(devices) => devices.iter().any(|device| device == interface),

@@ -169,6 +169,11 @@ impl<'a> Network<'a> {
         self.interfaces.iter().any(|one| one.name == interface && one.bridge)
     }
 
+    /// True if a program on the interface sees packets before all filters.
+    pub(crate) fn is_programmed(&self, interface: &str) -> bool {
+        self.interfaces.iter().any(|one| one.name == interface && one.xdp)
+    }
+
     /// For each port of a bridge: whether it sends packets back that came by it.
     pub(crate) fn ports(&self, bridge: &str) -> Vec<Option<bool>> {
         let is_port = |one: &&Interface| one.master.as_deref() == Some(bridge);

@@ -90,6 +90,8 @@ impl Passing {
 
     fn see(&self, field: &Field, connection: &Connection, network: &Network<'_>) -> Seen<'_> {
         let ported = matches!(self.protocol, 6 | 17);
+        // Before the connection is looked up, or without one, its properties are not there.
+        let known = self.tracked && !connection.untracked;
         let given = |there: bool, number: u64| if there { Seen::Number(number) } else { Seen::NotThere };
         match field {
             Field::Family => Seen::Number(if self.target.is_ipv4() { 4 } else { 6 }),
@@ -105,23 +107,24 @@ impl Passing {
             Field::Enters => Seen::Name(&self.enters),
             Field::Leaves => Seen::Name(&self.leaves),
             Field::Mark(mask) => Seen::Number(u64::from(self.mark & mask)),
-            Field::ConnectionMark(mask) => Seen::Number(u64::from(connection.mark & mask)),
+            Field::ConnectionMark(mask) => given(known, u64::from(connection.mark & mask)),
             Field::State => Seen::Number(self.state(connection)),
             Field::Status => {
                 let answered = self.state & state::ESTABLISHED != 0;
                 let mut bits = if answered { status::SEEN_REPLY | status::CONFIRMED } else { 0 };
                 bits |= if connection.new_source.is_some() { status::SNAT } else { 0 };
                 bits |= if connection.new_target.is_some() { status::DNAT } else { 0 };
-                Seen::Number(bits)
+                given(known, bits)
             }
-            Field::Direction => Seen::Number(u64::from(self.reply)),
+            Field::Direction => given(known, u64::from(self.reply)),
             Field::TcpFlags(mask) => given(self.protocol == 6, u64::from(self.flags & mask)),
             Field::Unicast => Seen::Number(u64::from(!self.target.is_multicast())),
             Field::IcmpType => given(self.protocol == 1, u64::from(self.icmp.unwrap_or_default())),
             Field::Icmp6Type => given(self.protocol == 58, u64::from(self.icmp.unwrap_or_default())),
-            Field::FirstTarget => Seen::Address(connection.target),
-            Field::FirstSource => Seen::Address(connection.source),
-            Field::FirstTargetPort => given(ported, u64::from(connection.port)),
+            Field::FirstTarget if known => Seen::Address(connection.target),
+            Field::FirstSource if known => Seen::Address(connection.source),
+            Field::FirstTarget | Field::FirstSource => Seen::NotThere,
+            Field::FirstTargetPort => given(ported && known, u64::from(connection.port)),
             Field::Kind { target, on } => {
                 let address = if *target { self.target } else { self.source };
                 let on = on.map(|side| match side {

@@ -65,6 +65,31 @@ pub(crate) struct Table {
     pub(crate) chains: BTreeMap<String, Chain>,
 }
 
+impl Table {
+    /// True if it changes what a later chain may test.
+    pub(crate) fn marks(&self) -> bool {
+        let rules = self.chains.values().flat_map(|chain| &chain.rules);
+        rules.flat_map(|rule| &rule.steps).any(|step| match step {
+            Step::Act(Action::Choose { entries, .. }) => entries.iter().any(|(_, action)| action.marks()),
+            Step::Act(action) => action.marks(),
+            Step::Test(_) => false,
+        })
+    }
+}
+
+impl Action {
+    fn marks(&self) -> bool {
+        matches!(
+            self,
+            Self::Mark { .. }
+                | Self::ConnectionMark { .. }
+                | Self::SaveMark { .. }
+                | Self::RestoreMark { .. }
+                | Self::Untrack
+        )
+    }
+}
+
 /// A property of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Field {

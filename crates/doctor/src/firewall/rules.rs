@@ -14,6 +14,8 @@ use crate::facts::firewall::Firewall;
 pub(crate) struct Rules {
     pub(crate) tables: Vec<Table>,
     pub(crate) below: Vec<Below>,
+    /// For each table: it changes what a later chain may test.
+    pub(crate) marks: Vec<bool>,
     /// Why nothing can be said of a family: IPv4, IPv6.
     unseen: [Option<String>; 2],
 }
@@ -29,7 +31,8 @@ pub(crate) struct Attached<'a> {
 impl Rules {
     pub(crate) fn read(facts: &Firewall) -> Self {
         let sets = facts.ipsets.known().map(|text| Sets::read(text)).unwrap_or_default();
-        let mut rules = Self { tables: Vec::new(), below: Vec::new(), unseen: [None, None] };
+        let mut rules =
+            Self { tables: Vec::new(), below: Vec::new(), marks: Vec::new(), unseen: [None, None] };
         let mut shown = BTreeSet::new();
         let dumps = [
             (&facts.iptables_legacy, false, true),
@@ -69,6 +72,7 @@ impl Rules {
                 rules.miss(true, &why);
             }
         }
+        rules.marks = rules.tables.iter().map(Table::marks).collect();
         rules
     }
 

@@ -92,6 +92,7 @@ fn host(state: &str) -> Firewall {
         settings: Fact::Known(BTreeMap::from([("net.ipv4.ip_forward".to_owned(), "1".to_owned())])),
         listeners: Fact::Known(listeners),
         proxies: Fact::Known(proxies),
+        ipvs: Fact::nothing("the kernel has no IPVS"),
     }
 }
 
@@ -231,6 +232,12 @@ fn what_could_not_be_read_is_unknown() {
     }
     let listeners = Firewall { listeners: Fact::unknown("no right to"), ..host("18") };
     assert!(is_unknown(&reach(&listeners, &connections()[2])));
+    let balanced = Firewall { ipvs: Fact::Known(vec!["TCP CB007101:1F91 rr".to_owned()]), ..host("18") };
+    assert!(is_unknown(&reach(&balanced, &connections()[1])), "somebody else may take it");
+    let mut programmed = host("18");
+    let Fact::Known(interfaces) = &mut programmed.interfaces else { panic!("made above") };
+    interfaces.iter_mut().for_each(|one| one.xdp = one.name == "wan0");
+    assert!(is_unknown(&reach(&programmed, &connections()[0])));
     let proxies = Firewall { proxies: Fact::unknown("no right to"), ..host("18") };
     assert!(is_unknown(&reach(&proxies, &connections()[2])));
 }

@@ -14,6 +14,7 @@ use super::packet::{Connection, Passing};
 use super::rule::{Hook, state};
 use super::rules::Rules;
 use super::verdict::{Cause, Decision, Hop, Packet, Reach, Verdict};
+use crate::facts::Fact;
 use crate::facts::firewall::{Firewall, Protocol};
 
 /// Facts that were read once, for many questions.
@@ -94,7 +95,7 @@ impl<'a> Walker<'a> {
     fn run(&self, network: &Network<'_>, oracle: &mut Oracle, packet: &Packet) -> Verdict {
         let mut walk = Walk {
             facts: self.facts,
-            runner: Runner { rules: &self.rules, network, oracle, looks: 0 },
+            runner: Runner { rules: &self.rules, network, oracle, looks: 0, orders: [None; 5] },
             path: Vec::new(),
             accepted: None,
             neighbours: BTreeSet::new(),
@@ -163,15 +164,19 @@ impl Walk<'_> {
             tracked: false,
             ..syn
         };
+        let back = answer.clone();
         let untracked = std::mem::take(&mut connection.untracked);
         self.travel("answer", &mut answer, &mut connection)?;
         if untracked != connection.untracked {
             return Err(Stop::unknown("the connection is tracked in one direction only"));
         }
         if packet.protocol == Protocol::Tcp {
-            let mut more = Passing { flags: 16, state: state::ESTABLISHED, ..begin };
-            connection.untracked = false;
-            self.travel("next packet", &mut more, &mut connection)?;
+            // A rule for the flags of the first two packets does not let the others pass.
+            let more = Passing { flags: 16, state: state::ESTABLISHED, ..begin };
+            for (which, mut one) in [("next packet", more), ("next answer", Passing { flags: 24, ..back })] {
+                connection.untracked = false;
+                self.travel(which, &mut one, &mut connection)?;
+            }
         }
         if let Some(second) = proxy {
             self.note("proxy", format!("docker-proxy connects to {}:{}", second.target, second.port));
@@ -303,6 +308,14 @@ impl Walk<'_> {
             .collect();
         found.sort_by_key(|one| (one.address != p.target, one.address.is_ipv4() != p.target.is_ipv4()));
         let Some(listener) = found.first() else {
+            let balances = match &self.facts.ipvs {
+                Fact::Known(services) => !services.is_empty(),
+                Fact::Unknown { .. } => true,
+                Fact::Nothing { .. } => false,
+            };
+            if balances {
+                return Err(Stop::unknown("whether the kernel's load balancer (IPVS) takes the connection"));
+            }
             let text = format!("nobody listens on {}:{}", p.target, p.port);
             return Err(Stop::closed(Decision::told(Cause::NoListener, text)));
         };

@@ -19,6 +19,10 @@ pub(super) fn interfaces() -> Result<BTreeMap<u32, Interface>, Refused> {
         for (sort, value) in attributes(rest) {
             match sort {
                 3 => interface.name = text(value),
+                43 => {
+                    let attached = attributes(value).into_iter().find(|(sort, _)| *sort == 2);
+                    interface.xdp = attached.is_some_and(|(_, how)| how.first().is_some_and(|how| *how != 0));
+                }
                 10 => masters.extend(word(value, 0).map(|master| (index, master))),
                 18 => {
                     let parts = attributes(value);

@@ -72,7 +72,10 @@ pub(super) fn list(list: List) -> Result<Vec<Vec<u8>>, Refused> {
                 DONE => return Ok(entries),
                 ERROR => {
                     let code = word(body, 0).map_or(0, |code| i32::from_ne_bytes(code.to_ne_bytes()));
-                    return Err(Refused(Errno::from_raw_os_error(-code)));
+                    return match code {
+                        -4095..=-1 => Err(Refused(Errno::from_raw_os_error(-code))),
+                        _ => Ok(entries),
+                    };
                 }
                 _ => entries.push(body.to_vec()),
             }

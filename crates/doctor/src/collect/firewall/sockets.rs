@@ -72,6 +72,20 @@ fn address_in_hex(hex: &str) -> Option<IpAddr> {
     }
 }
 
+/// Services of IPVS.
+pub(super) fn ipvs() -> Fact<Vec<String>> {
+    let path = "/proc/thread-self/net/ip_vs";
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let is_service = |line: &&str| ["TCP ", "UDP ", "FWM "].iter().any(|word| line.starts_with(word));
+            let services = text.lines().filter(is_service).map(|line| line.trim().to_owned());
+            Fact::Known(services.take(LINES).collect())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::nothing("the kernel has no IPVS"),
+        Err(error) => Fact::unknown(format!("{path}: {error}")),
+    }
+}
+
 /// Looks through the processes: fills in who holds the listeners, and finds the proxies of this namespace.
 pub(super) fn processes(listeners: &mut [Listener], until: Instant) -> Fact<Vec<Proxy>> {
     let mut open: BTreeMap<u64, Vec<usize>> = BTreeMap::new();

@@ -23,8 +23,8 @@ const IPTABLES: [&str; 5] = ["filter", "mangle", "nat", "raw", "security"];
 
 /// Everything that decides where packets end in the network namespace of this thread.
 ///
-/// Asks at most five programs side by side, each for no longer than `within`; changes nothing. Without root's rights
-/// most of it is unknown.
+/// Asks up to six programs, three of them side by side, and is over soon after `within` at the latest; changes nothing.
+/// Without root's rights most of it is unknown.
 pub fn collect(within: Duration) -> Fact<Firewall> {
     let until = Instant::now() + within;
     let mut facts = Firewall::unseen("nobody looked");
@@ -42,32 +42,36 @@ pub fn collect(within: Duration) -> Fact<Firewall> {
                 .any(|table| !matches!(table.family, 2 | 10) || !IPTABLES.contains(&table.name.as_str()))
         });
         let save = |program: &'static str, wanted: bool| {
-            wanted.then(|| scope.spawn(move || ask(program, &[], within)))
+            wanted.then(|| scope.spawn(move || ask(program, &[], left(until))))
         };
         let saves = [save("iptables-nft-save", v4), save("ip6tables-nft-save", v6)];
-        let nft = native.then(|| scope.spawn(move || ruleset(within)));
+        let nft = native.then(|| scope.spawn(move || ruleset(until)));
         read_kernel(&mut facts);
         read_sockets(&mut facts, until);
         let heard = |save: Option<thread::ScopedJoinHandle<'_, Result<String, String>>>| {
             save.map(|save| save.join().unwrap_or_else(|_| Err("the reader broke".to_owned())))
         };
         let [save4, save6] = saves.map(heard);
-        facts.iptables = dump(save4, &tables, "iptables-save", within);
-        facts.ip6tables = dump(save6, &tables, "ip6tables-save", within);
+        facts.iptables = dump(save4, &tables, "iptables-save", until);
+        facts.ip6tables = dump(save6, &tables, "ip6tables-save", until);
         let nft = nft.map(|nft| nft.join().unwrap_or_else(|_| Err("the reader broke".to_owned())));
         facts.nftables = match &tables {
             Err(refused) => without_list(*refused),
             Ok(tables) => match nft {
                 Some(read) => native_tables(read, tables),
                 None if covered(tables, &facts) => Fact::nothing("no tables beside those of iptables"),
-                None => native_tables(ruleset(within), tables),
+                None => native_tables(ruleset(until), tables),
             },
         };
     });
-    facts.iptables_legacy = legacy("ip_tables_names", ["iptables-legacy-save", "iptables-save"], within);
-    facts.ip6tables_legacy = legacy("ip6_tables_names", ["ip6tables-legacy-save", "ip6tables-save"], within);
-    facts.ipsets = ipsets(&facts, within);
+    facts.iptables_legacy = legacy("ip_tables_names", ["iptables-legacy-save", "iptables-save"], until);
+    facts.ip6tables_legacy = legacy("ip6_tables_names", ["ip6tables-legacy-save", "ip6tables-save"], until);
+    facts.ipsets = ipsets(&facts, until);
     Fact::Known(facts)
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
 }
 
 fn without_list<T>(refused: Refused) -> Fact<T> {
@@ -85,13 +89,13 @@ fn dump(
     save: Option<Result<String, String>>,
     tables: &Result<Vec<TableName>, Refused>,
     older: &str,
-    within: Duration,
+    until: Instant,
 ) -> Fact<String> {
     match (save, tables) {
         (None, Err(refused)) => without_list(*refused),
         (None, Ok(_)) => Fact::nothing("no tables"),
         (Some(Ok(text)), _) => Fact::Known(without_counts(&text)),
-        (Some(Err(why)), _) => match ask(older, &[], within) {
+        (Some(Err(why)), _) => match ask(older, &[], left(until)) {
             Ok(text) if text.contains("nf_tables") => Fact::Known(without_counts(&text)),
             _ => Fact::unknown(why),
         },
@@ -156,8 +160,8 @@ fn native_tables(
     Fact::Known(objects)
 }
 
-fn ruleset(within: Duration) -> Result<Vec<serde_json::Value>, String> {
-    let text = ask("nft", &["-j", "list", "ruleset"], within)?;
+fn ruleset(until: Instant) -> Result<Vec<serde_json::Value>, String> {
+    let text = ask("nft", &["-j", "list", "ruleset"], left(until))?;
     let mut whole: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| format!("what nft prints is not understood: {error}"))?;
     match whole.get_mut("nftables").map(serde_json::Value::take) {
@@ -167,7 +171,7 @@ fn ruleset(within: Duration) -> Result<Vec<serde_json::Value>, String> {
 }
 
 /// Rules of the old interface, if the kernel has any tables of it.
-fn legacy(names: &str, programs: [&str; 2], within: Duration) -> Fact<String> {
+fn legacy(names: &str, programs: [&str; 2], until: Instant) -> Fact<String> {
     let path = format!("/proc/thread-self/net/{names}");
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -179,7 +183,7 @@ fn legacy(names: &str, programs: [&str; 2], within: Duration) -> Fact<String> {
     }
     let mut why = String::new();
     for program in programs {
-        match ask(program, &[], within) {
+        match ask(program, &[], left(until)) {
             Ok(text) if !text.contains("nf_tables") => return Fact::Known(without_counts(&text)),
             Ok(_) => why = format!("{program} shows other tables"),
             Err(error) => why = error,
@@ -188,12 +192,12 @@ fn legacy(names: &str, programs: [&str; 2], within: Duration) -> Fact<String> {
     Fact::unknown(why)
 }
 
-fn ipsets(facts: &Firewall, within: Duration) -> Fact<String> {
+fn ipsets(facts: &Firewall, until: Instant) -> Fact<String> {
     let dumps = [&facts.iptables, &facts.ip6tables, &facts.iptables_legacy, &facts.ip6tables_legacy];
     if !dumps.iter().filter_map(|dump| dump.known()).any(|text| text.contains("--match-set")) {
         return Fact::nothing("no rule refers to a set");
     }
-    ask("ipset", &["save"], within).map_or_else(Fact::unknown, Fact::Known)
+    ask("ipset", &["save"], left(until)).map_or_else(Fact::unknown, Fact::Known)
 }
 
 /// Interfaces, routes and settings.
@@ -240,6 +244,7 @@ fn settings(interfaces: &[Interface]) -> BTreeMap<String, String> {
 }
 
 fn read_sockets(facts: &mut Firewall, until: Instant) {
+    facts.ipvs = sockets::ipvs();
     match sockets::listeners() {
         Ok(mut listeners) => {
             facts.proxies = sockets::processes(&mut listeners, until);

@@ -117,6 +117,7 @@ fn host(facts: &mut Facts, ufw: bool, iptables: &str) {
             container_port: 80,
             pid: 1,
         }]),
+        ipvs: Fact::nothing("the kernel has no IPVS"),
     });
 }
 
