@@ -157,6 +157,13 @@ impl Ground {
         self.open(path, OFlags::PATH).is_ok()
     }
 
+    /// Where a link points, as it is written; none where it is no link.
+    pub(crate) fn link(&self, path: &str) -> Option<String> {
+        let handle = self.open(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+        let target = rustix::fs::readlinkat(&handle, "", Vec::new()).ok()?;
+        Some(target.to_string_lossy().into_owned())
+    }
+
     /// What stands at a path, and keeps it with the facts: rules ask for it by the same path.
     pub(crate) fn entry(&self, path: &str) -> Fact<Entry> {
         let mut known = self.entries.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,11 +10,20 @@ use muster_core::time::Timestamp;
 
 use crate::facts::{Facts, Vantage};
 
+mod containers;
 mod cron;
+mod engine;
 pub mod firewall;
 pub mod ground;
+mod groups;
+mod ini;
+mod keepers;
+mod layer;
 mod packages;
 mod ufw;
+mod processes;
+mod recipes;
+mod units;
 mod users;
 
 use ground::Ground;
@@ -37,7 +46,17 @@ pub(crate) struct Collector {
 }
 
 /// Every collector. Adding one: a file and two lines.
-const COLLECTORS: &[Collector] = &[users::COLLECTOR, cron::COLLECTOR, firewall::COLLECTOR, ufw::COLLECTOR];
+const COLLECTORS: &[Collector] = &[
+    users::COLLECTOR,
+    cron::COLLECTOR,
+    firewall::COLLECTOR,
+    ufw::COLLECTOR,
+    units::COLLECTOR,
+    keepers::COLLECTOR,
+    processes::COLLECTOR,
+    containers::COLLECTOR,
+    recipes::COLLECTOR,
+];
 
 /// How long a collector may take unless it says otherwise.
 pub(crate) const WITHIN: Duration = Duration::from_millis(500);

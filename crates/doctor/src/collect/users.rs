@@ -14,12 +14,17 @@ pub(super) const COLLECTOR: Collector = Collector {
 };
 
 fn read(ground: &Ground) -> Put {
-    let users = match ground.read("/etc/passwd") {
+    let users = list(ground);
+    Box::new(|facts| facts.users = users)
+}
+
+/// The users of the host.
+pub(super) fn list(ground: &Ground) -> Fact<Vec<User>> {
+    match ground.read("/etc/passwd") {
         Ok(Some(text)) => Fact::Known(text.lossy().lines().filter_map(user).collect()),
         Ok(None) => Fact::nothing("there is no /etc/passwd"),
         Err(why) => Fact::unknown(format!("/etc/passwd: {why}")),
-    };
-    Box::new(|facts| facts.users = users)
+    }
 }
 
 fn user(line: &str) -> Option<User> {

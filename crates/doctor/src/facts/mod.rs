@@ -8,15 +8,25 @@ use serde::{Deserialize, Serialize};
 
 pub use muster_core::fact::Fact;
 
+pub mod containers;
 pub mod cron;
 pub mod files;
 pub mod firewall;
 pub mod ufw;
+pub mod keepers;
+pub mod processes;
+pub mod recipes;
+pub mod services;
 
+use containers::Containers;
 use cron::Cron;
 use files::{Entry, Note, User};
 use firewall::Firewall;
 use ufw::Ufw;
+use keepers::Keepers;
+use processes::Processes;
+use recipes::Recipes;
+use services::Services;
 
 /// The version of this format: facts of another one are refused.
 pub const FORMAT: u32 = 1;
@@ -44,6 +54,16 @@ pub struct Facts {
     pub firewall: Fact<Firewall>,
     /// What ufw is told.
     pub ufw: Fact<Ufw>,
+    /// Units of systemd.
+    pub services: Fact<Services>,
+    /// What supervisor and PM2 keep.
+    pub keepers: Fact<Keepers>,
+    /// Processes and memory.
+    pub processes: Fact<Processes>,
+    /// Containers and their images.
+    pub containers: Fact<Containers>,
+    /// Dockerfiles.
+    pub recipes: Fact<Recipes>,
 }
 
 /// From where a host was looked at.
@@ -72,6 +92,11 @@ impl Facts {
             cron: Fact::unknown(nobody),
             firewall: Fact::unknown(nobody),
             ufw: Fact::unknown(nobody),
+            services: Fact::unknown(nobody),
+            keepers: Fact::unknown(nobody),
+            processes: Fact::unknown(nobody),
+            containers: Fact::unknown(nobody),
+            recipes: Fact::unknown(nobody),
         }
     }
 
