@@ -70,6 +70,9 @@ fn read(ground: &Ground) -> Put {
         for (_, setting) in unit.all("Service", "EnvironmentFile") {
             ground.entry(setting.value.trim_start_matches('-'));
         }
+        if let Some(folder) = unit.last("Service", "WorkingDirectory") {
+            ground.entry(&format!("{}/.env", folder.trim_start_matches('-').trim_end_matches('/')));
+        }
     }
     let mut live = live(ground);
     if let Fact::Known(states) = &mut live {

@@ -34,6 +34,11 @@ impl Fixture {
     pub const fn facts(says: &'static str, facts: fn(&mut Facts)) -> Self {
         Self { says, files: &[], facts }
     }
+
+    /// A host of files, of which more facts are told.
+    pub const fn with(says: &'static str, files: &'static [Planted], facts: fn(&mut Facts)) -> Self {
+        Self { says, files, facts }
+    }
 }
 
 /// A file that everybody may read.

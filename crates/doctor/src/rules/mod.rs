@@ -7,10 +7,14 @@ use crate::facts::Facts;
 
 mod allow;
 mod answer;
+mod container;
 mod cron;
 mod firewall;
 pub mod fixture;
+mod image;
 mod lock;
+mod memory;
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -118,6 +122,36 @@ pub const RULES: &[&Rule] = &[
     &firewall::none::RULE,
     &firewall::not_loaded::RULE,
     &firewall::six_open::RULE,
+    &service::no_restart::RULE,
+    &service::failed::RULE,
+    &service::not_enabled::RULE,
+    &service::crash_loop::RULE,
+    &service::ignored_key::RULE,
+    &service::not_reloaded::RULE,
+    &service::old_environment::RULE,
+    &service::missing_environment::RULE,
+    &service::pm2_forgets::RULE,
+    &service::supervisor_key::RULE,
+    &service::nobody_told::RULE,
+    &service::before_network::RULE,
+    &service::no_linger::RULE,
+    &memory::no_limit::RULE,
+    &memory::killed::RULE,
+    &memory::promised::RULE,
+    &memory::full::RULE,
+    &container::no_restart::RULE,
+    &container::no_health::RULE,
+    &container::moving_tag::RULE,
+    &container::database_inside::RULE,
+    &container::old_image::RULE,
+    &container::takes_the_host::RULE,
+    &container::unhealthy::RULE,
+    &image::root::RULE,
+    &image::secrets::RULE,
+    &image::absent_health::RULE,
+    &image::absent_command::RULE,
+    &image::deaf::RULE,
+    &container::log_without_end::RULE,
     &allow::unread::RULE,
     &allow::over::RULE,
     &allow::unused::RULE,
