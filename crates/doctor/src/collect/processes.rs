@@ -80,6 +80,7 @@ fn process(pid: u32, booted: Timestamp) -> Option<Process> {
     let status = text("status");
     let field =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+    let signals = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
     let ticks = rustix::param::clock_ticks_per_second().max(1);
     let age = i64::try_from(u128::from(stat.started) * 1000 / u128::from(ticks)).unwrap_or(0);
     Some(Process {
@@ -89,7 +90,8 @@ fn process(pid: u32, booted: Timestamp) -> Option<Process> {
         rss: stat.rss(),
         files: files(pid, &text("limits")),
         oom_score_adj: text("oom_score_adj").trim().parse().unwrap_or(0),
-        handled: u64::from_str_radix(field("SigCgt:"), 16).unwrap_or(0),
+        // What it blocks it fetches itself: sigwait(3), signalfd(2).
+        handled: signals("SigCgt:") | signals("SigBlk:"),
         group: groups::of(&text("cgroup")),
         name: stat.name,
     })

@@ -41,7 +41,7 @@ pub struct Process {
     pub files: Fact<(u64, u64)>,
     /// -1000 (never killed for memory) to 1000.
     pub oom_score_adj: i32,
-    /// Signals that it handles: bit 0 for signal 1.
+    /// Signals that it has a handler for, or fetches: bit 0 for signal 1.
     pub handled: u64,
     /// Its control group.
     pub group: String,

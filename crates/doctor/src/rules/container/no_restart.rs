@@ -47,7 +47,7 @@ fn judge(facts: &Facts) -> Answer {
         let why = match container.restart.as_str() {
             "no" => "it has no restart policy",
             "on-failure" => {
-                "its policy on-failure starts it again after an error, not when the daemon or the host starts"
+                "its policy is on-failure: a program that ends well when the daemon stops it is not started with it again"
             }
             _ => return,
         };

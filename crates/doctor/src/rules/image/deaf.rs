@@ -3,6 +3,7 @@
 use super::{each_recipe, place};
 use crate::facts::Facts;
 use crate::facts::containers::Container;
+use crate::facts::recipes::Recipe;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::{Fix, Rule, Severity, Stage};
@@ -25,13 +26,13 @@ pub(in crate::rules) const RULE: Rule = Rule {
     ),
     good: [
         Fixture::files(
-            "the same with exec, and one command that the shell gives its place to",
+            "the same with exec, and a shell that gives its place to a single command",
             &[
                 file(
                     "/opt/api/Dockerfile",
                     "FROM node:22\nUSER node\nCMD npm run migrate && exec node server.js\n",
                 ),
-                file("/opt/web/Dockerfile", "FROM node:22\nUSER node\nCMD node server.js\n"),
+                file("/opt/web/Dockerfile", "FROM node:22-alpine\nUSER node\nCMD node server.js\n"),
             ],
         ),
         Fixture::facts("a shell behind an init", |facts| {
@@ -54,10 +55,12 @@ fn judge(facts: &Facts) -> Answer {
         }
         let last = step.words.rsplit(['&', ';', '|']).next().unwrap_or_default().trim();
         let alone = !step.words.contains(['&', ';', '|']);
-        if !alone && !last.starts_with("exec ") && !last.starts_with("wait") {
-            let observed = "a shell stays the first process, and it passes no signal on";
-            answer.find(Finding::new(&recipe.path, place(recipe, step), observed));
+        let init = step.words.contains("tini") || step.words.contains("dumb-init");
+        if last.starts_with("exec ") || last.starts_with("wait") || init || (alone && !stays(recipe)) {
+            return;
         }
+        let observed = "a shell stays the first process, and it passes no signal on";
+        answer.find(Finding::new(&recipe.path, place(recipe, step), observed));
     });
     let running = container::each(facts, |container, answer| {
         let process = facts.processes.known().and_then(|processes| processes.of(container.pid));
@@ -77,6 +80,31 @@ fn judge(facts: &Facts) -> Answer {
     });
     container::join(&mut answer, running);
     answer
+}
+
+/// The shell of this image stays there even for a single command. That of Debian does (dash); bash and busybox give their
+/// place to it.
+fn stays(recipe: &Recipe) -> bool {
+    const DEBIAN: [&str; 11] = [
+        "debian",
+        "ubuntu",
+        "node",
+        "python",
+        "ruby",
+        "php",
+        "golang",
+        "rust",
+        "perl",
+        "openjdk",
+        "eclipse-temurin",
+    ];
+    let stage = recipe.last_stage();
+    let base = super::base(stage);
+    let name = base.rsplit('/').next().unwrap_or(base);
+    let (image, tag) = name.split_once(':').unwrap_or((name, ""));
+    let other = ["alpine", "ubi", "rocky", "alma", "windows"].iter().any(|word| tag.contains(word));
+    let bash = stage.iter().any(|step| step.verb == "SHELL");
+    DEBIAN.contains(&image) && !other && !bash
 }
 
 /// The signal that is to stop a container; none where it ends every process anyway, or is not known.
