@@ -13,6 +13,7 @@ use crate::facts::{Facts, Vantage};
 mod containers;
 mod cron;
 mod engine;
+mod environment;
 pub mod firewall;
 pub mod ground;
 mod groups;

@@ -7,14 +7,14 @@ use muster_host::discover::ask::ask;
 
 use super::ground::Ground;
 use super::ini::{self, Dialect};
-use super::{Collector, Put, WITHIN};
+use super::{Collector, Put, environment};
 use crate::facts::Fact;
 use crate::facts::services::{Services, State, Unit, UnitFile, UserUnit};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "units",
     groups: &["SVC", "MEM", "FD", "CRON", "CTR"],
-    within: WITHIN,
+    within: Duration::from_millis(1_000),
     read,
     blind: |facts, why| facts.services = Fact::unknown(why),
 };
@@ -28,7 +28,7 @@ const KINDS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".target"];
 /// Most units of one host.
 const UNITS: usize = 1_000;
 /// Time for systemd to answer.
-const ANSWER: Duration = Duration::from_millis(350);
+const ANSWER: Duration = Duration::from_millis(800);
 
 /// What is asked of each service.
 const PROPERTIES: &str = "--property=Id,FragmentPath,Type,ActiveState,SubState,Result,NRestarts,UnitFileState,NeedDaemonReload,MemoryMax,MemoryLimit,MainPID,Restart,TriggeredBy,WantedBy,RequiredBy,BusName,OnFailure,LoadState";
@@ -78,7 +78,7 @@ fn read(ground: &Ground) -> Put {
     if let Fact::Known(states) = &mut live {
         for state in states.iter_mut().filter(|state| state.pid > 0) {
             if let Some(unit) = units.get(&state.name) {
-                state.outdated = outdated(ground, unit, state.pid);
+                state.outdated = environment::outdated(ground, unit, state.pid);
             }
         }
     }
@@ -235,55 +235,6 @@ fn states(answer: &str) -> Vec<State> {
     states
 }
 
-/// Variables that the files of a unit set otherwise than its process was given them. Values are compared here and kept
-/// nowhere.
-fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Vec<String> {
-    let mut wanted: BTreeMap<String, String> = BTreeMap::new();
-    for (_, setting) in unit.all("Service", "EnvironmentFile") {
-        if let Ok(Some(text)) = ground.read(setting.value.trim_start_matches('-')) {
-            wanted.extend(variables(&text.lossy()));
-        }
-    }
-    let Ok(given) = std::fs::read(format!("/proc/{pid}/environ")) else { return Vec::new() };
-    let given: BTreeMap<String, String> = given
-        .split(|byte| *byte == 0)
-        .filter_map(|pair| {
-            let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-            Some((name.to_owned(), value.to_owned()))
-        })
-        .collect();
-    // A process that wrote its title over its environment shows none of it.
-    if given.is_empty() {
-        return Vec::new();
-    }
-    wanted.into_iter().filter(|(name, value)| given.get(name) != Some(value)).map(|(name, _)| name).collect()
-}
-
-/// Plain assignments of an environment file; those with escapes or open quotes are left out, not guessed.
-fn variables(text: &str) -> Vec<(String, String)> {
-    let one = |line: &str| {
-        let (name, value) = line.trim().split_once('=')?;
-        let value = value.trim();
-        let quoted = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-        let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
-        let plain = ini::is_name(name.trim()) && !value.contains(['\\', '"', '\'']);
-        plain.then(|| (name.trim().to_owned(), value.to_owned()))
-    };
-    let mut found: Vec<(String, String)> = Vec::new();
-    let mut open = false;
-    for line in text.lines() {
-        let goes_on = line.trim_end().ends_with('\\');
-        if !open
-            && !goes_on
-            && let Some(one) = one(line)
-        {
-            found.push(one);
-        }
-        open = goes_on;
-    }
-    found
-}
-
 /// Units below the homes of those who have one.
 fn of_users(ground: &Ground, unseen: &mut Vec<(String, String)>) -> Vec<UserUnit> {
     let mut found = Vec::new();
@@ -329,13 +280,6 @@ mod tests {
         assert_eq!((states[0].restarts, states[0].memory_max, states[0].wanted), (5, None, true));
         assert_eq!((states[1].stale, states[1].memory_max), (true, Some(1 << 20)));
         assert!(super::states("").is_empty());
-    }
-
-    #[test]
-    fn only_plain_variables_are_compared() {
-        let text = "# A=1\nB=2\nC=\"two words\"\nD=a\\\n E=3\nF='x'\nG=a\\nb\n";
-        let names: Vec<String> = variables(text).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["B", "C", "F"]);
     }
 
     #[test]

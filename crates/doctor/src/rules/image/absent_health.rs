@@ -110,6 +110,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn small_images_lack_what_large_ones_have() {
+        for (base, caller) in [
+            ("python:3.12-slim", "curl"),
+            ("node:22-alpine", "curl"),
+            ("debian:12", "wget"),
+            ("gcr.io/distroless/nodejs22", "wget"),
+            ("registry.example.com:5000/ubuntu", "curl"),
+        ] {
+            assert!(lacks(base, caller), "{base} {caller}");
+        }
+        for (base, caller) in [
+            ("python:3.12", "curl"),
+            ("node:22-alpine", "wget"),
+            ("nginx:1.27-alpine", "curl"),
+            ("registry.example.com/ours:1", "curl"),
+        ] {
+            assert!(!lacks(base, caller), "{base} {caller}");
+        }
+    }
+
+    #[test]
     fn what_the_engine_says_is_enough() {
         let health = |exit_code, output: &str| Health {
             status: "unhealthy".to_owned(),

@@ -55,8 +55,9 @@ const WEEK: u64 = 7 * 86_400_000;
 fn judge(facts: &Facts) -> Answer {
     let mut answer = Answer::of(&facts.processes, |processes, answer| {
         let groups = processes.groups.iter().filter(|group| group.oom_kills > 0);
-        let named: Vec<String> =
-            groups.map(|group| format!("{} ({})", group.path, group.oom_kills)).collect();
+        let named: Vec<String> = groups
+            .map(|group| format!("{} ({})", super::known_as(facts, &group.path), group.oom_kills))
+            .collect();
         let within =
             if named.is_empty() { String::new() } else { format!("; by group: {}", named.join(", ")) };
         let place = Place::of("the log of the kernel");

@@ -18,6 +18,15 @@ fn size(bytes: u64) -> String {
     }
 }
 
+/// A control group as people know it: the container or the unit.
+fn known_as(facts: &Facts, path: &str) -> String {
+    let containers = facts.containers.known().map_or(&[][..], |containers| containers.all.as_slice());
+    match containers.iter().find(|container| path.contains(&container.id)) {
+        Some(container) => format!("container {}", container.name),
+        None => path.rsplit('/').find(|part| part.ends_with(".service")).unwrap_or(path).to_owned(),
+    }
+}
+
 /// Processes of a fixture: a machine that was started nine days before, with 4 GiB.
 pub(super) fn tell(facts: &mut Facts, change: fn(&mut Processes)) {
     let booted = Timestamp::from_seconds(facts.at.seconds() - 9 * 86_400);

@@ -104,3 +104,22 @@ fn host(word: &str) -> &str {
         None => word,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn the_host_of_an_address_is_found() {
+        for (word, shown) in [
+            ("10.0.0.1:80", "10.0.0.1"),
+            ("[fd00::1]:80", "fd00::1"),
+            ("fd00::1", "fd00::1"),
+            ("tcp://10.0.0.1:2375", "10.0.0.1"),
+            (":80", ""),
+            ("", ""),
+        ] {
+            assert_eq!(host(word), shown);
+        }
+    }
+}

@@ -99,6 +99,9 @@ const FCGI: &str = "\
 const SECTIONS: [(&str, &str); 5] =
     [("Unit", UNIT), ("Install", INSTALL), ("Service", SERVICE), ("Timer", TIMER), ("Path", PATH)];
 
+/// Sections whose keys are left alone.
+const OTHERS: [&str; 7] = ["Socket", "Mount", "Automount", "Swap", "Slice", "Scope", "Target"];
+
 /// What is wrong with a key of a unit; none where systemd knows it there, or it is not for us to say.
 pub(super) fn of_unit(section: &str, key: &str) -> Option<String> {
     // Left to the programs that write them.
@@ -114,7 +117,11 @@ pub(super) fn of_unit(section: &str, key: &str) -> Option<String> {
     }
     let Some((_, keys)) = SECTIONS.iter().find(|(name, _)| *name == section) else {
         let same = SECTIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(section));
-        return same.map(|(name, _)| format!("there is no section [{section}]; [{name}] is meant"));
+        return match same {
+            Some((name, _)) => Some(format!("there is no section [{section}]; [{name}] is meant")),
+            None if OTHERS.contains(&section) => None,
+            None => Some(format!("there is no section [{section}]")),
+        };
     };
     if known(keys) {
         return None;
@@ -195,6 +202,7 @@ mod tests {
             ("Service", "restart_sec", "RestartSec"),
             ("service", "Restart", "[Service]"),
             ("", "Restart", "before"),
+            ("Servcie", "Restart", "no section"),
         ] {
             assert!(of_unit(section, key).is_some_and(|why| why.contains(word)), "{section} {key}");
         }
