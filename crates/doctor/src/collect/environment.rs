@@ -8,9 +8,8 @@ use super::ground::Ground;
 use super::ini;
 use crate::facts::services::Unit;
 
-/// Variables that the files of a unit set otherwise than its process was given them. Values are compared here and kept
-/// nowhere.
-pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Vec<String> {
+/// Variables that the files of a unit set otherwise than its process was given them; none where that cannot be seen.
+pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Option<Vec<String>> {
     let mut wanted: BTreeMap<String, String> = BTreeMap::new();
     let mut younger = false;
     let started = started(pid);
@@ -23,9 +22,9 @@ pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Vec<String> {
     }
     // What a wrapper sets otherwise before it starts the program is as it should be.
     if !younger || started.is_none() {
-        return Vec::new();
+        return Some(Vec::new());
     }
-    let Ok(given) = std::fs::read(format!("/proc/{pid}/environ")) else { return Vec::new() };
+    let given = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
     let given: BTreeMap<String, String> = given
         .split(|byte| *byte == 0)
         .filter_map(|pair| {
@@ -35,9 +34,10 @@ pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Vec<String> {
         .collect();
     // A process that wrote its title over its environment shows none of it.
     if given.is_empty() {
-        return Vec::new();
+        return None;
     }
-    wanted.into_iter().filter(|(name, value)| given.get(name) != Some(value)).map(|(name, _)| name).collect()
+    let differs = wanted.into_iter().filter(|(name, value)| given.get(name) != Some(value));
+    Some(differs.map(|(name, _)| name).collect())
 }
 
 /// When a process was started.

@@ -78,7 +78,10 @@ fn read(ground: &Ground) -> Put {
     if let Fact::Known(states) = &mut live {
         for state in states.iter_mut().filter(|state| state.pid > 0) {
             if let Some(unit) = units.get(&state.name) {
-                state.outdated = environment::outdated(ground, unit, state.pid);
+                match environment::outdated(ground, unit, state.pid) {
+                    Some(names) => state.outdated = names,
+                    None => state.environment_hidden = true,
+                }
             }
         }
     }
@@ -227,6 +230,7 @@ fn states(answer: &str) -> Vec<State> {
                     .any(|key| !text(key).is_empty()),
                 on_failure: !text("OnFailure").is_empty(),
                 outdated: Vec::new(),
+                environment_hidden: false,
             }
         })
         .collect();

@@ -91,6 +91,8 @@ pub struct State {
     pub on_failure: bool,
     /// Variables that its `EnvironmentFile=` now sets otherwise than its first process was given them: names only.
     pub outdated: Vec<String>,
+    /// Its environment could not be read, so nobody knows.
+    pub environment_hidden: bool,
 }
 
 /// A unit of a user's own.

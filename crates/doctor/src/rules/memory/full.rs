@@ -74,7 +74,7 @@ fn judge(facts: &Facts) -> Answer {
             if let Some((tasks, limit)) = group.tasks.filter(|(tasks, limit)| is_close(*tasks, *limit)) {
                 let observed = format!("{tasks} processes and threads of {limit}");
                 answer.find(Finding::new(
-                    &group.path,
+                    super::known_as(facts, &group.path),
                     Place::of(format!("/sys/fs/cgroup{}", group.path)),
                     observed,
                 ));

@@ -22,7 +22,8 @@ use crate::facts::{Fact, Facts};
 /// Judges each unit that the operator wrote or added to, and passes on what could not be read.
 pub(super) fn each_unit(facts: &Facts, mut judge: impl FnMut(&Services, &Unit, &mut Answer)) -> Answer {
     Answer::of(&facts.services, |services, answer| {
-        for (what, why) in &services.unseen {
+        // What users keep in their homes is another rule's.
+        for (what, why) in services.unseen.iter().filter(|(what, _)| !what.contains("/.config/")) {
             answer.blind(format!("{what}: {why}"));
         }
         for unit in &services.units {

@@ -71,6 +71,9 @@ fn judge(facts: &Facts) -> Answer {
                 format!("set otherwise now than when it was started: {}", state.outdated.join(", "));
             return answer.find(Finding::new(&unit.name, shown(&unit.name), observed));
         }
+        if state.environment_hidden {
+            answer.blind(format!("the environment of {} cannot be read; run as root to see it", unit.name));
+        }
         let Some(folder) = unit.last("Service", "WorkingDirectory") else { return };
         let path = format!("{}/.env", folder.trim_start_matches('-').trim_end_matches('/'));
         let named = unit.all("Service", "EnvironmentFile");

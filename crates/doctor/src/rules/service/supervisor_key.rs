@@ -40,7 +40,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn judge(facts: &Facts) -> Answer {
     Answer::of(&facts.keepers, |keepers, answer| {
-        for (what, why) in &keepers.unseen {
+        for (what, why) in keepers.unseen.iter().filter(|(what, _)| !what.contains("/.pm2")) {
             answer.blind(format!("{what}: {why}"));
         }
         for file in &keepers.supervisor {
