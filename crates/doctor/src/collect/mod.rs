@@ -21,9 +21,9 @@ mod ini;
 mod keepers;
 mod layer;
 mod packages;
-mod ufw;
 mod processes;
 mod recipes;
+mod ufw;
 mod units;
 mod users;
 

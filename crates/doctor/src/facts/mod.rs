@@ -12,21 +12,21 @@ pub mod containers;
 pub mod cron;
 pub mod files;
 pub mod firewall;
-pub mod ufw;
 pub mod keepers;
 pub mod processes;
 pub mod recipes;
 pub mod services;
+pub mod ufw;
 
 use containers::Containers;
 use cron::Cron;
 use files::{Entry, Note, User};
 use firewall::Firewall;
-use ufw::Ufw;
 use keepers::Keepers;
 use processes::Processes;
 use recipes::Recipes;
 use services::Services;
+use ufw::Ufw;
 
 /// The version of this format: facts of another one are refused.
 pub const FORMAT: u32 = 1;
