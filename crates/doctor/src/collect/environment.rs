@@ -1,12 +1,16 @@
 //! Whether a service still has the settings that its files have. Values are compared in here and go nowhere.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use muster_core::time::Timestamp;
 
 use super::ground::Ground;
 use super::ini;
 use crate::facts::services::Unit;
+
+/// Most bytes of one environment.
+const LIMIT: u64 = 1 << 20;
 
 /// Variables that the files of a unit set otherwise than its process was given them; none where that cannot be seen.
 pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Option<Vec<String>> {
@@ -24,7 +28,9 @@ pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Option<Vec<Str
     if !younger || started.is_none() {
         return Some(Vec::new());
     }
-    let given = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut given = Vec::new();
+    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(LIMIT).read_to_end(&mut given).ok()?;
     let given: BTreeMap<String, String> = given
         .split(|byte| *byte == 0)
         .filter_map(|pair| {

@@ -17,7 +17,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
              until the next restart brings it at a bad time.",
     cure: "Restart the service when it suits, and look whether it comes up.",
     fix: Fix::Told,
-    unless: "The program reads its .env again by itself.",
+    unless: "The program reads its .env again by itself, or a wrapper sets the same variable before it starts the program.",
     judge,
     bad: Fixture::with(
         "a variable that changed",
