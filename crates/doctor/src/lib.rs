@@ -25,3 +25,4 @@ pub mod mend;
 pub mod render;
 pub mod report;
 pub mod rules;
+mod shell;

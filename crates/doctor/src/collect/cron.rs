@@ -15,7 +15,7 @@ use crate::facts::cron::{Cron, Line, Script, Table};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "cron",
-    groups: &["CRON", "LOCK", "BAK", "LAY", "SEC"],
+    groups: &["CRON", "LOCK", "LOG", "BAK", "LAY", "SEC"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.cron = Fact::unknown(why),
@@ -35,9 +35,11 @@ fn read(ground: &Ground) -> Put {
     let mut cron = Cron {
         daemon,
         running: running(ground),
+        enabled: enabled(ground),
         sendmail: sendmail(ground),
         tables: Vec::new(),
         scripts: Vec::new(),
+        wrappers: Vec::new(),
         unseen: Vec::new(),
     };
     if daemon != Daemon::Busybox {
@@ -67,6 +69,7 @@ fn read(ground: &Ground) -> Put {
             }
         }
     }
+    super::targets::look(ground, &mut cron);
     let is_there = !cron.tables.is_empty() || !cron.scripts.is_empty() || !cron.unseen.is_empty();
     let cron = match is_there {
         true => Fact::Known(cron),
@@ -101,6 +104,22 @@ fn running(ground: &Ground) -> Fact<bool> {
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
         .any(|pid| is_cron(&pid));
     Fact::Known(found)
+}
+
+/// A unit of cron that the host starts by itself.
+fn enabled(ground: &Ground) -> Fact<bool> {
+    const UNITS: [&str; 3] = ["cron.service", "crond.service", "cronie.service"];
+    if ground.live && !ground.exists("/run/systemd/system") {
+        return Fact::nothing("systemd does not run here");
+    }
+    let folders = ["/usr/lib/systemd/system", "/lib/systemd/system"];
+    let is_unit = |unit: &&&str| folders.iter().any(|folder| ground.exists(&format!("{folder}/{unit}")));
+    match UNITS.iter().find(is_unit) {
+        None => Fact::nothing("cron has no unit here"),
+        Some(unit) => {
+            Fact::Known(ground.exists(&format!("/etc/systemd/system/multi-user.target.wants/{unit}")))
+        }
+    }
 }
 
 fn sendmail(ground: &Ground) -> Fact<String> {
@@ -158,7 +177,7 @@ fn table(
         let range = place(entry.line);
         let raw = &text.bytes[range.start..range.end];
         let at = find(raw, entry.command.as_bytes()).map_or(range.end, |at| range.start + at);
-        line(ground, entry, at, &text.bytes[at..range.end.max(at)])
+        line(ground, entry, range.start, at, &text.bytes[at..range.end.max(at)])
     });
     Table {
         lines: lines.collect(),
@@ -174,7 +193,7 @@ fn table(
     }
 }
 
-fn line(ground: &Ground, entry: &crontab::Entry, at: usize, raw: &[u8]) -> Line {
+fn line(ground: &Ground, entry: &crontab::Entry, begins: usize, at: usize, raw: &[u8]) -> Line {
     let reading = Reading::of(&entry.shell);
     for reading in std::iter::once(reading.wrapped()).flatten().chain([reading]) {
         if let Some(Work::Started(path) | Work::Interpreted(path)) = reading.script() {
@@ -191,6 +210,7 @@ fn line(ground: &Ground, entry: &crontab::Entry, at: usize, raw: &[u8]) -> Line 
         if entry.cut { bare_percents(raw).map(|offset| (at + offset) as u64).collect() } else { Vec::new() };
     Line {
         line: number(entry.line),
+        begins: begins as u64,
         at: at as u64,
         cron: five_fields(&entry.schedule).0,
         schedule: entry.schedule.clone(),

@@ -152,6 +152,17 @@ impl Ground {
         Ok(Some(names))
     }
 
+    /// A folder, to be read by whoever asks; none where there is no such folder.
+    ///
+    /// # Errors
+    /// Why it could not be opened.
+    pub(crate) fn folder(&self, path: &str) -> Result<Option<OwnedFd>, String> {
+        match self.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            other => other.map(Some).map_err(|error| because(&error.into())),
+        }
+    }
+
     /// Something stands at this path.
     pub(crate) fn exists(&self, path: &str) -> bool {
         self.open(path, OFlags::PATH).is_ok()

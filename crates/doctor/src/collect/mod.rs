@@ -10,19 +10,28 @@ use muster_core::time::Timestamp;
 
 use crate::facts::{Facts, Vantage};
 
+mod accounts;
 mod containers;
 mod cron;
+mod descriptors;
+mod disks;
 mod engine;
 mod environment;
 pub mod firewall;
 pub mod ground;
 mod groups;
 mod ini;
+mod journal;
 mod keepers;
 mod layer;
+mod locks;
+mod logrotate;
+mod logs;
+mod open_files;
 mod packages;
 mod processes;
 mod recipes;
+pub(crate) mod targets;
 mod ufw;
 mod units;
 mod users;
@@ -57,6 +66,13 @@ const COLLECTORS: &[Collector] = &[
     processes::COLLECTOR,
     containers::COLLECTOR,
     recipes::COLLECTOR,
+    accounts::COLLECTOR,
+    locks::COLLECTOR,
+    logs::COLLECTOR,
+    open_files::COLLECTOR,
+    logrotate::COLLECTOR,
+    journal::COLLECTOR,
+    disks::COLLECTOR,
 ];
 
 /// How long a collector may take unless it says otherwise.

@@ -12,12 +12,16 @@ pub struct Cron {
     pub daemon: Daemon,
     /// The daemon runs; nothing of that sort where only files were read.
     pub running: Fact<bool>,
+    /// It is started with the host; nothing of that sort where nobody can tell from files.
+    pub enabled: Fact<bool>,
     /// The program that mail from jobs would be handed to.
     pub sendmail: Fact<String>,
     /// Every crontab.
     pub tables: Vec<Table>,
     /// Every script in a folder such as `/etc/cron.daily`.
     pub scripts: Vec<Script>,
+    /// Shell scripts that lines start.
+    pub wrappers: Vec<Wrapper>,
     /// What could not be read, and why.
     pub unseen: Vec<(String, String)>,
 }
@@ -52,6 +56,8 @@ pub struct Table {
 pub struct Line {
     /// Line number, from 1.
     pub line: u32,
+    /// Where the line begins in the file, in bytes.
+    pub begins: u64,
     /// Where the command begins in the file, in bytes.
     pub at: u64,
     /// The fields as written.
@@ -93,4 +99,35 @@ pub struct Script {
     pub mode: u32,
     /// The package that brought it.
     pub package: Option<String>,
+}
+
+/// A shell script that a line starts, as simple commands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wrapper {
+    /// Its path.
+    pub path: String,
+    /// What reads it: the rest of `#!`.
+    pub interpreter: String,
+    /// Simple commands in order.
+    pub steps: Vec<Step>,
+}
+
+/// A simple command of a script.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Line number, from 1.
+    pub line: u32,
+    /// The sign before it, such as `||`.
+    pub before: String,
+    /// The sign after it.
+    pub after: String,
+    /// Its words as written, secrets blotted.
+    pub words: Vec<String>,
+}
+
+impl Step {
+    /// All of it.
+    pub fn text(&self) -> String {
+        self.words.join(" ")
+    }
 }

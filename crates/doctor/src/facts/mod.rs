@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 pub use muster_core::fact::Fact;
 
+pub mod accounts;
 pub mod containers;
 pub mod cron;
+pub mod disks;
 pub mod files;
 pub mod firewall;
 pub mod keepers;
@@ -19,10 +21,19 @@ pub mod services;
 pub mod ufw;
 
 use containers::Containers;
+pub mod locks;
+pub mod logrotate;
+pub mod logs;
+
+use accounts::Accounts;
 use cron::Cron;
+use disks::Disks;
 use files::{Entry, Note, User};
 use firewall::Firewall;
 use keepers::Keepers;
+use locks::Held;
+use logrotate::Logrotate;
+use logs::{Journal, Logs, OpenFiles};
 use processes::Processes;
 use recipes::Recipes;
 use services::Services;
@@ -64,6 +75,20 @@ pub struct Facts {
     pub containers: Fact<Containers>,
     /// Dockerfiles.
     pub recipes: Fact<Recipes>,
+    /// Terms of accounts, and groups.
+    pub accounts: Fact<Accounts>,
+    /// Locks that somebody waits for, or that outlived who took them.
+    pub locks: Fact<Vec<Held>>,
+    /// Log files.
+    pub logs: Fact<Logs>,
+    /// Logs and removed files that processes write to.
+    pub open_files: OpenFiles,
+    /// logrotate.
+    pub logrotate: Fact<Logrotate>,
+    /// The journal.
+    pub journal: Fact<Journal>,
+    /// File systems.
+    pub disks: Fact<Disks>,
 }
 
 /// From where a host was looked at.
@@ -97,6 +122,13 @@ impl Facts {
             processes: Fact::unknown(nobody),
             containers: Fact::unknown(nobody),
             recipes: Fact::unknown(nobody),
+            accounts: Fact::unknown(nobody),
+            locks: Fact::unknown(nobody),
+            logs: Fact::unknown(nobody),
+            open_files: Fact::unknown(nobody),
+            logrotate: Fact::unknown(nobody),
+            journal: Fact::unknown(nobody),
+            disks: Fact::unknown(nobody),
         }
     }
 

@@ -30,14 +30,14 @@ impl Fixture {
         Self { says, files, facts: |_| {} }
     }
 
+    /// A host of files, of which something is told besides.
+    pub const fn with(says: &'static str, files: &'static [Planted], facts: fn(&mut Facts)) -> Self {
+        Self { says, files, facts }
+    }
+
     /// A host of which only facts are told.
     pub const fn facts(says: &'static str, facts: fn(&mut Facts)) -> Self {
         Self { says, files: &[], facts }
-    }
-
-    /// A host of files, of which more facts are told.
-    pub const fn with(says: &'static str, files: &'static [Planted], facts: fn(&mut Facts)) -> Self {
-        Self { says, files, facts }
     }
 }
 
@@ -49,4 +49,9 @@ pub const fn file(path: &'static str, text: &'static str) -> Planted {
 /// A program.
 pub const fn program(path: &'static str, text: &'static str) -> Planted {
     Planted { path, mode: 0o755, text }
+}
+
+/// A file with these permission bits.
+pub const fn moded(path: &'static str, mode: u32, text: &'static str) -> Planted {
+    Planted { path, mode, text }
 }

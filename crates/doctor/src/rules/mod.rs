@@ -9,16 +9,19 @@ mod allow;
 mod answer;
 mod container;
 mod cron;
+mod disk;
 mod firewall;
 pub mod fixture;
 mod image;
 mod lock;
+mod log;
 mod memory;
 mod service;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, Finding, Place};
+pub(crate) use disk::shared::DATABASES;
 use fixture::Fixture;
 
 /// How bad a trap is.
@@ -111,11 +114,43 @@ impl Rule {
 /// Every rule, in the order of the report.
 pub const RULES: &[&Rule] = &[
     &cron::unwrapped::RULE,
+    &cron::no_mail::RULE,
+    &cron::muted::RULE,
     &cron::no_newline::RULE,
     &cron::ignored_name::RULE,
+    &cron::skipped_script::RULE,
+    &cron::no_user::RULE,
+    &cron::unknown_user::RULE,
     &cron::percent::RULE,
     &cron::no_script::RULE,
     &cron::missing_script::RULE,
+    &cron::not_executable::RULE,
+    &cron::relative::RULE,
+    &cron::not_found::RULE,
+    &cron::bashism::RULE,
+    &cron::insecure::RULE,
+    &cron::odd_schedule::RULE,
+    &cron::not_running::RULE,
+    &cron::twice::RULE,
+    &cron::account_over::RULE,
+    &lock::silent_skip::RULE,
+    &lock::blocking::RULE,
+    &lock::inherited::RULE,
+    &lock::fragile_place::RULE,
+    &lock::dead_alert::RULE,
+    &lock::wrapper_parts::RULE,
+    &log::no_rotation::RULE,
+    &log::size_and_time::RULE,
+    &log::ignored_config::RULE,
+    &log::not_rotating::RULE,
+    &log::lost_file::RULE,
+    &log::journal::RULE,
+    &log::no_retention::RULE,
+    &disk::full::RULE,
+    &disk::inodes::RULE,
+    &disk::shared::RULE,
+    &disk::faulty::RULE,
+    &disk::not_mounted::RULE,
     &firewall::past_ufw::RULE,
     &firewall::cut_off::RULE,
     &firewall::flushed::RULE,

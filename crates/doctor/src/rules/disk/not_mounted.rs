@@ -1,0 +1,74 @@
+//! DISK005: a file system that should be there and is not.
+
+use super::{GIB, root};
+use crate::facts::disks::{Disks, Space, Wanted};
+use crate::facts::{Fact, Facts};
+use crate::rules::answer::{Answer, Finding, Place};
+use crate::rules::fixture::Fixture;
+use crate::rules::{Fix, Rule, Severity, Stage};
+
+pub(in crate::rules) const RULE: Rule = Rule {
+    id: "DISK005",
+    severity: Severity::Critical,
+    stage: Stage::Failing,
+    title: "a file system of /etc/fstab is not mounted",
+    silent: "With nofail the host starts without it. The folder is there, so backups and uploads succeed: on the root disk.",
+    cure: "Mount it (`mount PLACE`), move what was written below it meanwhile, and let what needs it ask for it \
+           (RequiresMountsFor=).",
+    fix: Fix::Disruptive,
+    unless: "The line says noauto, or systemd mounts it when it is used.",
+    judge,
+    bad: Fixture::facts("a backup disk that is not there", |facts| {
+        with(facts, "/mnt/backup", &["defaults", "nofail"])
+    }),
+    good: [
+        Fixture::facts("one that is mounted by hand", |facts| {
+            with(facts, "/mnt/backup", &["noauto", "user"])
+        }),
+        Fixture::facts("the root itself", |facts| with(facts, "/", &["defaults"])),
+    ],
+};
+
+fn with(facts: &mut Facts, place: &str, options: &[&str]) {
+    let mount = root(facts, Space { used: 20 * GIB, free: 20 * GIB, inodes: 0, inodes_free: 0 });
+    let line = Wanted {
+        line: 2,
+        device: "UUID=1234".to_owned(),
+        place: place.to_owned(),
+        kind: "ext4".to_owned(),
+        options: options.iter().map(|&option| option.to_owned()).collect(),
+        below: Some(3),
+    };
+    facts.disks = Fact::Known(Disks { mounts: Fact::Known(vec![mount]), wanted: Fact::Known(vec![line]) });
+}
+
+fn judge(facts: &Facts) -> Answer {
+    Answer::of(&facts.disks, |disks, answer| {
+        let (mounts, wanted) = match (&disks.mounts, &disks.wanted) {
+            (Fact::Unknown { why }, _) | (_, Fact::Unknown { why }) => return answer.blind(why.clone()),
+            (Fact::Nothing { why }, _) | (_, Fact::Nothing { why }) => {
+                answer.nothing = Some(why.clone());
+                return;
+            }
+            (Fact::Known(mounts), Fact::Known(wanted)) => (mounts, wanted),
+        };
+        for line in wanted {
+            let place = line.place.trim_end_matches('/');
+            let place = if place.is_empty() { "/" } else { place };
+            let said = |name: &str| line.options.iter().any(|option| option == name);
+            let by_itself =
+                said("noauto") || said("x-systemd.automount") || said("bind") || line.kind == "swap";
+            if by_itself || !place.starts_with('/') || mounts.iter().any(|mount| mount.place == place) {
+                continue;
+            }
+            let below = match line.below {
+                Some(0) => "; the folder is empty".to_owned(),
+                Some(count) => format!("; {count} names lie in the folder, on the disk below it"),
+                None => "; the folder is not there either".to_owned(),
+            };
+            let place =
+                Place::line("/etc/fstab", line.line, format!("{} {} {}", line.device, line.place, line.kind));
+            answer.find(Finding::new(&line.place, place, format!("{} is not mounted{below}", line.place)));
+        }
+    })
+}
