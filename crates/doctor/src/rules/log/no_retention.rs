@@ -2,10 +2,9 @@
 
 use muster_core::words::size;
 
-use super::{MIB, is_plain, slug};
+use super::MIB;
 use crate::facts::logs::{LogFolder, Logs};
 use crate::facts::{Fact, Facts};
-use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::{Fix, Rule, Severity, Stage};
@@ -17,7 +16,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     title: "a folder of logs gets a file for each run and is never cleaned",
     silent: "Each file is small. Together they take the inodes, and every `ls` and backup longer, until no file can be made.",
     cure: "Have systemd clean it by age: a line `e FOLDER - - - 90d` in /etc/tmpfiles.d.",
-    fix: Fix::Safe,
+    // It would delete what somebody may want to keep.
+    fix: Fix::Told,
     unless: "Fewer than 1000 files lie there, none is older than 90 days, or tmpfiles.d, logrotate or a find -delete takes care of it.",
     judge,
     bad: Fixture::facts("four thousand logs of two years", |facts| folder(facts, 4000, 700)),
@@ -65,19 +65,12 @@ fn judge(facts: &Facts) -> Answer {
             if days < DAYS || is_cleaned(facts, logs, &folder.path) {
                 continue;
             }
-            let file = format!("/etc/tmpfiles.d/muster-{}.conf", slug(&folder.path));
-            let text = format!("# Logs of single runs, kept for 90 days.\ne {} - - - 90d\n", folder.path);
-            // /var/log itself holds more than logs of runs.
-            let is_own = folder.path.starts_with("/opt/")
-                || folder.path.starts_with("/srv/")
-                || folder.path.starts_with("/home/");
-            let mend = (is_own && is_plain(&folder.path)).then_some(Mend::Create { file, mode: 0o644, text });
             let observed = format!(
                 "{} files, {} together, the oldest of {days} days ago",
                 folder.files,
                 size(folder.bytes)
             );
-            let finding = Finding::new(&folder.path, Place::of(&folder.path), observed).mended(mend);
+            let finding = Finding::new(&folder.path, Place::of(&folder.path), observed);
             answer.find(
                 finding.forecast(format!(
                     "about {} more each day, by their number and age",
