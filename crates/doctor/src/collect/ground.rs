@@ -1,6 +1,6 @@
 //! The files of a host under a root: read within bounds, and never followed out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use muster_core::time::Timestamp;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::packages::Packages;
@@ -48,6 +48,7 @@ pub struct Ground {
     notes: Mutex<Vec<Note>>,
     packages: OnceLock<Packages>,
     noexec: OnceLock<Vec<String>>,
+    processes: OnceLock<Option<BTreeSet<String>>>,
 }
 
 impl Ground {
@@ -62,6 +63,7 @@ impl Ground {
             notes: Mutex::default(),
             packages: OnceLock::new(),
             noexec: OnceLock::new(),
+            processes: OnceLock::new(),
         }
     }
 
@@ -131,6 +133,17 @@ impl Ground {
     /// # Errors
     /// Why it could not be read.
     pub(crate) fn list(&self, folder: &str) -> Result<Option<Vec<String>>, String> {
+        let names = self.names(folder)?;
+        Ok(names.map(|names| {
+            names.into_iter().map(|(name, _)| name).filter(|name| !name.starts_with('.')).collect()
+        }))
+    }
+
+    /// The names in a folder in order, hidden ones too, with what they are, links not followed.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub(crate) fn names(&self, folder: &str) -> Result<Option<Vec<(String, FileType)>>, String> {
         let handle = match self.open(folder, OFlags::RDONLY | OFlags::DIRECTORY) {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             other => other.map_err(|error| because(&error.into()))?,
@@ -140,15 +153,19 @@ impl Ground {
         for entry in entries {
             let entry = entry.map_err(|error| because(&error.into()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') {
+            if name == "." || name == ".." {
                 continue;
             }
             if names.len() >= NAMES {
                 return Err(format!("more than {NAMES} names"));
             }
-            names.push(name);
+            let kind = match entry.file_type() {
+                FileType::Unknown => self.kind(&format!("{folder}/{name}")),
+                kind => kind,
+            };
+            names.push((name, kind));
         }
-        names.sort();
+        names.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Some(names))
     }
 
@@ -163,16 +180,48 @@ impl Ground {
         }
     }
 
+    fn kind(&self, path: &str) -> FileType {
+        let handle = self.open(path, OFlags::PATH | OFlags::NOFOLLOW);
+        let about = handle.and_then(rustix::fs::fstat);
+        about.map_or(FileType::Unknown, |about| FileType::from_raw_mode(about.st_mode))
+    }
+
+    /// What a symbolic link says; none where it is not one.
+    pub(crate) fn link(&self, path: &str) -> Option<String> {
+        let handle = self.open(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+        let target = rustix::fs::readlinkat(handle, "", Vec::new()).ok()?;
+        Some(target.to_string_lossy().into_owned())
+    }
+
+    /// Permission bits and owner of what stands at a path, without keeping it with the facts.
+    pub(crate) fn access(&self, path: &str) -> Option<(u32, u32, u32)> {
+        let about = File::from(self.open(path, OFlags::PATH).ok()?).metadata().ok()?;
+        Some((about.mode() & 0o7777, about.uid(), about.gid()))
+    }
+
     /// Something stands at this path.
     pub(crate) fn exists(&self, path: &str) -> bool {
         self.open(path, OFlags::PATH).is_ok()
     }
 
-    /// Where a link points, as it is written; none where it is no link.
-    pub(crate) fn link(&self, path: &str) -> Option<String> {
-        let handle = self.open(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
-        let target = rustix::fs::readlinkat(&handle, "", Vec::new()).ok()?;
-        Some(target.to_string_lossy().into_owned())
+    /// When a file was made, or last written where the file system does not know: a queue moves its files without
+    /// making them anew, but sets their times.
+    pub(crate) fn born(&self, path: &str) -> Option<Timestamp> {
+        let about = File::from(self.open(path, OFlags::PATH).ok()?).metadata().ok()?;
+        let at = about.created().or_else(|_| about.modified()).ok()?;
+        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?))
+    }
+
+    /// Whether a process has this name, by what the kernel calls it (15 letters at most).
+    pub(crate) fn runs(&self, name: &str) -> Fact<bool> {
+        if !self.live {
+            return Fact::nothing("only files were read");
+        }
+        match self.processes.get_or_init(process_names) {
+            Some(names) => Fact::Known(names.contains(name)),
+            None => Fact::unknown("/proc cannot be read"),
+        }
     }
 
     /// What stands at a path, and keeps it with the facts: rules ask for it by the same path.
@@ -274,6 +323,19 @@ impl Ground {
         facts.entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
         facts.notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     }
+}
+
+fn process_names() -> Option<BTreeSet<String>> {
+    let name = |entry: std::fs::DirEntry| {
+        let pid = entry
+            .file_name()
+            .into_string()
+            .ok()
+            .filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let comm = muster_host::process::read_small(&format!("/proc/{pid}/comm")).ok()?;
+        Some(String::from_utf8_lossy(comm.trim_ascii()).into_owned())
+    };
+    Some(std::fs::read_dir("/proc").ok()?.flatten().filter_map(name).collect())
 }
 
 /// Where no program may be started, longest first does not matter: one is enough.

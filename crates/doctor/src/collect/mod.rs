@@ -11,8 +11,10 @@ use muster_core::time::Timestamp;
 use crate::facts::{Facts, Vantage};
 
 mod accounts;
+mod backups;
 mod containers;
 mod cron;
+mod databases;
 mod descriptors;
 mod disks;
 mod engine;
@@ -27,16 +29,22 @@ mod layer;
 mod locks;
 mod logrotate;
 mod logs;
+mod mail;
+mod nginx;
 mod open_files;
 mod packages;
 mod processes;
+mod projects;
 mod recipes;
+mod system;
 pub(crate) mod targets;
+mod tls;
 mod ufw;
 mod units;
 mod users;
 
 use ground::Ground;
+pub(crate) use projects::in_command;
 
 /// What a collector saw, ready to be put with the rest.
 pub(crate) type Put = Box<dyn FnOnce(&mut Facts) + Send>;
@@ -73,6 +81,14 @@ const COLLECTORS: &[Collector] = &[
     logrotate::COLLECTOR,
     journal::COLLECTOR,
     disks::COLLECTOR,
+    projects::COLLECTOR,
+    nginx::COLLECTOR,
+    nginx::test::COLLECTOR,
+    tls::COLLECTOR,
+    databases::COLLECTOR,
+    backups::COLLECTOR,
+    system::COLLECTOR,
+    mail::COLLECTOR,
 ];
 
 /// How long a collector may take unless it says otherwise.

@@ -11,13 +11,18 @@ pub use muster_core::fact::Fact;
 pub mod accounts;
 pub mod containers;
 pub mod cron;
+pub mod database;
 pub mod disks;
 pub mod files;
 pub mod firewall;
 pub mod keepers;
+pub mod nginx;
 pub mod processes;
+pub mod projects;
 pub mod recipes;
 pub mod services;
+pub mod system;
+pub mod tls;
 pub mod ufw;
 
 use containers::Containers;
@@ -27,6 +32,7 @@ pub mod logs;
 
 use accounts::Accounts;
 use cron::Cron;
+use database::{Backups, Databases};
 use disks::Disks;
 use files::{Entry, Note, User};
 use firewall::Firewall;
@@ -34,9 +40,13 @@ use keepers::Keepers;
 use locks::Held;
 use logrotate::Logrotate;
 use logs::{Journal, Logs, OpenFiles};
+use nginx::Nginx;
 use processes::Processes;
+use projects::Projects;
 use recipes::Recipes;
 use services::Services;
+use system::{Mail, System};
+use tls::Tls;
 use ufw::Ufw;
 
 /// The version of this format: facts of another one are refused.
@@ -89,6 +99,20 @@ pub struct Facts {
     pub journal: Fact<Journal>,
     /// File systems.
     pub disks: Fact<Disks>,
+    /// Folders of projects: their secrets and their links.
+    pub projects: Fact<Projects>,
+    /// What nginx is told.
+    pub nginx: Fact<Nginx>,
+    /// Certificates, and who renews them.
+    pub tls: Fact<Tls>,
+    /// What PostgreSQL and PgBouncer are told.
+    pub databases: Fact<Databases>,
+    /// What scripts copy and dump.
+    pub backups: Fact<Backups>,
+    /// Time, names and upgrades.
+    pub system: Fact<System>,
+    /// Mail that waits.
+    pub mail: Fact<Mail>,
 }
 
 /// From where a host was looked at.
@@ -129,6 +153,13 @@ impl Facts {
             logrotate: Fact::unknown(nobody),
             journal: Fact::unknown(nobody),
             disks: Fact::unknown(nobody),
+            projects: Fact::unknown(nobody),
+            nginx: Fact::unknown(nobody),
+            tls: Fact::unknown(nobody),
+            databases: Fact::unknown(nobody),
+            backups: Fact::unknown(nobody),
+            system: Fact::unknown(nobody),
+            mail: Fact::unknown(nobody),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Every rule with its example, as a page of the reference.
 
-use crate::rules::fixture::Fixture;
+use crate::rules::fixture::{Fixture, LINK};
 use crate::rules::{Fix, RULES, Rule, Stage, groups};
 
 /// The whole page.
@@ -50,6 +50,10 @@ fn example(word: &str, fixture: &Fixture) -> String {
     let mut text = format!("- {word}: {}\n", fixture.says);
     for file in fixture.files.iter().filter(|file| !file.text.starts_with('\0') && !file.path.ends_with('/'))
     {
+        if file.mode == LINK {
+            text.push_str(&format!("  ```text\n  # {} -> {}\n  ```\n", file.path, file.text));
+            continue;
+        }
         let lines: Vec<String> =
             file.text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
         text.push_str(&format!(

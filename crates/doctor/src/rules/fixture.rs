@@ -18,9 +18,9 @@ pub struct Fixture {
 pub struct Planted {
     /// Where.
     pub path: &'static str,
-    /// Permission bits.
+    /// Permission bits, or [`LINK`].
     pub mode: u32,
-    /// What it holds.
+    /// What it holds, or where a link leads.
     pub text: &'static str,
 }
 
@@ -39,6 +39,19 @@ impl Fixture {
     pub const fn facts(says: &'static str, facts: fn(&mut Facts)) -> Self {
         Self { says, files: &[], facts }
     }
+}
+
+/// The mode of a symbolic link.
+pub const LINK: u32 = 0o120_777;
+
+/// A symbolic link.
+pub const fn link(path: &'static str, target: &'static str) -> Planted {
+    Planted { path, mode: LINK, text: target }
+}
+
+/// A folder that everybody may enter.
+pub const fn folder(path: &'static str) -> Planted {
+    Planted { path, mode: 0o755, text: "" }
 }
 
 /// A file that everybody may read.

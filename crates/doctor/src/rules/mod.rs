@@ -9,16 +9,22 @@ mod allow;
 mod answer;
 mod container;
 mod cron;
+mod database;
 mod disk;
 mod firewall;
 pub mod fixture;
+mod host;
 mod image;
+mod layout;
 mod lock;
 mod log;
 mod memory;
+mod nginx;
+mod secrets;
 mod service;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use answer::{Answer, Finding, Place};
 pub(crate) use disk::shared::DATABASES;
@@ -187,6 +193,29 @@ pub const RULES: &[&Rule] = &[
     &image::absent_command::RULE,
     &image::deaf::RULE,
     &container::log_without_end::RULE,
+    &secrets::env_readable::RULE,
+    &secrets::env_tracked::RULE,
+    &secrets::told::RULE,
+    &layout::strayed_link::RULE,
+    &tls::expiring::RULE,
+    &tls::not_renewed::RULE,
+    &tls::misfit::RULE,
+    &nginx::refused::RULE,
+    &nginx::resolved_once::RULE,
+    &nginx::dead_port::RULE,
+    &nginx::unread_site::RULE,
+    &nginx::lost_header::RULE,
+    &database::waits_forever::RULE,
+    &database::pool_too_large::RULE,
+    &database::unread_reset::RULE,
+    &database::no_reset::RULE,
+    &database::sqlite_copied::RULE,
+    &database::deaf_dump::RULE,
+    &host::clock::RULE,
+    &host::no_resolver::RULE,
+    &host::one_resolver::RULE,
+    &host::upgrades::RULE,
+    &host::mail_waits::RULE,
     &allow::unread::RULE,
     &allow::over::RULE,
     &allow::unused::RULE,

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use muster_core::time::Timestamp;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, LINK};
 use super::*;
 use crate::collect::{Wanted, collect};
 use crate::facts::Fact;
@@ -33,6 +33,9 @@ pub(crate) fn facts_of(fixture: &Fixture) -> Facts {
             fs::create_dir_all(&place).expect("a folder");
         } else {
             fs::create_dir_all(place.parent().expect("a parent")).expect("a folder");
+            if mode == LINK {
+                return std::os::unix::fs::symlink(text, &place).expect("a link");
+            }
             fs::write(&place, text).expect("a file");
         }
         fs::set_permissions(&place, fs::Permissions::from_mode(mode)).expect("its mode");

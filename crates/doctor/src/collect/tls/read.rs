@@ -1,0 +1,110 @@
+//! One file of certificates, and whether a key belongs to it. Keys stay here.
+
+use muster_core::time::Timestamp;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::pem::Pem;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::PublicKey;
+
+use crate::collect::ground::Ground;
+use crate::facts::Fact;
+use crate::facts::tls::Certificate;
+
+/// Most blocks of one file.
+const BLOCKS: usize = 50;
+
+/// What a file of certificates holds.
+pub(super) struct Seen {
+    pub(super) first: Fact<Certificate>,
+    pub(super) count: usize,
+    pub(super) public: Option<Public>,
+}
+
+/// What a key has in common with its certificate.
+pub(super) enum Public {
+    /// The modulus.
+    Rsa(Vec<u8>),
+    /// The point.
+    Curve(Vec<u8>),
+}
+
+pub(super) fn certificate(ground: &Ground, path: &str) -> Seen {
+    let without = |first| Seen { first, count: 0, public: None };
+    let text = match ground.read(path) {
+        Ok(Some(text)) => text,
+        Ok(None) => return without(Fact::nothing("there is no such file")),
+        Err(why) => return without(Fact::unknown(why)),
+    };
+    let blocks: Vec<Vec<u8>> = Pem::iter_from_buffer(&text.bytes)
+        .take(BLOCKS)
+        .flatten()
+        .filter(|block| block.label.ends_with("CERTIFICATE"))
+        .map(|block| block.contents)
+        .collect();
+    let Some((_, first)) = blocks.first().and_then(|block| X509Certificate::from_der(block).ok()) else {
+        return without(Fact::unknown("no certificate in it that is understood"));
+    };
+    let seen = |time: x509_parser::time::ASN1Time| Timestamp::from_seconds(time.timestamp());
+    let names_issuer = first
+        .extensions()
+        .iter()
+        .any(|extension| matches!(extension.parsed_extension(), ParsedExtension::AuthorityInfoAccess(_)));
+    let public = match first.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => Some(Public::Rsa(without_zeros(key.modulus).to_vec())),
+        Ok(PublicKey::EC(point)) => Some(Public::Curve(point.data().to_vec())),
+        _ => None,
+    };
+    Seen {
+        first: Fact::Known(Certificate {
+            subject: subject(&first),
+            from: seen(first.validity().not_before),
+            until: seen(first.validity().not_after),
+            self_signed: first.subject() == first.issuer(),
+            names_issuer,
+        }),
+        count: blocks.len(),
+        public,
+    }
+}
+
+fn subject(certificate: &X509Certificate<'_>) -> String {
+    let common =
+        certificate.subject().iter_common_name().find_map(|name| name.as_str().ok().map(str::to_owned));
+    let other = certificate.subject_alternative_name().ok().flatten();
+    let other = other.and_then(|names| names.value.general_names.first().map(ToString::to_string));
+    common.filter(|name| !name.is_empty()).or(other).unwrap_or_else(|| "nobody in particular".to_owned())
+}
+
+/// Whether a key belongs to a certificate. The modulus of an RSA key, or the point of one on a curve, stands in its file as
+/// it stands in the certificate (RFC 8017, RFC 5915), so that nothing has to be computed with it.
+pub(super) fn fits(ground: &Ground, path: &str, public: &Public) -> Fact<bool> {
+    let text = match ground.read(path) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Fact::nothing("there is no such file"),
+        Err(why) => return Fact::unknown(format!("{path}: {why}")),
+    };
+    let key = Pem::iter_from_buffer(&text.bytes)
+        .take(BLOCKS)
+        .flatten()
+        .find(|block| block.label.ends_with("PRIVATE KEY"))
+        .filter(|block| {
+            !block.label.contains("ENCRYPTED") && !text.bytes.windows(9).any(|part| part == b"ENCRYPTED")
+        });
+    let Some(key) = key else { return Fact::unknown(format!("{path}: no key in it that is understood")) };
+    let has = |part: &[u8]| !part.is_empty() && key.contents.windows(part.len()).any(|window| window == part);
+    match public {
+        Public::Rsa(modulus) => Fact::Known(has(modulus)),
+        Public::Curve(point) if has(point) => Fact::Known(true),
+        // A file on a curve may lack its point; a key of another sort is longer than any of them.
+        Public::Curve(point) => match key.contents.len() > 2 * point.len() + 16 || key.contents.len() > 300 {
+            true => Fact::Known(false),
+            false => Fact::unknown(format!("{path}: the key does not say which certificate it belongs to")),
+        },
+    }
+}
+
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    &bytes[zeros..]
+}

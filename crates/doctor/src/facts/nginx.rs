@@ -1,0 +1,121 @@
+//! What nginx is told: its files as one tree, and what the running host says to it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Fact;
+
+/// The configuration of nginx.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nginx {
+    /// It runs; nothing of that sort where only files were read.
+    pub running: Fact<bool>,
+    /// Files in the order in which they were read.
+    pub files: Vec<String>,
+    /// Directives of the first file.
+    pub tree: Vec<Directive>,
+    /// What stands in the folders that people put sites into.
+    pub sites: Vec<Site>,
+    /// Ports of this host that something listens on.
+    pub ports: Fact<Vec<Port>>,
+    /// Names that `/etc/hosts` knows.
+    pub hosts: Vec<String>,
+    /// Docker forwards ports without a listening process.
+    pub hidden_ports: bool,
+    /// What `nginx -t` complains of; empty where it does not.
+    pub test: Fact<String>,
+    /// What could not be read, and why.
+    pub unseen: Vec<(String, String)>,
+}
+
+/// A directive with what stands in its braces, or in the files that it includes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directive {
+    /// Which of the files.
+    pub file: u32,
+    /// Line number, from 1.
+    pub line: u32,
+    /// Where it begins in the file, in bytes.
+    pub at: u64,
+    /// Its name.
+    pub name: String,
+    /// Its arguments, of the directives that are judged; others may hold secrets.
+    pub words: Vec<String>,
+    /// What is in it.
+    pub inner: Vec<Directive>,
+}
+
+/// A name in a folder such as `sites-enabled`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its path.
+    pub path: String,
+    /// What it says, if it is a symbolic link.
+    pub link: Option<String>,
+    /// A file stands there, links followed.
+    pub is_there: bool,
+    /// The package that brought it.
+    pub package: Option<String>,
+}
+
+/// A port that something listens on, on the loopback or on all addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Its number.
+    pub port: u16,
+    /// Reached by 127.0.0.1.
+    pub v4: bool,
+    /// Reached by ::1.
+    pub v6: bool,
+}
+
+impl Nginx {
+    /// The file that a directive stands in.
+    pub fn file(&self, directive: &Directive) -> &str {
+        self.files.get(directive.file as usize).map_or("", String::as_str)
+    }
+
+    /// Every directive with those that it stands in, the outermost first; included files count as if they stood there.
+    pub fn each<'n>(&'n self, visit: &mut impl FnMut(&[&'n Directive], &'n Directive)) {
+        walk(&self.tree, &mut Vec::new(), visit);
+    }
+}
+
+impl Directive {
+    /// What is in it, included files as if they stood there.
+    pub fn children(&self) -> Vec<&Directive> {
+        let mut children = Vec::new();
+        flatten(&self.inner, &mut children);
+        children
+    }
+
+    /// Its first argument.
+    pub fn word(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+}
+
+fn flatten<'n>(directives: &'n [Directive], all: &mut Vec<&'n Directive>) {
+    for directive in directives {
+        match directive.name.as_str() {
+            "include" => flatten(&directive.inner, all),
+            _ => all.push(directive),
+        }
+    }
+}
+
+fn walk<'n>(
+    directives: &'n [Directive],
+    outer: &mut Vec<&'n Directive>,
+    visit: &mut impl FnMut(&[&'n Directive], &'n Directive),
+) {
+    for directive in directives {
+        visit(outer, directive);
+        if directive.name == "include" {
+            walk(&directive.inner, outer, visit);
+        } else {
+            outer.push(directive);
+            walk(&directive.inner, outer, visit);
+            outer.pop();
+        }
+    }
+}

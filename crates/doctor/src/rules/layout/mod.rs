@@ -1,0 +1,3 @@
+//! Where projects lie.
+
+pub(super) mod strayed_link;
