@@ -50,9 +50,10 @@ fn test(ground: &Ground) -> Fact<String> {
     }
 }
 
-/// The first line that ends it, without the log's time.
+/// The first line that ends it, without the time.
 fn complaint(said: &str) -> String {
     let line =
         said.lines().find(|line| line.contains("[emerg]")).or(said.lines().next()).unwrap_or("it failed");
-    line.trim_start_matches("nginx: ").chars().take(300).collect()
+    let said = line.find('[').map_or(line, |at| &line[at..]);
+    said.chars().take(300).collect()
 }

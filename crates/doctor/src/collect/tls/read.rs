@@ -96,8 +96,8 @@ pub(super) fn fits(ground: &Ground, path: &str, public: &Public) -> Fact<bool> {
     match public {
         Public::Rsa(modulus) => Fact::Known(has(modulus)),
         Public::Curve(point) if has(point) => Fact::Known(true),
-        // A file on a curve may lack its point; a key of another sort is longer than any of them.
-        Public::Curve(point) => match key.contents.len() > 2 * point.len() + 16 || key.contents.len() > 300 {
+        // A file of a key on a curve may lack its point: then it holds a number half as long, and little else.
+        Public::Curve(point) => match key.contents.len() > point.len() + point.len() / 2 {
             true => Fact::Known(false),
             false => Fact::unknown(format!("{path}: the key does not say which certificate it belongs to")),
         },
@@ -107,4 +107,39 @@ pub(super) fn fits(ground: &Ground, path: &str, public: &Public) -> Fact<bool> {
 fn without_zeros(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     &bytes[zeros..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_testkit::tls::Identity;
+
+    #[test]
+    fn a_key_fits_its_own_certificate_and_no_other() {
+        let root = tempfile::tempdir().expect("a folder");
+        let ground = Ground::new(root.path(), false);
+        for name in ["one", "other"] {
+            let identity = Identity::new().expect("an identity");
+            identity.write_certificate(&root.path().join(format!("{name}.pem"))).expect("a certificate");
+            identity.write_key(&root.path().join(format!("{name}.key"))).expect("a key");
+        }
+        let seen = certificate(&ground, "/one.pem");
+        let public = seen.public.expect("a point");
+        assert_eq!((seen.count, fits(&ground, "/one.key", &public)), (1, Fact::Known(true)));
+        assert_eq!(fits(&ground, "/other.key", &public), Fact::Known(false));
+        assert!(matches!(fits(&ground, "/one.pem", &public), Fact::Unknown { .. }));
+        assert!(matches!(fits(&ground, "/none.key", &public), Fact::Nothing { .. }));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_certificate_is_unknown() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::write(
+            root.path().join("x.pem"),
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        )
+        .expect("a file");
+        let seen = certificate(&Ground::new(root.path(), false), "/x.pem");
+        assert!(matches!(seen.first, Fact::Unknown { .. }));
+    }
 }
