@@ -1,8 +1,8 @@
 //! SEC001: a file of secrets that every user may read.
 
 use super::{named, projects};
-use crate::facts::Facts;
 use crate::facts::projects::{Projects, SettingsFile, under};
+use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, Planted, file, folder};
@@ -81,6 +81,9 @@ fn is_safe(facts: &Facts, projects: &Projects, file: &SettingsFile) -> bool {
     if under(folder, "/var/www") {
         return false;
     }
+    if contained(facts, &project) {
+        return false;
+    }
     let keeps = |name: &str| match facts.user(name) {
         Some(Some(user)) => {
             user.uid == 0 || user.uid == file.uid || (user.gid == file.gid && file.mode & 0o040 != 0)
@@ -101,6 +104,54 @@ fn is_safe(facts: &Facts, projects: &Projects, file: &SettingsFile) -> bool {
     !readers.is_empty() && all(&readers)
 }
 
+/// A container has the folder, or who knows whether: whoever reads it there has numbers of its own.
+fn contained(facts: &Facts, project: &str) -> bool {
+    match &facts.containers {
+        Fact::Known(containers) => {
+            let mut mounts = containers.all.iter().flat_map(|container| &container.mounts);
+            !containers.unseen.is_empty()
+                || mounts.any(|mount| under(&mount.source, project) || under(project, &mount.source))
+        }
+        Fact::Unknown { .. } => true,
+        Fact::Nothing { .. } => false,
+    }
+}
+
 fn all(readers: &[bool]) -> bool {
     readers.iter().all(|keeps| *keeps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::facts_of;
+
+    const JOB: &[Planted] = &[file("/etc/cron.d/x", "0 1 * * * root /opt/shop/x\n")];
+
+    #[test]
+    fn it_is_mended_only_where_nobody_loses_it() {
+        for (unit, cron, mended) in [
+            ("User=root\n", "root", true),
+            ("User=stranger\n", "root", false),
+            ("DynamicUser=yes\n", "root", false),
+            ("", "stranger", false),
+        ] {
+            let mut facts = facts_of(&RULE.bad);
+            let Fact::Known(projects) = &mut facts.projects else { panic!("they are known") };
+            projects.units[0].user = unit.trim().strip_prefix("User=").map(str::to_owned);
+            projects.units[0].dynamic = unit.starts_with("Dynamic");
+            facts.cron = facts_of(&Fixture::files("a job", JOB)).cron;
+            let Fact::Known(table) = &mut facts.cron else { panic!("it is known") };
+            table.tables[0].lines[0].user = Some(cron.to_owned());
+            let answer = judge(&facts);
+            assert_eq!(answer.findings[0].mend.is_some(), mended, "{unit:?} {cron}");
+        }
+        let mut facts = facts_of(&RULE.bad);
+        let Fact::Known(projects) = &mut facts.projects else { panic!("they are known") };
+        projects.units.clear();
+        assert!(judge(&facts).findings[0].mend.is_none(), "nobody is known to read it");
+        let mut facts = facts_of(&RULE.bad);
+        facts.containers = Fact::unknown("Docker did not answer");
+        assert!(judge(&facts).findings[0].mend.is_none(), "a container may read it");
+    }
 }
