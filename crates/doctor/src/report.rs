@@ -85,18 +85,6 @@ impl Scope {
     pub fn has(&self, rule: &Rule) -> bool {
         self.words.is_empty() || self.words.iter().any(|word| word == rule.id || word == rule.group())
     }
-
-    /// The groups that facts are needed for; empty: all.
-    pub fn groups(&self) -> Vec<String> {
-        let mut groups: Vec<String> = RULES
-            .iter()
-            .filter(|_| !self.words.is_empty())
-            .filter(|rule| self.has(rule))
-            .map(|rule| rule.group().to_owned())
-            .collect();
-        groups.dedup();
-        groups
-    }
 }
 
 /// Asks every rule of the scope.
@@ -144,7 +132,7 @@ impl Judged {
     fn rank(&self) -> impl Ord + '_ {
         let place = &self.finding.place;
         let severity = std::cmp::Reverse(self.rule.severity);
-        (self.rule.stage, severity, self.rule.id, &place.source, place.line, &self.finding.subject)
+        (self.rule.outlook, severity, self.rule.id, &place.source, place.line, &self.finding.subject)
     }
 }
 

@@ -7,7 +7,6 @@ use crate::facts::accounts::{Accounts, Term};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "accounts",
-    groups: &["CRON", "LOG", "SEC", "SVC"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.accounts = Fact::unknown(why),

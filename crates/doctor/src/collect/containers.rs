@@ -16,7 +16,6 @@ use crate::facts::containers::{Container, Containers, Health, Image, Log, Mount}
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "containers",
-    groups: &["CTR", "IMG", "MEM", "LOG", "FD"],
     within: Duration::from_millis(900),
     read,
     blind: |facts, why| facts.containers = Fact::unknown(why),

@@ -13,13 +13,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::cron::{Cron, Line, Script, Table};
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "cron",
-    groups: &["CRON", "LOCK", "LOG", "BAK", "LAY", "SEC"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.cron = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "cron", within: WITHIN, read, blind: |facts, why| facts.cron = Fact::unknown(why) };
 
 /// Most crontabs of one host.
 const TABLES: usize = 1_000;

@@ -7,7 +7,6 @@ use crate::facts::database::{Databases, Pool, Setting, Settings};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "databases",
-    groups: &["PG"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.databases = Fact::unknown(why),

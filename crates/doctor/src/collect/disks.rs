@@ -8,13 +8,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::disks::{Disks, Mount, Space, Wanted};
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "disks",
-    groups: &["DISK", "LOG", "LOCK"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.disks = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "disks", within: WITHIN, read, blind: |facts, why| facts.disks = Fact::unknown(why) };
 
 /// Most file systems that are asked.
 const MOUNTS: usize = 500;

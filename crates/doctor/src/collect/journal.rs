@@ -7,7 +7,6 @@ use crate::facts::logs::Journal;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "journal",
-    groups: &["LOG"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.journal = Fact::unknown(why),

@@ -11,7 +11,6 @@ use crate::facts::keepers::{Keepers, Pm2, Pm2Program};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "keepers",
-    groups: &["SVC", "MEM"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.keepers = Fact::unknown(why),

@@ -9,13 +9,8 @@ use super::{Collector, Put, WITHIN, descriptors};
 use crate::facts::Fact;
 use crate::facts::locks::Held;
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "locks",
-    groups: &["LOCK"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.locks = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "locks", within: WITHIN, read, blind: |facts, why| facts.locks = Fact::unknown(why) };
 
 /// Most locks that are told.
 const LOCKS: usize = 200;

@@ -8,7 +8,6 @@ use crate::facts::logrotate::{ConfigFile, Directive, Logrotate, Stanza, State};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "logrotate",
-    groups: &["LOG", "DISK"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.logrotate = Fact::unknown(why),

@@ -10,13 +10,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::logs::{LogFile, LogFolder, Logs};
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "logs",
-    groups: &["LOG", "DISK"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.logs = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "logs", within: WITHIN, read, blind: |facts, why| facts.logs = Fact::unknown(why) };
 
 /// Most names that are looked at below one place, and most folders in a row.
 const NAMES: usize = 6_000;

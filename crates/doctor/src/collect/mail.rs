@@ -7,13 +7,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::system::Mail;
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "mail",
-    groups: &["MAIL"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.mail = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "mail", within: WITHIN, read, blind: |facts, why| facts.mail = Fact::unknown(why) };
 
 /// Most names that are looked at.
 const MESSAGES: usize = 5_000;

@@ -53,8 +53,6 @@ pub(crate) type Put = Box<dyn FnOnce(&mut Facts) + Send>;
 pub(crate) struct Collector {
     /// Its name, for `--timings`.
     pub(crate) name: &'static str,
-    /// Groups of rules that need it; none: all do.
-    pub(crate) groups: &'static [&'static str],
     /// How long it may take.
     pub(crate) within: Duration,
     /// Reads.
@@ -101,8 +99,6 @@ pub struct Wanted {
     pub root: std::path::PathBuf,
     /// Looks at the running host as well: services, sockets, containers.
     pub live: bool,
-    /// Groups of rules, such as `CRON`; none: all.
-    pub groups: Vec<String>,
     /// The time of the facts.
     pub at: Timestamp,
 }
@@ -127,15 +123,10 @@ pub fn collect(wanted: &Wanted) -> (Facts, Vec<Timing>) {
         uid: rustix::process::geteuid().as_raw(),
     };
     let mut facts = Facts::blank(ground.host_name(), wanted.at, vantage);
-    let asked = |collector: &&Collector| {
-        wanted.groups.is_empty()
-            || collector.groups.is_empty()
-            || collector.groups.iter().any(|group| wanted.groups.iter().any(|wanted| wanted == group))
-    };
     let (sender, receiver) = mpsc::channel();
     let begun = Instant::now();
     let mut open: BTreeMap<usize, &Collector> = BTreeMap::new();
-    for (place, collector) in COLLECTORS.iter().filter(asked).enumerate() {
+    for (place, collector) in COLLECTORS.iter().enumerate() {
         let (sender, ground) = (sender.clone(), Arc::clone(&ground));
         let read = collector.read;
         let work = move || {

@@ -12,7 +12,6 @@ use crate::facts::logs::OpenFile;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "open_files",
-    groups: &["LOG", "DISK"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.open_files = Fact::unknown(why),

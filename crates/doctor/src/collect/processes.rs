@@ -14,7 +14,6 @@ use crate::facts::processes::{Memory, Process, Processes};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "processes",
-    groups: &["SVC", "MEM", "FD", "CTR", "IMG"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.processes = Fact::unknown(why),

@@ -9,7 +9,6 @@ use crate::facts::recipes::{Recipe, Recipes, Step};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "recipes",
-    groups: &["IMG"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.recipes = Fact::unknown(why),

@@ -13,13 +13,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::system::{Clock, Resolver, System, Upgrades};
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "system",
-    groups: &["TIME", "DNS", "SYS"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.system = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "system", within: WITHIN, read, blind: |facts, why| facts.system = Fact::unknown(why) };
 
 /// Programs that keep a clock, by what the kernel calls their process.
 const KEEPERS: [&str; 5] = ["systemd-timesyn", "chronyd", "ntpd", "openntpd", "ptp4l"];

@@ -5,13 +5,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::ufw::Ufw;
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "ufw",
-    groups: &["FW"],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.ufw = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "ufw", within: WITHIN, read, blind: |facts, why| facts.ufw = Fact::unknown(why) };
 
 fn read(ground: &Ground) -> Put {
     let ufw = files(ground);

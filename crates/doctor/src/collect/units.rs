@@ -13,7 +13,6 @@ use crate::facts::services::{Services, State, Unit, UnitFile, UserUnit};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "units",
-    groups: &["SVC", "MEM", "FD", "CRON", "CTR"],
     within: Duration::from_millis(1_000),
     read,
     blind: |facts, why| facts.services = Fact::unknown(why),

@@ -5,13 +5,8 @@ use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::files::User;
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "users",
-    groups: &[],
-    within: WITHIN,
-    read,
-    blind: |facts, why| facts.users = Fact::unknown(why),
-};
+pub(super) const COLLECTOR: Collector =
+    Collector { name: "users", within: WITHIN, read, blind: |facts, why| facts.users = Fact::unknown(why) };
 
 fn read(ground: &Ground) -> Put {
     let users = list(ground);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub mod journal;
 pub mod plan;
+pub mod treatment;
 
 /// One change of a host that disturbs nothing that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

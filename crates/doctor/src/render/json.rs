@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::allow::Allowance;
 use crate::facts::Vantage;
 use crate::report::{Judged, Report};
-use crate::rules::{Finding, Fix, Severity, Stage};
+use crate::rules::{Finding, Fix, Outlook, Severity};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -29,7 +29,7 @@ struct Whole<'r> {
 struct One<'r> {
     id: &'static str,
     severity: Severity,
-    stage: Stage,
+    outlook: Outlook,
     title: &'static str,
     subject: &'r str,
     source: &'r str,
@@ -97,7 +97,7 @@ fn one(judged: &Judged) -> One<'_> {
     One {
         id: rule.id,
         severity: rule.severity,
-        stage: rule.stage,
+        outlook: rule.outlook,
         title: rule.title,
         subject,
         source: &place.source,

@@ -1,17 +1,17 @@
 //! The report as Markdown, for an issue or a chat.
 
 use crate::report::Report;
-use crate::rules::Stage;
+use crate::rules::Outlook;
 
 /// The whole report, ended by a newline.
 pub fn markdown(report: &Report) -> String {
     let mut text = format!("# muster doctor: {}\n", plain(&report.host));
-    for (stage, title) in [
-        (Stage::Failing, "Failing now"),
-        (Stage::Waiting, "Will fail, and nothing will say so"),
-        (Stage::Hygiene, "Would make another fault worse"),
+    for (outlook, title) in [
+        (Outlook::Failing, "Failing now"),
+        (Outlook::Waiting, "Will fail, and nothing will say so"),
+        (Outlook::Hygiene, "Would make another fault worse"),
     ] {
-        let found: Vec<_> = report.findings.iter().filter(|judged| judged.rule.stage == stage).collect();
+        let found: Vec<_> = report.findings.iter().filter(|judged| judged.rule.outlook == outlook).collect();
         if found.is_empty() {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Every rule with its example, as a page of the reference.
 
 use crate::rules::fixture::{Fixture, LINK};
-use crate::rules::{Fix, RULES, Rule, Stage, groups};
+use crate::rules::{Fix, Outlook, RULES, Rule, groups};
 
 /// The whole page.
 pub fn reference() -> String {
@@ -20,10 +20,10 @@ pub fn reference() -> String {
 }
 
 fn one(rule: &Rule) -> String {
-    let stage = match rule.stage {
-        Stage::Failing => "fails now",
-        Stage::Waiting => "will fail, and nothing will say so",
-        Stage::Hygiene => "would make another fault worse",
+    let outlook = match rule.outlook {
+        Outlook::Failing => "fails now",
+        Outlook::Waiting => "will fail, and nothing will say so",
+        Outlook::Hygiene => "would make another fault worse",
     };
     let by = match rule.fix {
         Fix::Safe => " `muster doctor --fix` does it.",
@@ -31,7 +31,7 @@ fn one(rule: &Rule) -> String {
         Fix::Told => "",
     };
     let mut text = format!(
-        "\n### {}: {}\n\n*{}; {stage}.* {}\n\n- **What to do.** {}{by}\n- **Does not apply.** {}\n",
+        "\n### {}: {}\n\n*{}; {outlook}.* {}\n\n- **What to do.** {}{by}\n- **Does not apply.** {}\n",
         rule.id,
         rule.title,
         rule.severity.word(),

@@ -62,7 +62,7 @@ impl Severity {
 /// Whether it has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum Outlook {
     /// It fails now.
     Failing,
     /// It will fail, and nothing will say so.
@@ -91,7 +91,7 @@ pub struct Rule {
     /// How bad it is.
     pub severity: Severity,
     /// Whether it has happened where it is found.
-    pub stage: Stage,
+    pub outlook: Outlook,
     /// What is wrong, in a few words.
     pub title: &'static str,
     /// Why nothing complains.

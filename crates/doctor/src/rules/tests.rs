@@ -42,7 +42,7 @@ pub(crate) fn facts_of(fixture: &Fixture) -> Facts {
     };
     DEBIAN.iter().for_each(|(path, text)| plant(path, 0o644, text));
     fixture.files.iter().for_each(|file| plant(file.path, file.mode, file.text));
-    let wanted = Wanted { root: root.path().to_owned(), live: false, groups: Vec::new(), at: NOON };
+    let wanted = Wanted { root: root.path().to_owned(), live: false, at: NOON };
     let (mut facts, _) = collect(&wanted);
     facts.vantage.root = "/".to_owned();
     facts.vantage.uid = 0;

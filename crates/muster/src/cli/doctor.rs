@@ -9,8 +9,8 @@ use muster_doctor::baseline::Baseline;
 use muster_doctor::collect::{Timing, Wanted, collect};
 use muster_doctor::facts::files::Note;
 use muster_doctor::facts::{FORMAT, Facts};
-use muster_doctor::mend::journal::{Journal, JournalError, State};
 use muster_doctor::mend::plan::plan;
+use muster_doctor::mend::treatment::{State, Treatment, TreatmentError};
 use muster_doctor::render;
 use muster_doctor::report::{Report, Scope, judge};
 use muster_doctor::rules::{self, Severity};
@@ -154,7 +154,7 @@ fn examine(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
     };
     let baseline = args.baseline.as_deref().map(baseline).transpose()?;
     let begun = Instant::now();
-    let (facts, timings) = facts(world, args, &scope)?;
+    let (facts, timings) = facts(world, args)?;
     if let Some(path) = &args.save_facts {
         save(path, &facts)?;
     }
@@ -194,7 +194,7 @@ fn no_such_rule(word: &str) -> Refusal {
         .help(format!("groups are {groups}; `muster doctor explain` lists every rule"))
 }
 
-fn facts(world: &World, args: &Args, scope: &Scope) -> Result<(Facts, Vec<Timing>), Refusal> {
+fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
     if let Some(path) = &args.facts {
         let text = read(path)?;
         let facts: Facts = serde_json::from_str(&text)
@@ -216,7 +216,7 @@ fn facts(world: &World, args: &Args, scope: &Scope) -> Result<(Facts, Vec<Timing
     }
     let live = args.root.is_none();
     let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
-    let (mut facts, timings) = collect(&Wanted { root, live, groups: scope.groups(), at: world.now().wall });
+    let (mut facts, timings) = collect(&Wanted { root, live, at: world.now().wall });
     if live {
         facts.notes.extend(allowed(world));
     }
@@ -302,38 +302,38 @@ fn fix(world: &World, args: &Args, scope: &Scope, report: &Report) -> Result<Exi
         return Err(Refusal::new(ExitCode::Refused, "nothing was changed"));
     }
     let folder = world.layout()?.doctor();
-    let mut journal = Journal::new(plan.changes, world.now().wall);
-    journal.carry_out(&folder).map_err(|error| unkept(&error))?;
+    let mut treatment = Treatment::new(plan.changes, world.now().wall);
+    treatment.carry_out(&folder).map_err(|error| unkept(&error))?;
     // What is still found was not mended, and is not left half done.
-    let (again, _) = facts(world, args, scope)?;
+    let (again, _) = facts(world, args)?;
     let after = judge(&again, scope);
     let stays = |id: &str, subject: &str| {
         after.findings.iter().any(|judged| judged.rule.id == id && judged.finding.subject == subject)
     };
-    journal
+    treatment
         .undo(&folder, "it did not help", |change| {
             change.cures.iter().any(|(id, subject)| stays(id, subject))
         })
         .map_err(|error| unkept(&error))?;
-    world.say(&say::doctor::mended(&journal))?;
-    let all_done = journal.changes.iter().all(|entry| entry.state == State::Done);
+    world.say(&say::doctor::mended(&treatment))?;
+    let all_done = treatment.changes.iter().all(|entry| entry.state == State::Done);
     Ok(if all_done { ExitCode::Fine } else { ExitCode::BadNews })
 }
 
-fn unkept(error: &JournalError) -> Refusal {
+fn unkept(error: &TreatmentError) -> Refusal {
     Refusal::system("the originals cannot be kept, so nothing more is changed", error)
         .help("name another state directory with --state")
 }
 
 fn undo(world: &World, id: Option<&str>) -> Result<ExitCode, Refusal> {
     let folder = world.layout()?.doctor();
-    let mut journal = Journal::find(&folder, id).map_err(|error| match error {
-        JournalError::Absent(_) => Refusal::new(ExitCode::NotFound, error.to_string()),
-        JournalError::System { .. } | JournalError::Garbled { .. } => {
+    let mut treatment = Treatment::find(&folder, id).map_err(|error| match error {
+        TreatmentError::Absent(_) => Refusal::new(ExitCode::NotFound, error.to_string()),
+        TreatmentError::System { .. } | TreatmentError::Garbled { .. } => {
             Refusal::system("there is no going back", &error)
         }
     })?;
-    let left = journal.undo(&folder, "undone", |_| true).map_err(|error| unkept(&error))?;
-    world.say(&say::doctor::undone(&journal, &left))?;
+    let left = treatment.undo(&folder, "undone", |_| true).map_err(|error| unkept(&error))?;
+    world.say(&say::doctor::undone(&treatment, &left))?;
     Ok(if left.is_empty() { ExitCode::Fine } else { ExitCode::BadNews })
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use muster_doctor::baseline::{Change, Changes};
 use muster_doctor::collect::Timing;
-use muster_doctor::mend::journal::{Journal, State};
 use muster_doctor::mend::plan::{Act, Plan};
+use muster_doctor::mend::treatment::{State, Treatment};
 use muster_doctor::report::{Judged, Report};
 use muster_doctor::rules::fixture::Fixture;
-use muster_doctor::rules::{Fix, Rule, Stage};
+use muster_doctor::rules::{Fix, Outlook, Rule};
 
 use super::clock::Clock;
 use super::count::counted;
@@ -28,18 +28,18 @@ const INDENT: &str = "    ";
 pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -> String {
     let width = paper.width.map_or(usize::MAX, |width| width.min(WIDEST));
     let mut text = head(report, clock, paper, width);
-    for (stage, title) in [
-        (Stage::Failing, "Fails now"),
-        (Stage::Waiting, "Will fail, and nothing will say so"),
-        (Stage::Hygiene, "Would make another fault worse"),
+    for (outlook, title) in [
+        (Outlook::Failing, "Fails now"),
+        (Outlook::Waiting, "Will fail, and nothing will say so"),
+        (Outlook::Hygiene, "Would make another fault worse"),
     ] {
         let found: Vec<&Judged> =
-            report.findings.iter().filter(|judged| judged.rule.stage == stage).collect();
+            report.findings.iter().filter(|judged| judged.rule.outlook == outlook).collect();
         if found.is_empty() {
             continue;
         }
         text.push_str(&format!("\n{}\n", paper.strong(title)));
-        if stage == Stage::Hygiene && !all && found.len() < report.findings.len() {
+        if outlook == Outlook::Hygiene && !all && found.len() < report.findings.len() {
             text.push_str(&briefly(&found, width));
             continue;
         }
@@ -75,8 +75,9 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
 
 /// The host, and the sentence that says it all.
 fn head(report: &Report, clock: &Clock, paper: &Paper, width: usize) -> String {
-    let of = |stage: Stage| report.findings.iter().filter(|judged| judged.rule.stage == stage).count();
-    let (failing, waiting, hygiene) = (of(Stage::Failing), of(Stage::Waiting), of(Stage::Hygiene));
+    let of =
+        |outlook: Outlook| report.findings.iter().filter(|judged| judged.rule.outlook == outlook).count();
+    let (failing, waiting, hygiene) = (of(Outlook::Failing), of(Outlook::Waiting), of(Outlook::Hygiene));
     let mut parts = Vec::new();
     if failing > 0 {
         parts.push(format!(
@@ -331,10 +332,10 @@ pub(crate) fn plan(plan: &Plan, paper: &Paper) -> String {
 }
 
 /// What became of it.
-pub(crate) fn mended(journal: &Journal) -> String {
+pub(crate) fn mended(treatment: &Treatment) -> String {
     let mut text = String::new();
     let mut done = 0;
-    for entry in &journal.changes {
+    for entry in &treatment.changes {
         let file = clean(&entry.change.act.file().display().to_string());
         match &entry.state {
             State::Done => done += 1,
@@ -347,16 +348,16 @@ pub(crate) fn mended(journal: &Journal) -> String {
         text.push_str(&format!(
             "{} made and looked at again. `muster doctor undo {}` takes it back.\n",
             counted(done, "change"),
-            journal.id
+            treatment.id
         ));
     }
     text
 }
 
 /// What was taken back.
-pub(crate) fn undone(journal: &Journal, left: &[(PathBuf, String)]) -> String {
-    let back = journal.changes.iter().filter(|entry| matches!(entry.state, State::Undone(_))).count();
-    let mut text = format!("{} of {} taken back.\n", counted(back, "change"), journal.changes.len());
+pub(crate) fn undone(treatment: &Treatment, left: &[(PathBuf, String)]) -> String {
+    let back = treatment.changes.iter().filter(|entry| matches!(entry.state, State::Undone(_))).count();
+    let mut text = format!("{} of {} taken back.\n", counted(back, "change"), treatment.changes.len());
     for (file, why) in left {
         text.push_str(&format!("{}: left as it is: {}\n", clean(&file.display().to_string()), clean(why)));
     }

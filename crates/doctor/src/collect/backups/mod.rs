@@ -18,7 +18,6 @@ use shell::Pipeline;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "backups",
-    groups: &["SQL", "BAK"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.backups = Fact::unknown(why),

@@ -21,7 +21,6 @@ use crate::facts::Fact;
 /// Programs are asked a little less long than the whole may take.
 pub(super) const COLLECTOR: Collector = Collector {
     name: "firewall",
-    groups: &["FW"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.firewall = Fact::unknown(why),

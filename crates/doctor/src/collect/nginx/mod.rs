@@ -10,7 +10,6 @@ use crate::facts::nginx::{Directive, Nginx, Port, Site};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "nginx",
-    groups: &["NGX", "SEC"],
     within: WITHIN,
     read,
     // The test of the whole is another collector's.

@@ -10,7 +10,6 @@ use crate::facts::Fact;
 
 pub(in crate::collect) const COLLECTOR: Collector = Collector {
     name: "nginx-test",
-    groups: &["NGX"],
     within: WITHIN,
     read,
     blind: |facts, why| {

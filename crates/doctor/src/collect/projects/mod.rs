@@ -14,7 +14,6 @@ use crate::facts::projects::{Link, Projects, SettingsFile};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "projects",
-    groups: &["SEC", "LAY"],
     within: WITHIN,
     read,
     blind: |facts, why| facts.projects = Fact::unknown(why),

@@ -12,7 +12,6 @@ use crate::facts::tls::{CertificateFile, Tls};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "tls",
-    groups: &["TLS"],
     within: WITHIN,
     read: collect,
     blind: |facts, why| facts.tls = Fact::unknown(why),

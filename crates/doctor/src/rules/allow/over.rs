@@ -5,12 +5,12 @@ use crate::allow::of_note;
 use crate::facts::Facts;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "ALLOW002",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "what was allowed for a time is allowed no more",
     silent: "An exception that nobody looks at again becomes the rule.",
     cure: "Mend what it hid and take the note out, or give it another end and say why.",

@@ -5,12 +5,12 @@ use crate::allow::of_note;
 use crate::facts::Facts;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "ALLOW001",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a note for the doctor cannot be read",
     silent: "What it was to allow is found again, and what it says is lost.",
     cure: "Write it as `# muster: allow CRON001 until=2027-01-31 reason=\"why\"`, a year ahead at most.",

@@ -5,12 +5,12 @@ use crate::allow::of_note;
 use crate::facts::Facts;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage, rule};
+use crate::rules::{Fix, Outlook, Rule, Severity, rule};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "ALLOW003",
     severity: Severity::Low,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a note for the doctor hides nothing",
     silent: "It stays for years, and hides the next one of its kind that nobody meant.",
     cure: "Take it out.",

@@ -7,12 +7,12 @@ use crate::facts::containers::Container;
 use crate::facts::containers::Mount;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR004",
     severity: Severity::Critical,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a database lies in a container that can be thrown away",
     silent: "A container's own layer lives through restarts and reboots, so it looks safe. The next `docker compose up` with a new image \
              makes a new container, and the data is gone. A volume without a name is left behind in the same way.",

@@ -6,12 +6,12 @@ use crate::facts::containers::Container;
 use crate::facts::containers::Log;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG006",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a container's log has no end",
     silent: "The engine's default keeps every line in one file for as long as the container lives, in a folder that nobody looks into \
              and logrotate does not know.",

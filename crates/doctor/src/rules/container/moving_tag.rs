@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::containers::Container;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR003",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a container runs a tag that moves",
     silent: "`latest` is whatever was pushed last. The next pull brings another version, and nothing says which one ran before.",
     cure: "Name a version, or better the digest: IMAGE@sha256 and what follows.",

@@ -6,12 +6,12 @@ use crate::facts::Facts;
 use crate::facts::containers::Container;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR002",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "nobody asks a container whether it works",
     silent: "Docker calls a container up as long as its first process lives, whether it answers or hangs.",
     cure: "Give it a HEALTHCHECK with a program that is in the image, and let muster look at what it serves: Docker itself \

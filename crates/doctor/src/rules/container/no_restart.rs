@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::containers::Container;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a container does not come back after a reboot",
     silent: "Without a restart policy a container that ends stays ended, and after a reboot or an update of Docker it is not started. \
              Nothing is wrong then, so nothing is said.",

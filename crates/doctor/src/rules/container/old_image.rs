@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::containers::Container;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR005",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a container runs an older image than its name stands for",
     silent: "A container keeps the image that it was made from. `docker pull`, `docker build` and `docker restart` all end well and change \
              nothing of what runs: the deploy did nothing.",

@@ -6,12 +6,12 @@ use crate::facts::containers::Container;
 use crate::facts::containers::Mount;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR007",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a container may do what root on the host may",
     silent: "It works, and better than without. Whoever breaks into the program in it has the whole host.",
     cure: "Take --privileged away and add the one capability or device that is needed; put a filtering proxy between it and docker.sock.",

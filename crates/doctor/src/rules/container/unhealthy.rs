@@ -6,12 +6,12 @@ use crate::facts::Facts;
 use crate::facts::containers::Container;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CTR008",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a container is unhealthy and nobody acts on it",
     silent: "Docker asks for the health and writes the answer down. It restarts nothing for it: the word (unhealthy) in `docker ps` is all.",
     cure: "Look at what the check says (`docker inspect NAME`), mend it, and let something act: a check of muster, or Swarm.",

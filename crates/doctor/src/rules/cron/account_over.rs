@@ -6,14 +6,14 @@ use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, Term};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const SHOP: &str = "0 2 * * * app muster run n -- /bin/true\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON023",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "jobs of a user are refused because its account is over",
     silent: "Cron asks PAM before each job. Where the account or its password has expired the job is not started; only the log of \
              logins says so.",

@@ -7,13 +7,13 @@ use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 use crate::shell::{self, Command};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON015",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a job is written for bash and run by sh",
     silent: "Cron gives lines to /bin/sh, which is dash on Debian. It ends with an error, or reads the line otherwise: `&>` starts the \
              job in the background.",

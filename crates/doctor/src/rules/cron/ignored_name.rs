@@ -7,12 +7,12 @@ use crate::facts::Facts;
 use crate::mend::Mend;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON005",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "cron ignores a file because of its name",
     silent: "A file in /etc/cron.d whose name has a dot or another odd letter is passed over without a line in any log.",
     cure: "Give it a name of letters, digits, `-` and `_` only.",

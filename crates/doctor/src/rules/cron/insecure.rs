@@ -5,12 +5,12 @@ use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file, moded};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON016",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "cron refuses a crontab because of its permissions",
     silent: "Debian's cron passes over a file that its group or others may write to, or that somebody else owns, and says \
              `INSECURE MODE` to a log that nobody reads.",

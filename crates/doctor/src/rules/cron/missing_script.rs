@@ -6,12 +6,12 @@ use super::{each_line, place, reading, subject};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON011",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a job's script is missing",
     silent: "The shell answers 127, and cron throws it away.",
     cure: "Put the script back, or take the line out.",

@@ -6,13 +6,13 @@ use super::{each_line, place, shell_part, subject};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 use crate::shell::Command;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON003",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a job hides its own failure",
     silent: "What it says goes to /dev/null, or its exit code is that of `true` or of the last program of a pipe.",
     cure: "Wrap the job with `muster run NAME -- …` and leave its output alone; begin a line with pipes with `set -o pipefail` \

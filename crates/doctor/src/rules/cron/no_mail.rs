@@ -5,12 +5,12 @@ use crate::facts::cron::{Line, Table};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON002",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "what jobs say is thrown away",
     silent: "Cron mails what a job writes. Without a program that takes mail it discards the text and writes one line to the log.",
     cure: "Wrap the jobs with `muster run NAME -- …`, which keeps their output, or install a mail program such as msmtp-mta.",

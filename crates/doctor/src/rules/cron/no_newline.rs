@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON004",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "the last line of a crontab has no newline",
     silent: "Debian's cron ignores the whole file, the good lines too, and says so once in the journal when it is read.",
     cure: "End the file with a newline.",

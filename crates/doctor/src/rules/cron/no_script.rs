@@ -4,12 +4,12 @@ use super::{each_line, place, reading, subject};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON010",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a job runs nothing",
     silent: "An interpreter without a script reads an empty input and exits 0; so does a program whose only argument is empty. \
              Every log says that the job ran.",

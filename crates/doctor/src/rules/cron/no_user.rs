@@ -4,12 +4,12 @@ use super::{each_table, is_debian, place, whole};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON007",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a line of a system crontab names no user",
     silent: "Lines in /etc/crontab and /etc/cron.d have the user before the command. Debian's cron takes the program for one, and \
              ignores the whole file, the good lines too.",

@@ -9,12 +9,12 @@ use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON012",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a job's script cannot be started",
     silent: "The shell answers 126 or 127, and cron throws it away.",
     cure: "Make the script executable (chmod +x); write it with plain line ends (`sed -i 's/\\r$//'`); name an interpreter that is installed; move it \

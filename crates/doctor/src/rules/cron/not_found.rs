@@ -8,12 +8,12 @@ use crate::facts::cron::{Line, Table};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON014",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "cron does not find a job's program",
     silent: "Cron's PATH is /usr/bin:/bin and it expands no variables in settings; in a terminal the same line works. The shell \
              answers 127 into the void.",

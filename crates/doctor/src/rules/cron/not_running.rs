@@ -6,14 +6,14 @@ use crate::facts::cron::Cron;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const SHOP: &str = "0 2 * * * root muster run n -- /bin/true\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON018",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "crontabs are there and cron is not running",
     silent: "Nothing runs, so nothing fails.",
     cure: "Start it, and have it started with the host: `systemctl enable --now cron`.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::cron::Line;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON017",
     severity: Severity::Medium,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a job runs never, or at times that nobody meant",
     silent: "Cron does what is written: a day that no month has never comes, day of month and day of week count as either-or, and a step \
              starts again with each hour. Nobody counts the runs.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON009",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a bare % cuts a command short",
     silent: "Cron ends the command at the first % and gives what follows to it as input. In a terminal the same line works.",
     cure: r"Write \% for the sign.",

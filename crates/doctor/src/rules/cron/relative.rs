@@ -5,12 +5,12 @@ use crate::collect::targets::{below, home, relative};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON013",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a relative path in a job leads nowhere",
     silent: "Cron begins in the user's home folder, not where the line was tried. The shell answers 127, and cron throws it away.",
     cure: "Write the whole path, or begin with `cd /the/folder &&`.",

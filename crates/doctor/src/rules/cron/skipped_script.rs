@@ -7,12 +7,12 @@ use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON006",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "run-parts passes over a script",
     silent: "A script that is not executable, or whose name has a dot, is skipped without a word.",
     cure: "Make it executable (chmod +x) and name it with letters, digits, `-` and `_` only; `run-parts --test FOLDER` lists what runs.",

@@ -8,12 +8,12 @@ use crate::facts::Facts;
 use crate::facts::cron::{Line, Table};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON020",
     severity: Severity::Medium,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "one command is started twice at the same time",
     silent: "Both runs end well as long as they do not meet; then one of them overwrites what the other writes.",
     cure: "Take one of the lines out, or give the command a lock: `muster run NAME -- …` has one.",

@@ -5,12 +5,12 @@ use super::{each_table, is_debian, place, subject, whole};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON008",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a job belongs to a user that does not exist",
     silent: "Debian's cron says `bad username` once and ignores the whole file. In a user's own crontab, which has no column for \
              the user, the name is run as a program.",

@@ -6,12 +6,12 @@ use super::{each_line, place, subject};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "CRON001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a cron job reports to nobody",
     silent: "Cron throws the exit code away. A job that fails, hangs or is never started again looks like one that works.",
     cure: "Wrap it with `muster run NAME -- …`; `muster jobs adopt --dry-run` shows the change for all of them, and `muster jobs \

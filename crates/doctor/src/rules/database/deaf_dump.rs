@@ -4,12 +4,12 @@ use super::backups;
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "BAK004",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a pipe hides that a dump failed",
     silent: "The shell takes the exit code of the last program. When the dump breaks off, gzip packs what came and ends well: exit \
              code 0, a sound archive, half a database.",

@@ -4,12 +4,12 @@ use super::{databases, place};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "PG007",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a session goes from one client to the next uncleaned",
     silent: "In session mode the reset query is all that stands between two clients. Without it settings, locks and temporary \
              tables of one are there for the next, which works until it does not.",

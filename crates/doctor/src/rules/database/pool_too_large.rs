@@ -7,12 +7,12 @@ use crate::facts::Facts;
 use crate::facts::database::{Databases, Pool, Settings};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "PG003",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "the pools are larger than the server",
     silent: "Pools fill only at a peak. Until then nothing comes near the limit; then clients get \"too many clients already\", \
              and so does who wants to look.",

@@ -5,12 +5,12 @@ use crate::facts::database::Copied;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SQL001",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a SQLite database in use is copied with cp",
     silent: "What was written last stands in the -wal file beside it, and pages may change while they are copied. The copy has the \
              right size and cp ends well; that it is old or broken shows when it is needed.",

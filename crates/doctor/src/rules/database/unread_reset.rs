@@ -4,12 +4,12 @@ use super::{databases, place};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "PG006",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a reset query is given to PgBouncer and never run",
     silent: "With pool_mode = transaction or statement, server_reset_query is passed over. What one client leaves in its session \
              (SET, advisory locks, temporary tables, LISTEN) meets the next one, and only now and then.",

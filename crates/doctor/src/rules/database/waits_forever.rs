@@ -4,12 +4,12 @@ use super::{databases, place};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "PG002",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a transaction may stay open and idle forever",
     silent: "A program that hangs between two statements keeps its locks and its connection. Others wait behind it without an \
              error, and vacuum stops cleaning, until the pool is empty.",

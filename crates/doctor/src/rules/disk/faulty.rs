@@ -5,12 +5,12 @@ use crate::facts::disks::{Disks, Mount, Space, Wanted};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DISK004",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a file system has faults, or became read-only",
     silent: "After an error the kernel mounts a file system read-only and goes on. What is in memory still answers; nothing is kept, \
              the log of it neither.",

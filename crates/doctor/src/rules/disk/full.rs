@@ -9,12 +9,12 @@ use crate::facts::logs::daily;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::Fixture;
 use crate::rules::log::uncovered;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DISK001",
     severity: Severity::Critical,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a file system is almost full",
     silent: "Jobs, databases and the logs that would tell of it need the same space; the last that is written is half a line.",
     cure: "See what takes the space (`du -xh --max-depth=2 PLACE | sort -h | tail`), then rotate, prune or enlarge.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::disks::Space;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DISK002",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a file system has almost no inodes left",
     silent: "No file can be made although `df -h` shows free space: the limit is the number of files.",
     cure: "Find the folder with the most files (`du --inodes -xS PLACE | sort -n | tail`) and clean it by age.",

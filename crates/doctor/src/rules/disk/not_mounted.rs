@@ -5,12 +5,12 @@ use crate::facts::disks::{Disks, Space, Wanted};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DISK005",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a file system of /etc/fstab is not mounted",
     silent: "With nofail the host starts without it. The folder is there, so backups and uploads succeed: on the root disk.",
     cure: "Mount it (`mount PLACE`), move what was written below it meanwhile, and let what needs it ask for it \

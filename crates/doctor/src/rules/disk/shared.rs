@@ -6,12 +6,12 @@ use crate::facts::files::{Entry, Kind};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::Answer;
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DISK003",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a database shares its file system with logs and temporary files",
     silent: "It works until a log grows; then the database cannot write either, and both are down for a reason that neither names.",
     cure: "Give the database, or /var/log, a file system of its own, or keep a file of a gigabyte that can be removed in need.",

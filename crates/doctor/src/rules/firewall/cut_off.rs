@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::firewall::{From, To};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FW002",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "this host does not reach its own container",
     silent: "The connection to 127.0.0.1 opens at once, because docker-proxy takes it; what it forwards is dropped, and the \
              answer never comes. A check of the port is green while every request hangs.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::firewall::Firewall;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FW003",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "Docker's packet rules are gone",
     silent: "Something emptied the chains: `nft flush ruleset`, a restored rule set, ufw with MANAGE_BUILTINS=yes. The \
              published port still answers on this host, through docker-proxy; containers reach nothing outside.",

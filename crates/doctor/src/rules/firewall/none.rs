@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::firewall::{Cause, To};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 /// What is meant to be open.
 const MEANT: [u16; 3] = [22, 80, 443];
@@ -13,7 +13,7 @@ const MEANT: [u16; 3] = [22, 80, 443];
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FW010",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a program is open to the internet and no firewall stands before it",
     silent: "Everybody believes that the provider's firewall closes it. Nothing on this host does.",
     cure: "Bind it to 127.0.0.1, or use ufw: `ufw allow OpenSSH`, then `ufw enable`. If the provider's firewall closes it, allow \

@@ -4,12 +4,12 @@ use super::{filter, host, with_filter};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FW011",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "ufw is enabled and its rules are not loaded",
     silent: "The file says yes, so everybody believes it. `ufw status` would say inactive, and ends with 0.",
     cure: "`ufw reload`, and stop what empties the rules.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::firewall::To;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FW001",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a container's port is open to the internet past ufw",
     silent: "`ufw status` says deny. Docker's own rules stand above those of ufw and let the packet through before ufw sees it.",
     cure: "Publish on 127.0.0.1 and put nginx in front; or close the rest with a DOCKER-USER block bound to the outside \

@@ -8,12 +8,12 @@ use crate::facts::{Fact, Facts};
 use crate::firewall::{From, Reach};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FW014",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a port is closed by IPv4 and open by IPv6",
     silent: "It was tried by IPv4, and was closed.",
     cure: "Give ip6tables the same rules (`IPV6=yes` in /etc/default/ufw, after6.rules beside after.rules), or bind the program to \

@@ -6,12 +6,12 @@ use crate::facts::system::{Clock, System};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, link};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "TIME001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "the clock or its zone cannot be relied on",
     silent: "A clock drifts by seconds a week and says so nowhere, until certificates and tokens are refused. A zone that one \
              program reads and another does not moves jobs by hours, and they still run.",

@@ -6,12 +6,12 @@ use crate::facts::system::Mail;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "MAIL001",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "mail does not leave the host",
     silent: "The program that sent it was told that it was taken. The queue tries again at growing distances for days, and the \
              message that it gave up waits in the same queue.",

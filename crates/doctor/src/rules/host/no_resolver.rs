@@ -4,12 +4,12 @@ use crate::facts::Facts;
 use crate::facts::system::Resolver;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, link};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DNS001",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "the host has nobody to ask for names",
     silent: "Programs that run already keep the addresses that they know. What starts anew waits, and then says something about a \
              network or a host that is not known.",

@@ -4,12 +4,12 @@ use crate::facts::Facts;
 use crate::facts::system::Resolver;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "DNS002",
     severity: Severity::Low,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "all names hang on one server",
     silent: "As long as it answers nothing is amiss. When it does not, each lookup waits ten seconds and fails, and everything \
              seems slow or down at once.",

@@ -6,12 +6,12 @@ use crate::facts::system::{System, Upgrades};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SYS001",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "security upgrades do not arrive",
     silent: "Upgrades by themselves report into a log of their own. A new kernel or library lies on the disk unused until a restart, \
              and only a file in /run says that one is needed.",

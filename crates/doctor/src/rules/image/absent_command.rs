@@ -6,12 +6,12 @@ use crate::facts::recipes::Recipe;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::container;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "IMG004",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "the program that a container starts is not in its image",
     silent: "The build ends well: nothing in it starts the program. It fails where it is deployed, and a restart policy tries for ever.",
     cure: "Copy /usr/local/bin as well as site-packages, or better a whole virtual environment; or start it with python -m NAME.",

@@ -7,12 +7,12 @@ use crate::facts::recipes::Recipe;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::container;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "IMG003",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a health check's program is not in the image",
     silent: "The check fails for ever, the container is called unhealthy for ever, and people learn to look away.",
     cure: "Install the program, or ask with what is there: python -c, node -e, wget of busybox, or the server's own client.",

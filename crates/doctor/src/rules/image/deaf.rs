@@ -6,13 +6,13 @@ use crate::facts::containers::Container;
 use crate::facts::recipes::Recipe;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 use crate::rules::{container, memory};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "IMG005",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a container does not hear SIGTERM and is killed at each stop",
     silent: "The first process of a container ignores every signal that it has no handler for, and a shell passes none on. Each \
              deploy waits ten seconds, then kills the program in the middle of what it does. It exits 137, and is started again.",

@@ -7,12 +7,12 @@ use crate::rules::answer::{Answer, Finding};
 use crate::rules::container;
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::memory;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "IMG001",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a program runs as root in its container",
     silent: "It works, and better than without. A hole in the program is then a hole in everything that is mounted.",
     cure: "Add USER with a number of its own after the last step that needs root, and chown what it writes to.",

@@ -7,12 +7,12 @@ use crate::rules::answer::Place;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::container;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "IMG002",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a secret is baked into an image",
     silent: "ENV and ARG stay in the image's history, and a copied .env in its layers, even where a later step deletes it. Who may \
              pull the image has the secret, and nothing is logged.",

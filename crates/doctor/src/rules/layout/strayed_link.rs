@@ -4,12 +4,12 @@ use crate::facts::Facts;
 use crate::facts::projects::Link;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, link};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LAY002",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a link of a project leads nowhere or into another project",
     silent: "A link is not opened until something needs it. Whoever cleans up or moves one project breaks the other, and learns of \
              it there.",

@@ -7,12 +7,12 @@ use crate::facts::Facts;
 use crate::facts::cron::Line;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOCK003",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "runs wait for a lock without end",
     silent: "When one run hangs, each later one waits behind it as a process of its own. Nothing fails until the host has no memory or \
              no processes left.",

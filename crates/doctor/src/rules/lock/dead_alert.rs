@@ -5,14 +5,14 @@ use crate::facts::Facts;
 use crate::facts::cron::{Step, Wrapper};
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const CRON: &str = "0 2 * * * root /opt/shop/wrap.sh\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOCK006",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a wrapper's alert is dead code",
     silent: "Under `set -e` the shell ends at the first command that fails, so the line after it that reads `$?` only ever sees 0. The \
              alert behind it was never sent and never will be.",

@@ -4,12 +4,12 @@ use super::{each, flocks, in_line};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOCK005",
     severity: Severity::Medium,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a lock file is in the wrong place, or was left behind",
     silent: "In /tmp anybody may take the lock, the file may be cleaned away while it is held, and root may not open one that another \
              user made. A file that is the lock by being there outlives a crash, and each later run gives way.",

@@ -6,14 +6,14 @@ use crate::facts::locks::Held;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const SHOP: &str = "*/5 * * * * root flock -n -E 75 /run/lock/s.lock /opt/shop/sync.sh\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOCK004",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a process in the background keeps a job's lock",
     silent: "A program that the job left behind has inherited the open lock file. Each later run finds the lock held and gives way.",
     cure: "Start what stays behind without the lock: `flock -o`, or close the stream (`9>&-`). To go on now, end that process.",

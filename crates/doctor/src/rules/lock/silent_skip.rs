@@ -6,12 +6,12 @@ use super::{each, flocks, in_line, in_step, with_options};
 use crate::facts::Facts;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOCK002",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a run that is skipped cannot be told from one that ran or failed",
     silent: "`flock -n` exits 1 when the lock is held, as a failing job does; `flock -n 9 || exit 0` even exits well. Nights are \
              skipped, and nobody can count them.",

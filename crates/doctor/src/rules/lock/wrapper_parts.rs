@@ -7,14 +7,14 @@ use crate::facts::cron::{Step, Wrapper};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const CRON: &str = "0 2 * * * root /opt/shop/wrap.sh nightly /opt/shop/nightly.sh 'a b'\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOCK007",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a wrapper breaks the jobs behind it",
     silent: "A program that it needs is not installed, so each job behind it ends with 127; or it joins its arguments and has a shell \
              read them again, so that blanks, quotes and `$` in them mean something else.",

@@ -8,14 +8,14 @@ use crate::facts::logrotate::{Directive, Logrotate, Stanza};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, moded};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const CONF: &str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG003",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "logrotate does not take a configuration",
     silent: "It says so on its standard error and goes on with the rest; for a file that its group may write to it even exits 0. The log \
              grows as if nobody had written the file.",

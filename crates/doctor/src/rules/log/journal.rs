@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, program};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG007",
     severity: Severity::Medium,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "the journal forgets what happened before the last boot",
     silent: "It looks whole until the day after a crash, when the hours before it are the ones that are missing.",
     cure: "Storage=persistent in a file below /etc/systemd/journald.conf.d, then `systemctl restart systemd-journald`.",

@@ -7,12 +7,12 @@ use crate::facts::logs::OpenFile;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG005",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a process writes to a log that was rotated or removed",
     silent: "The new log stays empty. A removed file takes space that neither ls nor du shows, until the process ends.",
     cure: "Have the process open its log again (`systemctl reload`, or the signal its manual names) in postrotate, or use copytruncate.",

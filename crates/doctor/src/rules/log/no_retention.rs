@@ -7,12 +7,12 @@ use crate::facts::logs::{LogFolder, Logs};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG008",
     severity: Severity::Medium,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a folder of logs gets a file for each run and is never cleaned",
     silent: "Each file is small. Together they take the inodes, and every `ls` and backup longer, until no file can be made.",
     cure: "Have systemd clean it by age: a line `e FOLDER - - - 90d` in /etc/tmpfiles.d.",

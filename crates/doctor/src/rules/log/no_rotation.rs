@@ -8,14 +8,14 @@ use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const CONF: &str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a log grows and nobody rotates it",
     silent: "It takes months until the disk is full; then everything on the host fails at once, and the log cannot say why.",
     cure: "Have logrotate rotate it: a file in /etc/logrotate.d with maxsize, rotate and copytruncate.",

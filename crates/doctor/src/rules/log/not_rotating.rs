@@ -5,7 +5,7 @@ use crate::facts::logrotate::State;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, moded};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const CONF: &str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n";
 const SHOP: &str = "/opt/shop/logs/*.log {\n  daily\n}\n";
@@ -13,7 +13,7 @@ const SHOP: &str = "/opt/shop/logs/*.log {\n  daily\n}\n";
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG004",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "logrotate does not rotate",
     silent: "It skips logs in a folder that others may write to, and exits 1 to a timer whose result nobody reads; or it is not started \
              at all.",

@@ -9,14 +9,14 @@ use crate::facts::logs::daily;
 use crate::mend::Mend;
 use crate::rules::answer::Answer;
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 const CONF: &str = "weekly\nrotate 4\ninclude /etc/logrotate.d\n";
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "LOG002",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "logrotate's size and interval undo each other",
     silent: "Of `size` and `daily` the one that is written last counts, and the other is ignored without an error: small logs are never \
              rotated, or large ones not before their day. Neither is a cap, for logrotate looks once a day.",

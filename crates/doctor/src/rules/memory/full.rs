@@ -5,12 +5,12 @@ use crate::facts::processes::Group;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "FD001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a process is close to its limit of open files or tasks",
     silent: "At the limit accept() and fork() fail. The process lives on, its port answers the first connections, and new ones hang.",
     cure: "Look what is open (`ls -l /proc/PID/fd`): a leak is mended in the program. Else raise LimitNOFILE= or TasksMax= of the unit.",

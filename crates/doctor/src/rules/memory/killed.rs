@@ -7,13 +7,13 @@ use crate::facts::processes::Group;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::container;
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 use muster_core::time::Timestamp;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "MEM002",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a process was killed for want of memory",
     silent: "The killed process writes nothing. Its keeper starts it again, and all that is left is a line in the log of the kernel \
              and work that was lost half-way.",

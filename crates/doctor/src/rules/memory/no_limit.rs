@@ -5,13 +5,13 @@ use crate::facts::Facts;
 use crate::facts::containers::Container;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 use crate::rules::{container, service};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "MEM001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a service may take all memory",
     silent: "Without a limit a leak grows until the machine is out of memory. Then the kernel picks a victim, often the database, \
              and not the one that leaked.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::processes::{Group, Memory};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "MEM003",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "memory limits protect less than they seem to",
     silent: "Limits that add up to more than the machine has are never reached: the machine is out of memory first. On a small machine \
              without swap there is no time to notice.",

@@ -5,12 +5,12 @@ use crate::facts::nginx::{Directive, Nginx, Port};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "NGX004",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "nginx hands requests to a port where nobody listens",
     silent: "Only requests for that path fail, with 502; the rest of the site and its start page are well.",
     cure: "Start what should listen there, or name the port on which it does. A program on ::1 is not reached by 127.0.0.1.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::nginx::Directive;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "NGX006",
     severity: Severity::Medium,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "an inner add_header drops the headers that protect",
     silent: "A block with one add_header of its own inherits none from outside. The page looks the same; only its headers are gone.",
     cure: "Repeat the headers there, best by including one file in each such block; from nginx 1.29.3 `add_header_inherit merge` \

@@ -4,12 +4,12 @@ use super::nginx;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "NGX001",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "nginx would not start again",
     silent: "It goes on with what it read when it started. Reloads are refused in its log, and the next restart or reboot leaves \
              every site down.",

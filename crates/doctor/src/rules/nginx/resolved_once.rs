@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::nginx::Nginx;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "NGX003",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "nginx looks a name up once and keeps the address",
     silent: "The address is asked for when nginx starts, and never again. When the other side moves, requests go to whoever has the \
              old address, or to nobody; and a name that does not answer keeps nginx from starting.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::nginx::{Directive, Nginx, Site};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, link};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "NGX005",
     severity: Severity::Medium,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a file of a site has no effect, or not the one it seems to have",
     silent: "Only what an include matches is read; of the rest nginx says nothing. Of two servers with one name it takes the \
              first and warns only when it is started.",

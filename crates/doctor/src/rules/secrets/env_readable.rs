@@ -6,12 +6,12 @@ use crate::facts::{Fact, Facts};
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, Planted, file, folder};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SEC001",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "every user of the host may read a file of secrets",
     silent: "The application works the same. Any other account, and any hole in any other service, reads its passwords.",
     cure: "Take the rights of others away (chmod o= FILE). Where the application runs as a user who neither owns the file nor \

@@ -7,12 +7,12 @@ use crate::facts::projects::{SettingsFile, under};
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SEC002",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a file of secrets is published",
     silent: "What git tracks goes to every clone and stays in its history; what lies below a root of nginx is handed to whoever \
              asks for it. Neither leaves a trace that looks wrong.",

@@ -5,12 +5,12 @@ use crate::collect::in_command;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SEC003",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "a secret stands in a command or a unit",
     silent: "Every user sees the arguments of a command while it runs, and `systemctl show` tells everybody what a unit sets.",
     cure: "Put it into a file that only its reader may read: EnvironmentFile=, LoadCredential=, ~/.pgpass, ~/.my.cnf, ~/.netrc.",

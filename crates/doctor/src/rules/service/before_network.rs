@@ -6,12 +6,12 @@ use super::each_unit;
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC012",
     severity: Severity::Medium,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a service may bind to an address that is not there yet",
     silent: "It works whenever a person starts it. At boot the bridge or the tunnel comes later, the bind fails, and after five quick \
              tries systemd gives up.",

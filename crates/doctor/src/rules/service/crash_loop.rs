@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::services::State;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC004",
     severity: Severity::Medium,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a service crashes over and over and looks active",
     silent: "Between two crashes it is active. Whoever looks sees a running service most of the time, and with the limit of starts \
              switched off systemd never gives up.",

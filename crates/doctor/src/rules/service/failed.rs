@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::services::State;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC002",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a service has failed and stays down",
     silent: "After a few quick crashes (five in ten seconds, unless it was told otherwise) systemd starts a service no more, \
              whatever Restart= says. It says so once, in the journal.",

@@ -4,12 +4,12 @@ use super::{each_unit, keys};
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC005",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "systemd ignores a line of a unit",
     silent: "A key that is misspelt, or stands in the wrong section, costs one warning in the journal when the unit is read. The service \
              starts as if the line were not there.",

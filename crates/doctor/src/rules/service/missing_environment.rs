@@ -5,12 +5,12 @@ use crate::facts::Fact;
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC008",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a service's file of settings is missing",
     silent: "The dash in EnvironmentFile=-PATH means: never mind if it is not there. The service starts with its defaults, perhaps with \
              another database.",

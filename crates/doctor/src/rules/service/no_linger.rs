@@ -3,12 +3,12 @@
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC013",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a user's service dies at logout",
     silent: "A user's own systemd ends with the last session, and starts with the first login after a boot. While somebody is logged in \
              to look, all is well.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::mend::Mend;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC001",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a service is not started again after a crash",
     silent: "Without Restart= systemd takes the end of a service for its wish. One crash, and it is down until somebody looks.",
     cure: "Set Restart=on-failure and RestartSec=5s in a drop-in (`systemctl edit`), then `systemctl daemon-reload`.",

@@ -4,12 +4,12 @@ use super::each_unit;
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC011",
     severity: Severity::Medium,
-    stage: Stage::Hygiene,
+    outlook: Outlook::Hygiene,
     title: "nobody is told when a service fails",
     silent: "A failure is written into the journal. Without OnFailure= that is all that happens.",
     cure: "Let muster look at what the service does (`kind = \"http\"`, `kind = \"tcp\"`), or set OnFailure= to a unit that tells someone.",

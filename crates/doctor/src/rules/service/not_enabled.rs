@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::services::State;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC003",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a service runs but will not be started at boot",
     silent: "`systemctl start` starts it until the next reboot only. Until then all looks well.",
     cure: "Run `systemctl enable NAME`; if that says that there is no installation config, add WantedBy=multi-user.target \

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::services::State;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC006",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a unit was edited and systemd still has the old one",
     silent: "The file says one thing and systemd does another until `systemctl daemon-reload`. The next boot brings the change, \
              when nobody thinks of it.",

@@ -6,12 +6,12 @@ use crate::facts::Facts;
 use crate::facts::services::State;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC007",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a service runs with older settings than its file has",
     silent: "A process reads its environment once, when it starts. The new password, address or switch is in the file and nowhere else, \
              until the next restart brings it at a bad time.",

@@ -5,12 +5,12 @@ use crate::facts::Facts;
 use crate::facts::keepers::{Pm2, Pm2Program};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC009",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "what PM2 or supervisor runs is not what a reboot brings",
     silent: "PM2 keeps its list in memory until `pm2 save`, and starts at boot only behind `pm2 startup`. Supervisor reads its files when it \
              starts. What runs now looks right until then.",

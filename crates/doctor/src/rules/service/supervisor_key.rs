@@ -3,12 +3,12 @@
 use crate::facts::Facts;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SVC010",
     severity: Severity::High,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "supervisor takes a key that has no effect",
     silent: "Supervisor reads the keys that it knows and passes over all others without a word. The memory limit that guides recommend \
              (`memory_limit`) is one of those: there never was such a key.",

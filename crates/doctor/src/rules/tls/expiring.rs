@@ -6,12 +6,12 @@ use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::tls::example::{EXPIRED, LONG, SHORT};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "TLS001",
     severity: Severity::Critical,
-    stage: Stage::Failing,
+    outlook: Outlook::Failing,
     title: "a certificate has expired or is about to",
     silent: "The server goes on showing it without a word; only those who connect see the error. Certbot renews 30 days ahead, so \
              that one with less than 14 days left has missed several turns already.",

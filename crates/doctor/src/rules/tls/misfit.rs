@@ -5,12 +5,12 @@ use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::tls::example::{CHAIN, LEAF, LONG};
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "TLS004",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "a key or a chain does not fit its certificate",
     silent: "The running server still has the old pair in memory and fails at its next start. Browsers fetch a missing link of the \
              chain or remember it, so the site looks right; other programs refuse it.",

@@ -5,12 +5,12 @@ use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file, link};
 use crate::rules::tls::example::LONG;
-use crate::rules::{Fix, Rule, Severity, Stage};
+use crate::rules::{Fix, Outlook, Rule, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "TLS003",
     severity: Severity::High,
-    stage: Stage::Waiting,
+    outlook: Outlook::Waiting,
     title: "certificates of certbot are not renewed",
     silent: "The certificate goes on working until its last day. A renewal that fails is a line in certbot's own log. Debian's \
              crontab for certbot does nothing where systemd runs and leaves it to a timer, which may be off.",

@@ -1,5 +1,5 @@
 //! Carries changes out, and takes them back byte for byte. What is to be done is on disk with all originals before the first
-//! file is touched, so a kill at any moment leaves a journal from which everything can be undone.
+//! file is touched, so a kill at any moment leaves a treatment from which everything can be undone.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use super::plan::{Act, Change};
 
 /// What one run of `--fix` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Journal {
+pub struct Treatment {
     /// Its name: the time at which it began.
     pub id: String,
     /// When it began.
@@ -49,9 +49,9 @@ pub enum State {
     Undone(String),
 }
 
-/// Why there is no journal.
+/// Why there is no treatment.
 #[derive(Debug, thiserror::Error)]
-pub enum JournalError {
+pub enum TreatmentError {
     /// The system said no.
     #[error("{}: {source}", path.display())]
     System {
@@ -60,8 +60,8 @@ pub enum JournalError {
         /// What it said.
         source: io::Error,
     },
-    /// What stands there is no journal.
-    #[error("{}: not a journal: {why}", path.display())]
+    /// What stands there is no treatment.
+    #[error("{}: not a treatment: {why}", path.display())]
     Garbled {
         /// The file.
         path: PathBuf,
@@ -80,8 +80,8 @@ fn absent(id: Option<&str>) -> String {
     }
 }
 
-impl Journal {
-    /// A journal in which nothing is done yet.
+impl Treatment {
+    /// A treatment in which nothing is done yet.
     pub fn new(changes: Vec<Change>, at: Timestamp) -> Self {
         let entry = |change| Entry { change, state: State::Planned };
         Self { id: at.millis().to_string(), at, changes: changes.into_iter().map(entry).collect() }
@@ -90,8 +90,8 @@ impl Journal {
     /// Carries out what is planned. A change that cannot be done is refused with its reason, and the others go on.
     ///
     /// # Errors
-    /// When the journal cannot be kept: then nothing was changed, or no more than it says.
-    pub fn carry_out(&mut self, folder: &Path) -> Result<(), JournalError> {
+    /// When the treatment cannot be kept: then nothing was changed, or no more than it says.
+    pub fn carry_out(&mut self, folder: &Path) -> Result<(), TreatmentError> {
         self.keep(folder)?;
         for place in 0..self.changes.len() {
             let entry = &mut self.changes[place];
@@ -107,13 +107,13 @@ impl Journal {
     /// Takes back what was done, the last change first. What somebody changed since then stays as it is.
     ///
     /// # Errors
-    /// When the journal cannot be kept.
+    /// When the treatment cannot be kept.
     pub fn undo(
         &mut self,
         folder: &Path,
         why: &str,
         wanted: impl Fn(&Change) -> bool,
-    ) -> Result<Vec<(PathBuf, String)>, JournalError> {
+    ) -> Result<Vec<(PathBuf, String)>, TreatmentError> {
         let mut left = Vec::new();
         for place in (0..self.changes.len()).rev() {
             let entry = &mut self.changes[place];
@@ -134,23 +134,23 @@ impl Journal {
         self.changes.iter().any(|entry| matches!(entry.state, State::Done | State::Planned))
     }
 
-    fn keep(&self, folder: &Path) -> Result<(), JournalError> {
+    fn keep(&self, folder: &Path) -> Result<(), TreatmentError> {
         let path = folder.join(format!("{}.json", self.id));
-        let system = |source| JournalError::System { path: path.clone(), source };
+        let system = |source| TreatmentError::System { path: path.clone(), source };
         private_dir(folder).map_err(system)?;
         let text = serde_json::to_vec(self)
-            .map_err(|error| JournalError::Garbled { path: path.clone(), why: error.to_string() })?;
+            .map_err(|error| TreatmentError::Garbled { path: path.clone(), why: error.to_string() })?;
         atomic::write(&path, &text, 0o600, Durability::Disk).map_err(system)
     }
 
-    /// Every journal, the newest first.
+    /// Every treatment, the newest first.
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn all(folder: &Path) -> Result<Vec<Self>, JournalError> {
+    pub fn all(folder: &Path) -> Result<Vec<Self>, TreatmentError> {
         let system = |path: &Path| {
             let path = path.to_owned();
-            move |source| JournalError::System { path, source }
+            move |source| TreatmentError::System { path, source }
         };
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -163,22 +163,22 @@ impl Journal {
                 continue;
             }
             let text = fs::read(&path).map_err(system(&path))?;
-            let journal: Self = serde_json::from_slice(&text)
-                .map_err(|error| JournalError::Garbled { path: path.clone(), why: error.to_string() })?;
-            all.push(journal);
+            let treatment: Self = serde_json::from_slice(&text)
+                .map_err(|error| TreatmentError::Garbled { path: path.clone(), why: error.to_string() })?;
+            all.push(treatment);
         }
-        all.sort_by_key(|journal| std::cmp::Reverse(journal.at));
+        all.sort_by_key(|treatment| std::cmp::Reverse(treatment.at));
         Ok(all)
     }
 
-    /// The journal of that name, or the newest that still stands.
+    /// The treatment of that name, or the newest that still stands.
     ///
     /// # Errors
     /// When there is none, or one cannot be read.
-    pub fn find(folder: &Path, id: Option<&str>) -> Result<Self, JournalError> {
+    pub fn find(folder: &Path, id: Option<&str>) -> Result<Self, TreatmentError> {
         let all = Self::all(folder)?;
-        let found = all.into_iter().find(|journal| id.map_or(journal.stands(), |id| journal.id == id));
-        found.ok_or_else(|| JournalError::Absent(id.map(str::to_owned)))
+        let found = all.into_iter().find(|treatment| id.map_or(treatment.stands(), |id| treatment.id == id));
+        found.ok_or_else(|| TreatmentError::Absent(id.map(str::to_owned)))
     }
 }
 
