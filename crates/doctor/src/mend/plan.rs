@@ -45,6 +45,8 @@ pub enum Act {
         gid: u32,
         /// Its permission bits.
         mode: u32,
+        /// The first folder on the way to it that is not there yet.
+        folder: Option<PathBuf>,
     },
     /// Others may do something else with it.
     Mode {
@@ -99,6 +101,12 @@ pub fn plan(report: &Report) -> Plan {
                 continue;
             }
             Mend::Create { file: _, mode, text } => Act::Content {
+                folder: place
+                    .ancestors()
+                    .skip(1)
+                    .take_while(|folder| !folder.exists())
+                    .last()
+                    .map(Path::to_owned),
                 file: place,
                 old: None,
                 new: text.clone().into_bytes(),
@@ -176,5 +184,5 @@ fn spliced(file: PathBuf, parts: &[(Splice<'_>, &Judged)]) -> Result<Act, String
     }
     new.extend_from_slice(&old[done..]);
     let About { uid, gid, mode } = about;
-    Ok(Act::Content { file, old: Some(old), new, uid, gid, mode })
+    Ok(Act::Content { file, old: Some(old), new, uid, gid, mode, folder: None })
 }

@@ -184,7 +184,7 @@ impl Treatment {
 
 fn done(act: &Act) -> Result<(), String> {
     match act {
-        Act::Content { file, old, new, uid, gid, mode } => {
+        Act::Content { file, old, new, uid, gid, mode, folder: _ } => {
             let about = About { uid: *uid, gid: *gid, mode: *mode };
             if old.is_none()
                 && let Some(folder) = file.parent()
@@ -200,7 +200,7 @@ fn done(act: &Act) -> Result<(), String> {
 
 fn undone(act: &Act) -> Result<(), String> {
     match act {
-        Act::Content { file, old, new, uid, gid, mode } => {
+        Act::Content { file, old, new, uid, gid, mode, folder } => {
             let there = Place::File(file.clone()).read().map_err(|error| error.to_string())?;
             let there = there.map(|(bytes, _)| bytes);
             if there == *old {
@@ -209,7 +209,9 @@ fn undone(act: &Act) -> Result<(), String> {
             match old {
                 Some(old) => replace(file, Some(new), old, About { uid: *uid, gid: *gid, mode: *mode }),
                 None if there.as_ref() == Some(new) => {
-                    fs::remove_file(file).map_err(|error| error.to_string())
+                    fs::remove_file(file).map_err(|error| error.to_string())?;
+                    remove_folders(file, folder.as_deref());
+                    Ok(())
                 }
                 None => Err("somebody changed it since then".to_owned()),
             }
@@ -223,6 +225,16 @@ fn undone(act: &Act) -> Result<(), String> {
             (true, false) => Ok(()),
             _ => rename(to, from),
         },
+    }
+}
+
+/// Takes the folders away that were made for a file. One that holds something else by now stays.
+fn remove_folders(file: &Path, first: Option<&Path>) {
+    let Some(first) = first else { return };
+    for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(first)) {
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
     }
 }
 

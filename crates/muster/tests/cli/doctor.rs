@@ -65,6 +65,19 @@ fn what_is_mended_is_gone_and_undone_to_the_byte() {
 }
 
 #[test]
+fn a_drop_in_goes_with_the_folder_that_was_made_for_it() {
+    let rig = Rig::new();
+    let root = host(&rig, &[("etc/systemd/system/api.service", "[Service]\nExecStart=/opt/api/run\n")]);
+    put(&rig, "opt/api/run", "#!/bin/sh\n");
+    let folder = Path::new(&root).join("etc/systemd/system/api.service.d");
+    rig.muster(&["doctor", "--root", &root, "--only", "SVC001", "--fix", "--yes"]).with(0);
+    let made = fs::read_to_string(folder.join("50-muster-restart.conf")).expect("a drop-in");
+    assert!(made.contains("Restart=on-failure"), "{made}");
+    rig.muster(&["doctor", "undo"]).with(0);
+    assert!(!folder.exists(), "the folder is gone as well");
+}
+
+#[test]
 fn what_somebody_changed_meanwhile_is_not_undone() {
     let rig = Rig::new();
     let root = host(&rig, &[("etc/cron.d/shop", SHOP)]);
