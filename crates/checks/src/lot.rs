@@ -6,8 +6,15 @@ pub(crate) mod rules;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_config::assertion::Assertion;
+use muster_config::assertion::facts::{Unseen, Value};
 use muster_config::field::{Field, LONGEST, SECOND, Shape};
 use muster_core::time::Timestamp;
+use muster_core::words::{length, size};
+
+use self::rules::Judged;
+use crate::notebook::Notebook;
+use crate::probe::{Class, Miss};
 
 /// Most of one thing that is read, in bytes.
 pub(crate) const BODY: usize = 1 << 20;
@@ -42,7 +49,7 @@ pub(crate) const GROWTH: &[Field] = &[
 ];
 
 /// Why nothing is said of growth at the first look.
-pub(crate) const FIRST_LOOK: &str = "how fast it grows is known from the next look on";
+const FIRST_LOOK: &str = "how fast it grows is known from the next look on";
 
 /// Which of several things it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +145,54 @@ impl Growth {
         *earlier = Some((now, bytes));
         Some(bytes.saturating_sub(had) as f64 * 60.0 / took.as_secs_f64())
     }
+}
+
+/// Writes down what is known of all of them; `word` is how their number is called.
+pub(crate) fn note_all(notebook: &Notebook, word: &'static str, count: u64, bytes: u64, growth: Option<f64>) {
+    notebook.fact(word, Value::Number(count as f64));
+    notebook.fact("total", Value::Size(bytes));
+    match growth {
+        Some(growth) => notebook.fact("growth", Value::Size(growth as u64)),
+        None => notebook.lacks("growth", Unseen::Hidden("this was the first look".into())),
+    }
+}
+
+/// Writes down how old and how large the one is that is looked at.
+pub(crate) fn note_age(notebook: &Notebook, name: &str, modified: Timestamp, bytes: u64, now: Timestamp) {
+    match rules::age(modified, now) {
+        Ok(age) => {
+            notebook.say(format!("{name}: {} old, {}", length(age), size(bytes)));
+            notebook.fact("age", Value::Time(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+        }
+        Err(ahead) => notebook.lacks("age", Unseen::Hidden(rules::ahead(name, ahead))),
+    }
+}
+
+/// Writes down its content, as far as it was read.
+pub(crate) fn note_body(notebook: &Notebook, body: Option<&Body>) {
+    if let Some(body) = body {
+        notebook.body(body.bytes.clone(), body.is_cut.then_some(BODY));
+    }
+}
+
+/// What a look comes to: something that is bad goes before something that is not known.
+pub(crate) fn verdict(
+    judged: Judged,
+    is_there: bool,
+    growth: Option<f64>,
+    assertions: &[Assertion],
+) -> Result<(), Miss> {
+    if !judged.unmet.is_empty() {
+        let class = if is_there { Class::Unmet } else { Class::Absent };
+        return Err(Miss::down(class, judged.unmet.join("; ")));
+    }
+    if let Some(why) = judged.blind {
+        return Err(Miss::blind(why));
+    }
+    if growth.is_none() && assertions.iter().any(|one| one.asks("growth")) {
+        return Err(Miss::blind(FIRST_LOOK));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

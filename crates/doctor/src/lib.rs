@@ -13,6 +13,7 @@
 //! | [`allow`] | what somebody said is meant to be so |
 //! | [`baseline`] | what is new since the last time |
 //! | [`render`] | a report for other programs |
+//! | `told` | what a blotted command still tells |
 //! | [`mend`] | what is changed, and how it is taken back |
 //! | [`firewall`] | where a packet ends, by the rules of this host |
 
@@ -26,3 +27,4 @@ pub mod render;
 pub mod report;
 pub mod rules;
 mod shell;
+mod told;

@@ -17,15 +17,14 @@ use muster_config::glob::Glob;
 use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::time::Timestamp;
-use muster_core::words::{length, size};
 
 use self::find::{Found, Place, Wanted};
 use crate::apart::Apart;
 use crate::contact::word;
-use crate::lot::rules::{self, Rules, Sort};
-use crate::lot::{BODY, CONTAINS, FIRST_LOOK, GROWTH, Growth, LACKS, MAX_AGE, MAX_SIZE, MIN_SIZE, Which};
+use crate::lot::rules::{Rules, Sort};
+use crate::lot::{self, CONTAINS, GROWTH, Growth, LACKS, MAX_AGE, MAX_SIZE, MIN_SIZE, Which};
 use crate::notebook::Notebook;
-use crate::probe::{BoxFuture, Class, Lane, Miss, Part, Probe, Scene};
+use crate::probe::{BoxFuture, Lane, Miss, Part, Probe, Scene};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -188,17 +187,7 @@ impl Probe for File {
             let growth = self.growth.measure(found.bytes, Instant::now());
             note(&scene.notebook, &found, growth, now);
             let judged = self.rules.judge(&found.lot(self.template.as_deref()), growth, now);
-            if !judged.unmet.is_empty() {
-                let class = if found.one.is_none() { Class::Absent } else { Class::Unmet };
-                return Err(Miss::down(class, judged.unmet.join("; ")));
-            }
-            if let Some(why) = judged.blind {
-                return Err(Miss::blind(why));
-            }
-            if growth.is_none() && self.assertions.iter().any(|one| one.asks("growth")) {
-                return Err(Miss::blind(FIRST_LOOK));
-            }
-            Ok(())
+            lot::verdict(judged, found.one.is_some(), growth, &self.assertions)
         })
     }
 
@@ -220,12 +209,7 @@ impl Probe for File {
 
 /// Writes down what was seen.
 fn note(notebook: &Notebook, found: &Found, growth: Option<f64>, now: Timestamp) {
-    notebook.fact("files", Value::Number(found.files as f64));
-    notebook.fact("total", Value::Size(found.bytes));
-    match growth {
-        Some(growth) => notebook.fact("growth", Value::Size(growth as u64)),
-        None => notebook.lacks("growth", Unseen::Hidden("this was the first look".into())),
-    }
+    lot::note_all(notebook, "files", found.files, found.bytes, growth);
     let Some(one) = &found.one else {
         for term in ["path", "age", "size", "mode", "owner", "body"] {
             notebook.lacks(term, Unseen::Absent("there is no file".into()));
@@ -233,18 +217,10 @@ fn note(notebook: &Notebook, found: &Found, growth: Option<f64>, now: Timestamp)
         return;
     };
     let path = one.path.display().to_string();
-    match rules::age(one.modified, now) {
-        Ok(age) => {
-            notebook.say(format!("{path}: {} old, {}", length(age), size(one.size)));
-            notebook.fact("age", Value::Time(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        }
-        Err(ahead) => notebook.lacks("age", Unseen::Hidden(rules::ahead(&path, ahead))),
-    }
+    lot::note_age(notebook, &path, one.modified, one.size, now);
     notebook.fact("path", Value::Text(path));
     notebook.fact("size", Value::Size(one.size));
     notebook.fact("mode", Value::Text(format!("{:04o}", one.mode)));
     notebook.fact("owner", Value::Text(muster_host::user::name(one.owner)));
-    if let Some(body) = &one.body {
-        notebook.body(body.bytes.clone(), body.is_cut.then_some(BODY));
-    }
+    lot::note_body(notebook, one.body.as_ref());
 }

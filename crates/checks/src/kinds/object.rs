@@ -23,7 +23,6 @@ use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::time::Timestamp;
-use muster_core::words::{length, size};
 use muster_net::reach::Family;
 use rusty_s3::Bucket;
 
@@ -34,10 +33,10 @@ use crate::contact::{
     ADDRESS, CA, CERT_EXPIRES_IN, FAMILY, TIME_CONNECT, TIME_DNS, TIME_TLS, TIME_TOTAL, family, give_up,
     is_outside, time, word,
 };
-use crate::lot::rules::{self, Rules, Sort};
-use crate::lot::{BODY, CONTAINS, FIRST_LOOK, GROWTH, Growth, LACKS, MAX_AGE, MAX_SIZE, MIN_SIZE, Which};
+use crate::lot::rules::{Rules, Sort};
+use crate::lot::{self, CONTAINS, GROWTH, Growth, LACKS, MAX_AGE, MAX_SIZE, MIN_SIZE, Which};
 use crate::notebook::Notebook;
-use crate::probe::{BoxFuture, Class, Miss, Part, Probe, Scene};
+use crate::probe::{BoxFuture, Miss, Part, Probe, Scene};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -218,17 +217,7 @@ impl Probe for Store {
             let growth = self.growth.measure(found.bytes, Instant::now());
             note(&scene.notebook, &found, growth, now);
             let judged = self.rules.judge(&found.lot(self.bucket.name()), growth, now);
-            if !judged.unmet.is_empty() {
-                let class = if found.one.is_none() { Class::Absent } else { Class::Unmet };
-                return Err(Miss::down(class, judged.unmet.join("; ")));
-            }
-            if let Some(why) = judged.blind {
-                return Err(Miss::blind(why));
-            }
-            if growth.is_none() && self.assertions.iter().any(|one| one.asks("growth")) {
-                return Err(Miss::blind(FIRST_LOOK));
-            }
-            Ok(())
+            lot::verdict(judged, found.one.is_some(), growth, &self.assertions)
         })
     }
 
@@ -247,28 +236,15 @@ impl Probe for Store {
 
 /// Writes down what was seen.
 fn note(notebook: &Notebook, found: &Found, growth: Option<f64>, now: Timestamp) {
-    notebook.fact("objects", Value::Number(found.objects as f64));
-    notebook.fact("total", Value::Size(found.bytes));
-    match growth {
-        Some(growth) => notebook.fact("growth", Value::Size(growth as u64)),
-        None => notebook.lacks("growth", Unseen::Hidden("this was the first look".into())),
-    }
+    lot::note_all(notebook, "objects", found.objects, found.bytes, growth);
     let Some(one) = &found.one else {
         for term in ["object", "age", "size", "body"] {
             notebook.lacks(term, Unseen::Absent("there is no object".into()));
         }
         return;
     };
-    match rules::age(one.modified, now) {
-        Ok(age) => {
-            notebook.say(format!("{}: {} old, {}", one.object, length(age), size(one.size)));
-            notebook.fact("age", Value::Time(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        }
-        Err(ahead) => notebook.lacks("age", Unseen::Hidden(rules::ahead(&one.object, ahead))),
-    }
+    lot::note_age(notebook, &one.object, one.modified, one.size, now);
     notebook.fact("object", Value::Text(one.object.clone()));
     notebook.fact("size", Value::Size(one.size));
-    if let Some(body) = &one.body {
-        notebook.body(body.bytes.clone(), body.is_cut.then_some(BODY));
-    }
+    lot::note_body(notebook, one.body.as_ref());
 }

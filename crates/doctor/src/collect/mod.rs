@@ -44,7 +44,6 @@ mod units;
 mod users;
 
 use ground::Ground;
-pub(crate) use projects::in_command;
 
 /// What a collector saw, ready to be put with the rest.
 pub(crate) type Put = Box<dyn FnOnce(&mut Facts) + Send>;

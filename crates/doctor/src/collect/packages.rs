@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 
+use muster_host::adopt::package::of_status;
+
 use super::ground::Ground;
 
 /// Largest list of packages that is read, in bytes.
@@ -22,7 +24,7 @@ impl Packages {
         if let Some(file) = ground.large("/var/lib/dpkg/status") {
             read_all(file, &mut text);
         }
-        Self { owners: of_status(&String::from_utf8_lossy(&text)) }
+        Self { owners: of_status(&String::from_utf8_lossy(&text), "/etc/") }
     }
 
     /// The package of a file.
@@ -35,19 +37,4 @@ fn read_all(file: File, text: &mut Vec<u8>) {
     if file.take(LIMIT).read_to_end(text).is_err() {
         text.clear();
     }
-}
-
-fn of_status(text: &str) -> BTreeMap<String, String> {
-    let mut owners = BTreeMap::new();
-    let mut package = "";
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix("Package: ") {
-            package = name;
-        } else if line.starts_with(" /etc/")
-            && let Some(path) = line.split_whitespace().next()
-        {
-            owners.insert(path.to_owned(), package.to_owned());
-        }
-    }
-    owners
 }

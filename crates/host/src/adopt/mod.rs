@@ -8,6 +8,7 @@
 //! | [`line`] | where the commands of a crontab are, byte for byte |
 //! | [`shell`] | which commands need a shell, and how they are quoted |
 //! | [`rewrite`] | a crontab with commands wrapped or unwrapped |
+//! | [`package`] | which of it belongs to a package of the system |
 //! | [`candidate`] | everything on a host that could be adopted, and why some of it is left |
 //! | [`drop_in`] | supervision of a systemd timer without touching its units |
 //! | [`place`] | files that are replaced whole, if they are still as they were read |
@@ -16,7 +17,7 @@
 pub mod candidate;
 pub mod drop_in;
 pub mod line;
-mod package;
+pub mod package;
 pub mod place;
 pub mod record;
 pub mod rewrite;

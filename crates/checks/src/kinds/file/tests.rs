@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::probe::Class;
 use crate::trial::{faults, look, miss, part};
 
 const LONG: Duration = Duration::from_secs(20);

@@ -5,7 +5,6 @@ mod secret;
 mod units;
 
 use rustix::fs::FileType;
-pub(crate) use secret::in_command;
 
 use super::ground::Ground;
 use super::{Collector, Put, WITHIN};

@@ -56,27 +56,6 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// What a command line says openly, by the name that stands before it: `--password`, `PGPASSWORD`, `-p`.
-pub(crate) fn in_command(blotted: &str) -> Option<String> {
-    let words: Vec<&str> = blotted.split_whitespace().collect();
-    words.iter().enumerate().find_map(|(at, word)| {
-        let plain = word.trim_matches(['"', '\'']);
-        let (before, _) = plain.split_once("***")?;
-        if let Some((_, rest)) = before.split_once("://") {
-            // The address of a hook or a heartbeat is no login.
-            return rest.ends_with(':').then(|| "login in an address".to_owned());
-        }
-        let name = before.trim_end_matches(['=', ':', '"', '\'']);
-        match (name.is_empty(), at.checked_sub(1).and_then(|at| words.get(at))) {
-            (false, _) => Some(name.rsplit(['&', '?', ';']).next().unwrap_or(name).to_owned()),
-            (true, Some(option)) if option.starts_with('-') || option.ends_with(':') => {
-                Some(option.trim_matches(['"', '\'', ':']).to_owned())
-            }
-            (true, _) => Some("a token".to_owned()),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,20 +66,5 @@ mod tests {
                     AUTH_ENABLED=true\nSECRET_FILE=/run/secrets/x\nAPP_KEY=${FROM}\nJWT_SECRET=changeme\nOTHER_SECRET=\n\
                     DATABASE_URL=postgres://app:hunter2@db/app\nSITE=https://example.org/a\n";
         assert_eq!(names(text), ["DB_PASSWORD", "API_TOKEN", "DATABASE_URL"]);
-    }
-
-    #[test]
-    fn a_command_tells_what_its_secret_is_called() {
-        for (command, name) in [
-            ("mysqldump -u root -p*** app", Some("-p")),
-            ("backup --password *** --to /x", Some("--password")),
-            ("PGPASSWORD=*** pg_dump app", Some("PGPASSWORD")),
-            ("curl -H 'Authorization: *** ***' x", Some("Authorization")),
-            ("curl https://bob:***@x.org/y", Some("login in an address")),
-            ("curl https://hc-ping.com/***/fail", None),
-            ("curl https://x.org/", None),
-        ] {
-            assert_eq!(in_command(command).as_deref(), name, "{command}");
-        }
     }
 }

@@ -6,6 +6,7 @@ use rustix::fs::FileType;
 use super::secret;
 use crate::collect::ground::Ground;
 use crate::facts::projects::{Projects, Unit};
+use crate::told;
 
 /// Where the operator's units are.
 const FOLDER: &str = "/etc/systemd/system";
@@ -60,7 +61,7 @@ fn unit(path: String, text: &str) -> Unit {
                 unit.secrets.extend(name.map(|(name, _)| (number, name.to_owned())));
             }
             key if key.starts_with("Exec") => {
-                unit.secrets.extend(secret::in_command(&blot(value)).map(|name| (number, name)));
+                unit.secrets.extend(told::in_command(&blot(value)).map(|name| (number, name)));
             }
             _ => {}
         }

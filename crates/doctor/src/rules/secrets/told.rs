@@ -1,11 +1,11 @@
 //! SEC003: a secret that stands in a command or a unit.
 
 use super::projects;
-use crate::collect::in_command;
 use crate::facts::{Fact, Facts};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::{Fix, Outlook, Rule, Severity};
+use crate::told::in_command;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "SEC003",
