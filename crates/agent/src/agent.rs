@@ -78,7 +78,7 @@ impl Agent {
     /// # Errors
     /// [`StartError`] when there is no place for its files at all.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { layout, users, plan, open, boot, clock, survey, config, starter } = parts;
+        let Parts { layout, users, plan, open, boot, clock, survey, config, starter, examiner } = parts;
         if let Err(source) = layout.create()
             // A full or read-only disk with the folders in place will do.
             && !layout.root().is_dir()
@@ -168,6 +168,7 @@ impl Agent {
             wake_mail,
             desk,
             starter,
+            examiner,
         };
         for registration in Duties::new(&context).list() {
             roster.enrol(&registration);

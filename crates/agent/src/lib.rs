@@ -21,6 +21,8 @@
 //! | `status` | the page for customers: its days, its folder, the way to another host |
 //! | [`subscribe`] | people who have what is reported mailed to them |
 //! | `couriers` | deliveries under way |
+//! | `program` | programs that the agent waits for, with a deadline |
+//! | `marks` | whether files changed |
 //! | `drift` | where the host and the configuration no longer say the same |
 //! | `timers` | jobs that are due when a systemd timer is |
 //! | `adopted` | expectations that nobody wrote down: found on the host, or heard of |
@@ -37,8 +39,10 @@ mod faults;
 pub mod handle;
 mod ledger;
 pub mod looks;
+mod marks;
 pub mod parts;
 pub mod peers;
+mod program;
 mod proof;
 mod resident;
 pub mod roster;

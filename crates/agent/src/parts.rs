@@ -66,6 +66,19 @@ pub struct Parts {
     pub config: Option<ConfigSource>,
     /// How jobs are started; none where it starts none.
     pub starter: Option<Starter>,
+    /// How the host is examined; none where nobody does.
+    pub examiner: Option<Examiner>,
+}
+
+/// How a host is examined: by this program's own doctor, whose memory goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examiner {
+    /// The program.
+    pub program: PathBuf,
+    /// Its words; it must print a report in JSON.
+    pub words: Vec<OsString>,
+    /// Files and folders after whose change it is asked again.
+    pub watched: Vec<PathBuf>,
 }
 
 /// How a job is started: by this program's own wrapper.

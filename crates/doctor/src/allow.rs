@@ -5,7 +5,7 @@
 
 use muster_config::glob::{Piece, matches};
 use muster_core::time::{Span, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::facts::files::Note;
@@ -15,7 +15,7 @@ use crate::rules::{Finding, Rule};
 const LONGEST: Span = Span::days(366);
 
 /// A note that was understood.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
     /// The rule that it silences.
     pub rule: String,

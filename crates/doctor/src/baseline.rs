@@ -1,10 +1,10 @@
 //! What is new since the last time: an earlier report, as [`crate::render::json`] wrote it, is the measure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use muster_core::time::{Span, Timestamp};
-use serde::Deserialize;
+use muster_core::time::Span;
 
+use crate::kept::Kept;
 use crate::report::{Judged, Report};
 use crate::rules::Severity;
 
@@ -12,20 +12,8 @@ use crate::rules::Severity;
 const NOTICE: Span = Span::days(14);
 
 /// An earlier report.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Baseline {
-    at: Timestamp,
-    /// Rules that were asked then.
-    rules: BTreeSet<String>,
-    findings: Vec<Known>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Known {
-    id: String,
-    severity: Severity,
-    subject: String,
-}
+#[derive(Debug, Clone)]
+pub struct Baseline(Kept);
 
 /// What became of a finding since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +53,13 @@ impl Baseline {
     /// # Errors
     /// In words: it is none.
     pub fn read(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("no report of the doctor: {error}"))
+        Kept::read(text.as_bytes()).map(Self)
     }
 
     /// What changed since.
     pub fn compare<'r>(&self, report: &'r Report) -> Changes<'r> {
         let mut known: BTreeMap<(&str, &str), Vec<Severity>> = BTreeMap::new();
-        for one in &self.findings {
+        for one in &self.0.findings {
             known.entry((&one.id, &one.subject)).or_default().push(one.severity);
         }
         let mut changes = Changes { now: Vec::new(), gone: Vec::new(), same: 0 };
@@ -80,7 +68,7 @@ impl Baseline {
             match known.get_mut(&key).and_then(Vec::pop) {
                 Some(severity) if severity >= judged.rule.severity => changes.same += 1,
                 Some(_) => changes.now.push((Change::Worse, judged)),
-                None if !self.rules.contains(judged.rule.id) && report.at < self.at + NOTICE => {
+                None if !self.0.rules.contains(judged.rule.id) && report.at < self.0.at + NOTICE => {
                     changes.now.push((Change::NewRule, judged));
                 }
                 None => changes.now.push((Change::New, judged)),

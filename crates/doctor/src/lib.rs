@@ -12,6 +12,8 @@
 //! | [`report`] | what the rules said of a host |
 //! | [`allow`] | what somebody said is meant to be so |
 //! | [`baseline`] | what is new since the last time |
+//! | [`kept`] | a report that was printed, read again |
+//! | [`chart`] | what an agent keeps of its examinations |
 //! | [`render`] | a report for other programs |
 //! | `told` | what a blotted command still tells |
 //! | [`mend`] | what is changed, and how it is taken back |
@@ -19,9 +21,11 @@
 
 pub mod allow;
 pub mod baseline;
+pub mod chart;
 pub mod collect;
 pub mod facts;
 pub mod firewall;
+pub mod kept;
 pub mod mend;
 pub mod render;
 pub mod report;

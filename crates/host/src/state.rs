@@ -73,6 +73,11 @@ impl Layout {
         self.root.join("doctor")
     }
 
+    /// What the agent keeps of its examinations of the host.
+    pub fn chart(&self) -> PathBuf {
+        self.root.join("chart.json")
+    }
+
     /// Blocks that are already ours when the disk is full.
     pub fn reserve(&self) -> PathBuf {
         self.root.join("reserve")

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use muster_agent::clock::HostClock;
 use muster_agent::handle::Handle;
-use muster_agent::parts::{AgentPlan, BadConfig, ConfigSource, Email, Parts, Starter, StoreOpener, Survey};
+use muster_agent::parts::{
+    AgentPlan, BadConfig, ConfigSource, Email, Examiner, Parts, Starter, StoreOpener, Survey,
+};
 use muster_config::fault::{Faults, Level};
 use muster_config::plan::Plan;
 use muster_host::discover::{Reach, discover};
@@ -40,10 +42,22 @@ pub(crate) fn agent(orders: Orders) -> Result<Parts, Refusal> {
     let plan = agent_plan(&plan, &outside);
     let keep = plan.keep;
     let starter = starter(source.as_ref().map(|source| source.path.as_path()));
+    let examiner = examiner(source.as_ref().map(|source| source.path.as_path()), &layout);
     let survey: Survey = Arc::new(|| discover(Path::new("/"), Reach::Machine));
     let config = source.map(|source| again(source, outside));
     let clock = Arc::new(HostClock);
-    Ok(Parts { open: opener(&layout, keep), layout, users, plan, boot, clock, survey, config, starter })
+    Ok(Parts {
+        open: opener(&layout, keep),
+        layout,
+        users,
+        plan,
+        boot,
+        clock,
+        survey,
+        config,
+        starter,
+        examiner,
+    })
 }
 
 /// How jobs are started: by this very program, in the environment that cron gives, and with nothing of ours in it.
@@ -62,6 +76,46 @@ fn starter(config: Option<&Path>) -> Option<Starter> {
     let folder = Some(PathBuf::from(home)).filter(|home| home.is_dir()).unwrap_or_else(|| "/".into());
     let config = config.and_then(|path| std::path::absolute(path).ok());
     Some(Starter { program, config, environment, folder })
+}
+
+/// What findings of the doctor hang on: packages, Docker, and what is written down for the services of a host.
+const WATCHED: &[&str] = &[
+    "/var/lib/dpkg/status",
+    "/run/docker.pid",
+    "/etc/docker",
+    "/etc/ufw",
+    "/etc/nftables.conf",
+    "/etc/iptables",
+    "/etc/sysctl.d",
+    "/etc/systemd/system",
+    "/etc/crontab",
+    "/etc/cron.d",
+    "/etc/cron.hourly",
+    "/etc/cron.daily",
+    "/etc/cron.weekly",
+    "/etc/cron.monthly",
+    "/var/spool/cron/crontabs",
+    "/etc/logrotate.conf",
+    "/etc/logrotate.d",
+    "/etc/nginx",
+    "/etc/nginx/conf.d",
+    "/etc/nginx/sites-enabled",
+    "/etc/ssh",
+    "/etc/ssh/sshd_config.d",
+    "/etc/fstab",
+    "/etc/passwd",
+    "/etc/resolv.conf",
+];
+
+/// How this host is examined: by this very program, with the same files.
+fn examiner(config: Option<&Path>, layout: &Layout) -> Option<Examiner> {
+    let program = std::env::current_exe().ok()?;
+    let config = config.and_then(|path| std::path::absolute(path).ok());
+    let mut words: Vec<OsString> = vec!["--state".into(), layout.root().into()];
+    words.extend(config.iter().flat_map(|path| ["--config".into(), path.clone().into_os_string()]));
+    words.extend(["doctor", "--json"].map(OsString::from));
+    let watched = WATCHED.iter().map(PathBuf::from).chain(config).collect();
+    Some(Examiner { program, words, watched })
 }
 
 /// The users whose jobs this agent hears. One with a state directory from the command line or the environment is a trial

@@ -15,6 +15,7 @@
 //! | [`peers`] | what other agents send |
 //! | [`jobs`] | what the jobs screen shows |
 //! | [`checks`] | what the checks screen shows |
+//! | [`doctor`] | what the doctor found on this host |
 //! | [`live`] | what changed, as server-sent events |
 //! | [`records`] | the store, asked from async code |
 //! | [`logs`] | the logs of runs, asked from async code |
@@ -29,6 +30,7 @@ pub mod acts;
 pub mod api;
 pub mod assets;
 pub mod checks;
+pub mod doctor;
 pub mod guard;
 pub mod jobs;
 pub mod live;

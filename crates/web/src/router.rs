@@ -104,6 +104,7 @@ pub fn router(web: Web) -> Router {
         .route("/runs/{about}/{run}", get(pages::run::get))
         .route("/runs/{about}/{run}/log", get(pages::run::download))
         .route("/host", get(pages::host::get))
+        .route("/doctor", get(pages::doctor::get))
         .route("/deliveries", get(pages::deliveries::get))
         .route("/channels/{name}/test", post(pages::act::test_channel))
         .route("/signin", get(pages::signin::get).post(pages::signin::post))

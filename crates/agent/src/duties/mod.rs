@@ -8,6 +8,7 @@
 //! | [`deliver`] | sees to it that waiting pages are handed out |
 //! | [`store`] | comes back to the disk after the store was gone |
 //! | [`discover`] | looks at what this host does by itself |
+//! | [`doctor`] | has the host examined |
 //! | [`config`] | reads the configuration again when it changed |
 //! | [`prune`] | keeps history within its bounds |
 //! | [`logs`] | keeps the logs of runs within theirs, and compresses them |
@@ -27,6 +28,7 @@ mod beat;
 mod config;
 mod deliver;
 mod discover;
+mod doctor;
 mod logs;
 mod looks;
 mod pause;

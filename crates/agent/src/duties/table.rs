@@ -10,14 +10,14 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_mail,
-    status_page, status_push, store, watchdog,
+    audit, beat, config, deliver, discover, doctor, logs, looks, peers, prune, runs, spool, start,
+    status_mail, status_page, status_push, store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
 use crate::handle::Handle;
 use crate::looks::Pulse;
-use crate::parts::{ConfigSource, Starter, Survey};
+use crate::parts::{ConfigSource, Examiner, Starter, Survey};
 use crate::peers::Circle;
 use crate::proof::Findings;
 use crate::resident::{Settings, Vitals};
@@ -44,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) wake_status: Arc<Notify>,
     pub(crate) wake_mail: Arc<Notify>,
     pub(crate) starter: Option<Starter>,
+    pub(crate) examiner: Option<Examiner>,
     /// Whether checks are being looked at.
     pub(crate) pulse: Arc<Pulse>,
     /// What the audit found last.
@@ -73,6 +74,7 @@ pub(crate) struct Duties {
     deliver: Registration,
     store: Registration,
     discover: Registration,
+    doctor: Registration,
     config: Registration,
     prune: Registration,
     logs: Registration,
@@ -101,6 +103,7 @@ impl Duties {
             deliver: register(deliver::TERMS, &own(), deliver::Deliver::new(context)),
             store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
             discover: register(discover::TERMS, &context.wake_discover, discover::Discover::new(context)),
+            doctor: register(doctor::TERMS, &own(), doctor::Doctor::new(context)),
             config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
@@ -116,7 +119,7 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 17] {
+    pub(crate) fn list(self) -> [Registration; 18] {
         let Self {
             spool,
             runs,
@@ -124,6 +127,7 @@ impl Duties {
             deliver,
             store,
             discover,
+            doctor,
             config,
             prune,
             logs,
@@ -143,6 +147,7 @@ impl Duties {
             deliver,
             store,
             discover,
+            doctor,
             config,
             prune,
             logs,
@@ -166,6 +171,7 @@ impl Duties {
             deliver::TERMS,
             store::TERMS,
             discover::TERMS,
+            doctor::TERMS,
             config::TERMS,
             prune::TERMS,
             logs::TERMS,

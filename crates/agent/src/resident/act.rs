@@ -58,6 +58,11 @@ impl Resident {
                 self.mind_drift(record.as_deref(), now);
                 self.news.soon();
             }
+            Message::Troubles(troubles) => {
+                let now = self.clock.now();
+                self.mind(troubles, now);
+                self.news.soon();
+            }
             Message::Reload { outcome, reply } => {
                 self.reload(outcome);
                 answer(reply);

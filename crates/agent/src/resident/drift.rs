@@ -1,4 +1,5 @@
-//! Drift of schedules: each one an expectation of its own for as long as it lasts, and until its end has been told.
+//! Troubles that come and go: schedules that drifted, what the doctor finds. Each is an expectation of its own for as long
+//! as it lasts, and until its end has been told.
 
 use std::collections::BTreeSet;
 
@@ -6,34 +7,46 @@ use muster_core::ids::ExpectationId;
 use muster_core::time::Now;
 use muster_host::adopt::record::Record;
 
+use super::message::Troubles;
 use super::task::Resident;
 use crate::drift::drifts;
 
-/// Where the schedules that drifted are noted: a restart in between is no end of it.
+/// Where they are noted: a restart in between is no end of it.
 pub(super) const DRIFT: &str = "drift";
 
 impl Resident {
     /// Compares what was found on the host with what is written down.
     pub(super) fn mind_drift(&mut self, record: Option<&Record>, now: Now) {
-        let found = drifts(&self.plan.expectations, &self.plan.zone, &self.host, record, now.wall);
+        let bad = drifts(&self.plan.expectations, &self.plan.zone, &self.host, record, now.wall);
+        let well = "the schedule is what muster.toml says";
+        self.mind(Troubles { table: "schedule", bad, hidden: BTreeSet::new(), well }, now);
+    }
+
+    /// Hears all that is wrong in a table.
+    pub(super) fn mind(&mut self, troubles: Troubles, now: Now) {
+        let Troubles { table, bad, hidden, well } = troubles;
+        let (ours, others): (BTreeSet<ExpectationId>, BTreeSet<ExpectationId>) =
+            self.drift.iter().cloned().partition(|id| id.table() == table);
+        let stays = |id: &ExpectationId| bad.contains_key(id) || hidden.contains(id);
         // Those that are well again stay until the next look, so that their end is heard.
-        let ended: Vec<ExpectationId> =
-            self.drift.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
-        let mut expected: BTreeSet<ExpectationId> = found.keys().cloned().collect();
+        let ended: Vec<ExpectationId> = ours.iter().filter(|id| !stays(id)).cloned().collect();
+        let mut expected = others;
+        expected.extend(bad.keys().cloned());
+        expected.extend(ours.into_iter().filter(|id| hidden.contains(id)));
         expected.extend(ended.iter().filter(|id| !self.has_ended(id)).cloned());
         if expected != self.drift {
             self.drift = expected;
             match serde_json::to_string(&self.drift) {
                 Ok(text) => self.unwritten.notes.push((DRIFT.to_owned(), text)),
-                Err(error) => tracing::error!(%error, "the schedules that drifted cannot be noted"),
+                Err(error) => tracing::error!(%error, "what has drifted cannot be noted"),
             }
             self.expect_all(now);
         }
         for id in ended.into_iter().filter(|id| self.drift.contains(id)) {
-            let signal = self.say(id, Ok("the schedule is what muster.toml says".to_owned()));
+            let signal = self.say(id, Ok(well.to_owned()));
             self.own.push(signal);
         }
-        for (id, words) in found {
+        for (id, words) in bad {
             let signal = self.say(id, Err(words));
             self.own.push(signal);
         }

@@ -1,5 +1,7 @@
 //! What is said to the resident.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::notice::{Amendment, NoticeId};
@@ -42,6 +44,8 @@ pub(crate) enum Message {
     Performed(Performance),
     /// The host was looked at.
     Host { roll: Box<HostRoll>, record: Option<Box<Record>> },
+    /// The host was examined, and this is what came since.
+    Troubles(Troubles),
     /// The configuration was read again.
     Reload { outcome: Result<Box<AgentPlan>, BadConfig>, reply: oneshot::Sender<()> },
     /// A test page is wanted.
@@ -62,6 +66,18 @@ pub(crate) enum Message {
     Forget { before: Timestamp, reply: oneshot::Sender<()> },
     /// How do things stand with yourself?
     Audit(oneshot::Sender<SelfReport>),
+}
+
+/// What is wrong in one table, each an expectation of its own for as long as it lasts.
+#[derive(Debug, Clone)]
+pub(crate) struct Troubles {
+    pub(crate) table: &'static str,
+    /// Those that are bad, and what is said of them.
+    pub(crate) bad: BTreeMap<ExpectationId, String>,
+    /// Those that nobody could see: they stay as they were.
+    pub(crate) hidden: BTreeSet<ExpectationId>,
+    /// What is said of those that have ended.
+    pub(crate) well: &'static str,
 }
 
 /// How the resident stands.

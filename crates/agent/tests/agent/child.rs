@@ -31,6 +31,7 @@ pub(crate) fn live(root: &Path) -> ExitCode {
         let plan = crate::house::plan_to_address(address, expectations());
         let parts = Parts {
             starter: None,
+            examiner: None,
             open: opener(layout.db()),
             layout,
             users: None,

@@ -55,6 +55,7 @@ pub(crate) struct House {
     pub(crate) users: Option<Users>,
     pub(crate) plan: AgentPlan,
     pub(crate) starter: Option<muster_agent::parts::Starter>,
+    pub(crate) examiner: Option<muster_agent::parts::Examiner>,
 }
 
 pub(crate) fn id(text: &str) -> ExpectationId {
@@ -117,7 +118,18 @@ impl House {
         let layout = Layout::new(folder.path().join("state"));
         let plan = plan_to(&receiver, expectations);
         let (clock, host) = (Arc::default(), Arc::default());
-        Self { folder, layout, receiver, clock, host, config: None, users: None, plan, starter: None }
+        Self {
+            folder,
+            layout,
+            receiver,
+            clock,
+            host,
+            config: None,
+            users: None,
+            plan,
+            starter: None,
+            examiner: None,
+        }
     }
 
     pub(crate) async fn start(&self) -> Agent {
@@ -136,6 +148,7 @@ impl House {
             survey: Arc::new(move || host.lock().unwrap().clone()),
             config: self.config.clone(),
             starter: self.starter.clone(),
+            examiner: self.examiner.clone(),
         };
         Agent::start(parts).await
     }

@@ -205,11 +205,11 @@ pub(crate) fn duties() {
         until("every duty was performed", || agent.handle().duties().iter().all(|duty| duty.performed > 0))
             .await;
         let standing = agent.handle().duties();
-        assert_eq!(standing.len(), 17);
+        assert_eq!(standing.len(), 18);
         assert!(standing.iter().all(|duty| duty.well), "{standing:#?}");
         until_board(&agent.handle(), "all are well", |it| {
             let duties: Vec<_> = it.board.lines.iter().filter(|line| line.id.table() == "duty").collect();
-            duties.len() == 17 && duties.iter().all(|line| line.condition.word() == "ok")
+            duties.len() == 18 && duties.iter().all(|line| line.condition.word() == "ok")
         })
         .await;
         agent.stop().await.unwrap();
@@ -245,7 +245,7 @@ pub(crate) fn stopping() {
         let (store, _): (Arc<dyn Store>, _) = open().unwrap();
         let loaded = store.load().unwrap();
         // Nothing loud ever happened, and still all rows are there: they did not wait for their minute.
-        assert_eq!(loaded.rows.len(), 17 + 1 + 1);
+        assert_eq!(loaded.rows.len(), 18 + 1 + 1);
         assert!(muster_host::clock::now().wall.since(loaded.watermark.unwrap().wall) < Span::seconds(5));
     });
 }

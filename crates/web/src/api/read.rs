@@ -1,4 +1,4 @@
-//! The roll, expectations, runs, logs, the host, deliveries.
+//! The roll, expectations, runs, logs, the host, what the doctor found, deliveries.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 use crate::acts::on_roll;
 use crate::api::VERSION;
+use crate::doctor;
+use crate::guard::gate::may_act;
 use crate::guard::who::{Asker, Scope};
 use crate::pages::run::{LogQuery, find, log as lines};
 use crate::pages::words;
@@ -220,6 +222,17 @@ pub async fn log(
 /// `GET host`.
 pub async fn host(State(web): State<Web>) -> Response {
     answer(json!({ "host": web.snapshot().host }))
+}
+
+/// `GET doctor`: the last report as `muster doctor --json` printed it; null before the first.
+pub async fn doctor(State(web): State<Web>, Extension(asker): Extension<Asker>) -> Response {
+    let read = async {
+        may_act(&asker, Scope::Read, None)?;
+        let help = "`muster doctor --json` examines the host now";
+        let chart = doctor::chart(&web.parts.layout).await.map_err(|why| Refusal::unavailable(why, help))?;
+        Ok(json!({ "report": chart.map(|chart| chart.last) }))
+    };
+    finish(read.await)
 }
 
 /// `GET deliveries?before=&limit=`.

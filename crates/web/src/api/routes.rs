@@ -27,6 +27,7 @@ pub fn router() -> Router<Web> {
         .route("/subscribers", get(subscribers::list))
         .route("/subscribers/remove", post(subscribers::remove))
         .route("/host", get(read::host))
+        .route("/doctor", get(read::doctor))
         .route("/deliveries", get(read::deliveries))
         .route("/channels/{name}/test", post(act::test_channel))
         .route("/signin-links", post(keys::link))

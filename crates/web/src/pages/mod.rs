@@ -18,6 +18,7 @@
 //! | [`track`] | two days of a job, and its last runs, as drawings |
 //! | [`run`] | `/runs/{about}/{run}` |
 //! | [`host`] | `/host` |
+//! | [`doctor`] | `/doctor` |
 //! | [`watchers`] | who watches this agent, on `/` |
 //! | [`deliveries`] | `/deliveries` |
 //! | [`signin`] | `/signin` |
@@ -28,6 +29,7 @@
 pub mod act;
 pub mod checks;
 pub mod deliveries;
+pub mod doctor;
 pub mod expectation;
 pub mod first;
 pub mod forms;

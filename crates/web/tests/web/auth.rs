@@ -106,7 +106,7 @@ fn a_public_server_shows_nothing_before_the_sign_in() {
     let mut settings = settings();
     settings.public = true;
     let server = Server::with(settings, snapshot());
-    for path in ["/", "/e/job.bad", "/host", "/deliveries", "/runs/job.bad/x"] {
+    for path in ["/", "/e/job.bad", "/host", "/doctor", "/deliveries", "/runs/job.bad/x"] {
         let reply = server.get(path);
         assert_eq!((reply.status, reply.header("location")), (303, Some("/signin")), "{path}");
         assert!(!reply.body.contains("job.bad"));

@@ -177,7 +177,7 @@ fn all_works_without_a_script() {
             matches!(&heard[0].report, Report::Pause { reason, .. } if reason == "new rack"),
             "{heard:?}"
         );
-        for path in ["/host", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing", "/checks"] {
+        for path in ["/host", "/doctor", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing", "/checks"] {
             client.goto(&server.url(path)).await.unwrap();
             assert!(!text(&client, "main").await.is_empty(), "{path}");
         }
@@ -255,6 +255,7 @@ fn a_phone_needs_no_sideways_scrolling() {
             "/checks",
             "/e/check.nas",
             "/host",
+            "/doctor",
             "/deliveries",
             "/signin",
         ] {

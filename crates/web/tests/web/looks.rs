@@ -6,8 +6,11 @@ use muster_core::board::{Board, Fault, Snapshot};
 use muster_core::ids::{ExpectationId, RunId, SignalId};
 use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::Span;
+use muster_doctor::chart::Chart;
+use muster_doctor::kept::Kept;
 use muster_store::contract::Commit;
 use muster_store::credential::CredentialKind;
+use serde_json::json;
 
 use crate::server::{Server, line, settings, snapshot};
 
@@ -15,6 +18,10 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("every_page_answers_and_carries_the_headers", every_page_answers_and_carries_the_headers),
     ("text_of_others_is_never_markup", text_of_others_is_never_markup),
     ("output_is_shown_to_the_signed_in_only", output_is_shown_to_the_signed_in_only),
+    (
+        "what_the_doctor_found_is_shown_to_the_signed_in_only",
+        what_the_doctor_found_is_shown_to_the_signed_in_only,
+    ),
     ("faults_of_muster_itself_are_on_every_page", faults_of_muster_itself_are_on_every_page),
     ("health_says_when_something_is_wrong", health_says_when_something_is_wrong),
     ("the_api_says_what_the_pages_show", the_api_says_what_the_pages_show),
@@ -35,6 +42,7 @@ fn every_page_answers_and_carries_the_headers() {
         ("/e/job.good?before=x", 400),
         ("/runs/job.bad/none", 404),
         ("/host", 200),
+        ("/doctor", 200),
         ("/deliveries", 200),
         ("/jobs", 200),
         ("/jobs?all", 200),
@@ -92,6 +100,42 @@ fn text_of_others_is_never_markup() {
     assert!(shown.contains("&lt;script&gt;alert(2)"), "{shown}");
 }
 
+fn what_the_doctor_found_is_shown_to_the_signed_in_only() {
+    let server = Server::start();
+    assert!(server.get("/doctor").body.contains("has not been examined yet"));
+    let found = json!({
+        "id": "CRON004", "severity": "critical", "outlook": "failing", "title": "<i>a crontab", "subject": "shop",
+        "source": "/etc/cron.d/shop", "line": 7, "text": "0 2 * * * root x", "observed": "no newline at its end",
+        "forecast": null, "silent": "Cron says so once.", "cure": "Append one with `echo`.", "fix": "safe"
+    });
+    let report = json!({
+        "version": 1, "host": "web1", "at": muster_host::clock::now().wall, "rules": ["CRON004", "PG002"],
+        "vantage": { "root": "/", "live": true, "uid": 0 }, "findings": [found],
+        "unknown": [{ "why": "the server did not answer", "rules": ["PG002"] }], "allowed": []
+    });
+    let chart = Chart::new(Kept::read(report.to_string().as_bytes()).unwrap(), String::new());
+    fs::write(server.folder.path().join("chart.json"), serde_json::to_string(&chart).unwrap()).unwrap();
+    let page = server.get("/doctor").body;
+    assert!(
+        page.contains("1 thing fails now. 1 thing could not be seen.") && !page.contains("shop"),
+        "{page}"
+    );
+    assert_eq!(server.get("/api/v1/doctor").status, 401);
+
+    let bearer = format!("Bearer {}", server.issue(CredentialKind::Token, "read", None));
+    let headers = [("authorization", bearer.as_str())];
+    let page = server.ask("GET", "/doctor", &headers, "").body;
+    for words in ["&lt;i&gt;a crontab", "/etc/cron.d/shop:7", "<code>echo</code>", "PG002", "did not answer"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let api = server.ask("GET", "/api/v1/doctor", &headers, "").json();
+    assert_eq!(api["report"]["findings"][0]["id"], "CRON004");
+
+    fs::write(server.folder.path().join("chart.json"), "{").unwrap();
+    assert!(server.get("/doctor").body.contains("cannot be read"));
+}
+
 fn put_run(server: &Server, tail: &str) {
     let now = muster_host::clock::now().wall;
     let outcome = Outcome {
@@ -147,7 +191,7 @@ fn faults_of_muster_itself_are_on_every_page() {
             since: snapshot.board.at,
         });
     });
-    for path in ["/", "/e/job.bad", "/host", "/deliveries", "/jobs", "/jobs/racing"] {
+    for path in ["/", "/e/job.bad", "/host", "/doctor", "/deliveries", "/jobs", "/jobs/racing"] {
         let body = server.get(path).body;
         assert!(
             body.contains("the store cannot be written") && body.contains("<code>df -h</code>"),
