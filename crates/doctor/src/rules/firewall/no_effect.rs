@@ -167,9 +167,9 @@ fn strangers(facts: &Facts, firewall: &Firewall, rule: &Written<'_>) -> Option<S
     let bridges = used(facts, firewall);
     let network = interfaces.iter().find(|one| bridges.contains(&one.name)).and_then(|one| {
         let own = one.addresses.iter().find(|own| own.address.is_ipv4())?;
-        Some(format!("{}, and containers on {} have {}/{}", range, one.name, own.address, own.prefix))
+        Some(format!("containers on {} have {}/{}", one.name, own.address, own.prefix))
     })?;
-    Some(format!("no address and no route of this host lies in /{prefix} of {network}"))
+    Some(format!("no address and no route of this host lies in {range}/{prefix}, and {network}"))
 }
 
 /// 100.64.0.0/10, which providers use inside (RFC 6598).

@@ -130,11 +130,10 @@ fn is_in_the_way(crossing: &Crossing) -> bool {
     matches!(cause, Cause::Rule | Cause::Policy | Cause::Kernel | Cause::NoMasquerade)
 }
 
-/// A network that somebody made without a way out (`internal`), or one that Docker keeps apart.
+/// A network that somebody made without a way out (`internal`): Docker bars it by rules of these chains.
 fn is_meant(met: &Met) -> bool {
-    matches!(met, Met::No(shut) if ["DOCKER-ISOLATION", "DOCKER-INTERNAL"]
-        .iter()
-        .any(|chain| shut.verdict.by.chain.starts_with(chain)))
+    const CHAINS: [&str; 2] = ["DOCKER-ISOLATION-STAGE-1", "DOCKER-INTERNAL"];
+    matches!(met, Met::No(shut) if CHAINS.contains(&shut.verdict.by.chain.as_str()))
 }
 
 fn is_own(firewall: &Firewall, address: IpAddr) -> bool {
