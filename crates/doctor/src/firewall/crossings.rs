@@ -164,11 +164,20 @@ pub fn crossings(facts: &Firewall, published: &[Published], needs: &[Need]) -> V
     probes(facts, published, needs).into_iter().filter_map(|question| answer(&walker, question)).collect()
 }
 
-/// The answers for outbound needs alone: from the host and from each bridge.
-pub fn needed(facts: &Firewall, published: &[Published], needs: &[Need]) -> Vec<Crossing> {
+/// The answers for outbound needs alone: from the host, and from those bridges that count.
+pub fn needed(
+    facts: &Firewall,
+    published: &[Published],
+    needs: &[Need],
+    bridges: &BTreeSet<String>,
+) -> Vec<Crossing> {
     let walker = Walker::new(facts);
+    let counts = |question: &Question| match &question.from {
+        From::Network { bridge } => bridges.contains(bridge),
+        From::Host | From::Internet => true,
+    };
     let asked = probes(facts, published, needs).into_iter();
-    let needed = asked.filter(|question| matches!(question.to, To::Need { .. }));
+    let needed = asked.filter(|one| matches!(one.to, To::Need { .. }) && counts(one));
     needed.filter_map(|question| answer(&walker, question)).collect()
 }
 

@@ -354,7 +354,8 @@ fn a_rule_for_one_protocol_says_nothing_of_the_other() {
 fn a_container_that_asks_its_host_is_asked_for() {
     let facts = host("0");
     let need = Need { name: "db".to_owned(), protocol: Protocol::Tcp, address: ip("172.18.0.1"), port: 9000 };
-    let table = super::crossings::needed(&facts, &[], &[need]);
+    let bridges = std::collections::BTreeSet::from(["docker0".to_owned()]);
+    let table = super::crossings::needed(&facts, &[], &[need], &bridges);
     let from = From::Network { bridge: "docker0".to_owned() };
     let crossing = table.iter().find(|one| one.from == from).expect("the bridge asks");
     assert_eq!(crossing.verdict.reach, Reach::Closed, "{}", crossing.verdict.by);

@@ -85,6 +85,8 @@ fn stands(ground: &Ground, path: &str) -> bool {
 fn text(ground: &Ground, filters: &mut Filters, file: &str) -> String {
     match ground.read(file) {
         Ok(text) => text.map(|text| text.lossy()).unwrap_or_default(),
+        // A unit that is masked leads to /dev/null.
+        Err(_) if ground.link(file).is_some_and(|to| to == "/dev/null") => String::new(),
         Err(why) => {
             filters.unseen.push((file.to_owned(), why));
             String::new()

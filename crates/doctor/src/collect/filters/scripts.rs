@@ -1,7 +1,7 @@
 //! Commands that insert rules: in scripts that run at boot or when a network comes up, in units and crontabs of the
 //! operator, and in what those start.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use muster_host::discover::blot::blot;
@@ -63,23 +63,31 @@ pub(super) fn read(ground: &Ground, filters: &mut Filters) {
             Err(why) => filters.unseen.push((folder.to_owned(), why)),
         }
     }
-    let mut started = BTreeSet::new();
+    // Scripts, and whether something starts them at boot.
+    let mut started: BTreeMap<String, bool> = BTreeMap::new();
     for file in files.iter().filter(|file| !is_brought(ground, file)) {
         let said = text(ground, filters, file);
-        let starts = |line: &&str| match file.contains("/cron") {
-            // Those that come again are no matter of the boot, but they restore as well.
+        let starts = |line: &&str| match is_crontab(file) {
             true => !line.trim_start().starts_with('#'),
             false => !file.starts_with("/etc/systemd") || line.trim_start().starts_with("Exec"),
         };
-        let scripts = said.lines().filter(starts).flat_map(words).filter(|word| {
-            HOMES.iter().any(|home| word.starts_with(home)) && !files.iter().any(|file| file == word)
-        });
-        started.extend(scripts.map(str::to_owned));
+        for line in said.lines().filter(starts) {
+            let scripts = words(line).filter(|word| {
+                HOMES.iter().any(|home| word.starts_with(home)) && !files.iter().any(|file| file == word)
+            });
+            for script in scripts {
+                *started.entry(script.to_owned()).or_default() |= is_at_boot(file, line);
+            }
+        }
         commands(filters, file, &said);
     }
-    for script in started.iter().take(SCRIPTS) {
-        if let Some(said) = script_text(ground, script) {
-            commands(filters, script, &said);
+    for (script, boot) in started.iter().take(SCRIPTS) {
+        let Some(said) = script_text(ground, script) else { continue };
+        let before = filters.scripts.len();
+        commands(filters, script, &said);
+        if !boot {
+            // What comes again restores as well, and its pauses are its own matter.
+            filters.scripts.iter_mut().skip(before).for_each(|one| one.after = None);
         }
     }
 }
@@ -101,6 +109,15 @@ fn is_brought(ground: &Ground, file: &str) -> bool {
     file.starts_with("/etc/init.d/") && ground.package(file).is_some()
 }
 
+fn is_crontab(file: &str) -> bool {
+    file.contains("/cron")
+}
+
+/// A line of a crontab that comes again is none of the boot.
+fn is_at_boot(file: &str, line: &str) -> bool {
+    !is_crontab(file) || line.trim_start().starts_with("@reboot")
+}
+
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|letter: char| letter.is_whitespace() || "=;&|()\"'`+!@".contains(letter))
         .filter(|word| word.starts_with('/'))
@@ -112,7 +129,7 @@ fn commands(filters: &mut Filters, file: &str, text: &str) {
     // A pause inside a loop or a branch is another story than one before everything.
     let mut loops = false;
     for (number, said) in (1..).zip(text.lines()) {
-        let is_inner = said.starts_with([' ', '\t']) && !file.contains("/cron");
+        let is_inner = said.starts_with([' ', '\t']) || !is_at_boot(file, said);
         let said = said.trim();
         loops |= ["while ", "until ", "for "].iter().any(|word| said.starts_with(word));
         if said.starts_with(['#', ';']) {
@@ -136,7 +153,7 @@ fn commands(filters: &mut Filters, file: &str, text: &str) {
             }
         }
         // Each line of a crontab and of a unit is a story of its own.
-        if file.contains("/cron") {
+        if is_crontab(file) {
             slept = None;
         }
     }
@@ -161,7 +178,8 @@ mod tests {
         commands(
             &mut filters,
             "/etc/cron.d/fw",
-            "@reboot root sleep 10 && iptables -I FORWARD -i docker0 -j ACCEPT\n@reboot root /sbin/iptables -L\n",
+            "@reboot root sleep 10 && iptables -I FORWARD -i docker0 -j ACCEPT\n@reboot root /sbin/iptables -L\n\
+             0 3 * * * root sleep 9; iptables -I INPUT -s 192.0.2.1 -j DROP\n",
         );
         commands(&mut filters, "/x.sh", "#!/bin/sh\nsleep 5\n# iptables -F\niptables -A INPUT -j DROP\n");
         let seen: Vec<_> = filters
@@ -174,6 +192,7 @@ mod tests {
             [
                 (1, "iptables -I FORWARD -i docker0 -j ACCEPT", Some("sleep 10")),
                 (2, "@reboot root /sbin/iptables -L", None),
+                (3, "iptables -I INPUT -s 192.0.2.1 -j DROP", None),
                 (4, "iptables -A INPUT -j DROP", Some("sleep 5")),
             ]
         );

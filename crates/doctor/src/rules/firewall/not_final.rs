@@ -86,8 +86,8 @@ fn judge(facts: &Facts) -> Answer {
             address: OUTSIDE,
             port,
         });
-        let table = needed(firewall, &published_by_proxies(firewall), &asked);
         let bridges = used(facts, firewall);
+        let table = needed(firewall, &published_by_proxies(firewall), &asked, &bridges);
         let mut seen = BTreeSet::new();
         for crossing in table.iter().filter(|one| comes_from(one, &bridges).is_some()) {
             let bridge = comes_from(crossing, &bridges).unwrap_or_default();

@@ -1,13 +1,13 @@
 //! Who reaches what must be reached: the needs of this host beside the answers of the walker.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::facts::firewall::{Firewall, Protocol};
 use crate::facts::needs::{By, HOSTS_IN_CONTAINERS, Need};
 use crate::facts::projects::under;
 use crate::facts::{Fact, Facts};
-use crate::firewall::{self, Cause, Crossing, From, Reach, To, needed, published_by_proxies};
+use crate::firewall::{self, Cause, Crossing, From, Reach, needed, published_by_proxies};
 use crate::rules::answer::{Answer, Place};
 
 /// Whether a need is met from one place.
@@ -55,16 +55,24 @@ pub(super) fn each_way(facts: &Facts, judge: impl FnOnce(&Firewall, &[Way<'_>], 
             return;
         }
         let used = used(facts, firewall);
-        let asked: Vec<firewall::Need> =
-            needs.iter().enumerate().flat_map(|(number, need)| questions(firewall, number, need)).collect();
-        let table = needed(firewall, &published_by_proxies(firewall), &asked);
+        // Several files may name the same; it is asked once.
+        let targets: Vec<Vec<Asked>> = needs.iter().map(|need| targets(firewall, need)).collect();
+        let all: BTreeSet<Asked> = targets.iter().flatten().copied().collect();
+        if all.len() > TARGETS {
+            answer.blind(format!("who reaches what: more than {TARGETS} addresses are named"));
+        }
+        let asked: Vec<firewall::Need> = all.into_iter().take(TARGETS).map(question).collect();
+        let mut table: BTreeMap<Asked, Vec<Crossing>> = BTreeMap::new();
+        for crossing in needed(firewall, &published_by_proxies(firewall), &asked, &used) {
+            table.entry((crossing.protocol, crossing.address, crossing.port)).or_default().push(crossing);
+        }
         let mut ways = Vec::new();
-        for (number, need) in needs.iter().enumerate() {
+        for (need, targets) in needs.iter().zip(&targets) {
             if let Some(why) = need.addresses.why_unknown() {
                 answer.blind(format!("whether {} is reached: {why}", need.name));
             }
-            let of_need = |crossing: &&Crossing| matches!(&crossing.to, To::Need { name } if *name == number.to_string());
-            let answers: Vec<&Crossing> = table.iter().filter(of_need).collect();
+            let answers: Vec<&Crossing> =
+                targets.iter().filter_map(|target| table.get(target)).flatten().collect();
             let from = |from: &From| met(answers.iter().copied().filter(|one| one.from == *from));
             let mut bridges = Vec::new();
             for bridge in &used {
@@ -82,8 +90,14 @@ pub(super) fn each_way(facts: &Facts, judge: impl FnOnce(&Firewall, &[Way<'_>], 
     })
 }
 
-/// The addresses of a need as questions; its number is their name.
-fn questions(firewall: &Firewall, number: usize, need: &Need) -> Vec<firewall::Need> {
+/// What is asked for, once for all who need it.
+type Asked = (Protocol, IpAddr, u16);
+
+/// Most addresses with their ports that are asked for: each costs a walk from every place.
+const TARGETS: usize = 200;
+
+/// The addresses of a need.
+fn targets(firewall: &Firewall, need: &Need) -> Vec<Asked> {
     let gateway = || {
         let interfaces = firewall.interfaces.known().map(Vec::as_slice).unwrap_or_default();
         let default = interfaces.iter().find(|one| one.name == "docker0")?;
@@ -94,14 +108,13 @@ fn questions(firewall: &Firewall, number: usize, need: &Need) -> Vec<firewall::N
         _ if HOSTS_IN_CONTAINERS.contains(&need.host.as_str()) => gateway().into_iter().collect(),
         _ => Vec::new(),
     };
-    let one = |address| firewall::Need {
-        name: number.to_string(),
-        protocol: need.protocol,
-        address,
-        port: need.port,
-    };
-    // Behind this address everybody meets themselves.
-    addresses.into_iter().filter(|address| !address.is_loopback()).map(one).collect()
+    // Behind a loopback address everybody meets themselves.
+    let others = addresses.into_iter().filter(|address| !address.is_loopback());
+    others.map(|address| (need.protocol, address, need.port)).collect()
+}
+
+fn question((protocol, address, port): Asked) -> firewall::Need {
+    firewall::Need { name: String::new(), protocol, address, port }
 }
 
 /// The answers for all addresses of one need: one that is open is enough.
