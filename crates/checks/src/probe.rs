@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use muster_config::assertion::Assertion;
 use muster_config::secret::{MaybeSecret, Secret, SecretRef};
+use muster_net::endpoint::Endpoint;
 use muster_net::reach::Resolver;
 use tokio::time::Instant;
 
@@ -29,6 +30,12 @@ pub trait Probe: fmt::Debug + Send + Sync {
 
     /// What it looks at, for screens: an address without a secret.
     fn target(&self) -> String;
+
+    /// The hosts and ports that it connects to, as far as the configuration alone tells: whoever judges the way out of this
+    /// host asks for them.
+    fn endpoints(&self) -> Vec<Endpoint> {
+        Vec::new()
+    }
 
     /// With which others it shares the room at the same time.
     fn lane(&self) -> Lane {

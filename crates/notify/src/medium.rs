@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 
 use crate::channel::BoxFuture;
 use crate::kinds::email::Email;
@@ -17,6 +18,11 @@ pub trait Medium: fmt::Debug + Send + Sync {
 
     /// How many letters its receiver is known to take a day, where that is so.
     fn quota(&self) -> Option<u32> {
+        None
+    }
+
+    /// The host and port that it connects to, as far as the configuration alone tells.
+    fn endpoint(&self) -> Option<Endpoint> {
         None
     }
 

@@ -10,7 +10,9 @@ use muster_core::outbox::Delivery;
 use muster_core::time::{Span, Timestamp};
 use muster_host::{clock, secret};
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 use muster_net::http::{Request, Response, send};
+use muster_net::url::Url;
 use serde_json::Value;
 
 /// Longest wait that a receiver can ask for.
@@ -26,6 +28,14 @@ pub const CA: Field =
     Field::new("ca", Shape::Path, "PEM file with a certificate to trust as well.", "\"/etc/muster/ca.pem\"");
 /// Shorter parts of an address or a header are words, not secrets.
 const LEAST_SECRET: usize = 8;
+
+/// Where an address leads, unless it is a secret.
+pub(crate) fn endpoint(url: &MaybeSecret) -> Option<Endpoint> {
+    match url {
+        MaybeSecret::Plain(plain) => Url::parse(plain).ok().map(|url| url.endpoint),
+        MaybeSecret::Secret(_) => None,
+    }
+}
 
 /// Fetches a value that may be a secret, without holding up the runtime.
 ///

@@ -255,6 +255,10 @@ impl Probe for Watched {
         served.into_iter().chain(file).collect::<Vec<_>>().join(" and ")
     }
 
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.served.iter().map(|served| served.endpoint.clone()).collect()
+    }
+
     fn is_outside(&self) -> bool {
         self.served.as_ref().is_some_and(|served| is_outside(&served.endpoint.host))
     }

@@ -258,6 +258,16 @@ impl Probe for Site {
         }
     }
 
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match (&self.address, &self.url) {
+            (Some(address), _) => vec![address.clone()],
+            (None, MaybeSecret::Plain(plain)) => {
+                Url::parse(plain).map(|url| url.endpoint).into_iter().collect()
+            }
+            (None, MaybeSecret::Secret(_)) => Vec::new(),
+        }
+    }
+
     fn is_outside(&self) -> bool {
         match (&self.address, &self.url) {
             (Some(address), _) => is_outside(&address.host),

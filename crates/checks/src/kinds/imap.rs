@@ -8,6 +8,7 @@ use muster_config::assertion::term::{Takes, Term, Type};
 use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
 use muster_config::section::Section;
+use muster_net::endpoint::Endpoint;
 use tokio::time::Instant;
 
 use crate::contact::{CA, CERT_EXPIRES_IN, TIME_CONNECT, TIME_DNS, TIME_TLS, TIME_TOTAL, TLS_VERSION, time};
@@ -126,6 +127,10 @@ impl Probe for Imap {
 
     fn target(&self) -> String {
         self.server.endpoint.to_string()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        vec![self.server.endpoint.clone()]
     }
 
     fn is_outside(&self) -> bool {

@@ -21,6 +21,7 @@ use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::expectation::Level;
 use muster_core::words::length;
+use muster_net::endpoint::Endpoint;
 use tokio::time::Instant;
 
 use self::letter::Letter;
@@ -262,6 +263,10 @@ impl Probe for Mail {
 
     fn target(&self) -> String {
         format!("{} by {} to {}", self.to, self.sender.endpoint, self.receiver.endpoint)
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        vec![self.sender.endpoint.clone(), self.receiver.endpoint.clone()]
     }
 
     fn lane(&self) -> Lane {

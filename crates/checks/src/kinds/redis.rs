@@ -194,6 +194,10 @@ impl Probe for Redis {
         }
     }
 
+    fn endpoints(&self) -> Vec<Endpoint> {
+        vec![self.endpoint.clone()]
+    }
+
     fn is_outside(&self) -> bool {
         is_outside(&self.endpoint.host)
     }

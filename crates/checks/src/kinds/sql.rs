@@ -22,6 +22,7 @@ use muster_config::secret::MaybeSecret;
 use muster_config::section::Section;
 use muster_core::time::{Span, Timestamp};
 use muster_core::words::length;
+use muster_net::endpoint::Endpoint;
 use tokio::time::Instant;
 
 use self::cell::{Answer, Cell};
@@ -263,6 +264,15 @@ impl Probe for Sql {
 
     fn target(&self) -> String {
         self.target.clone()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.dsn {
+            MaybeSecret::Plain(plain) => {
+                Dsn::parse(plain).ok().and_then(|dsn| dsn.endpoint()).into_iter().collect()
+            }
+            MaybeSecret::Secret(_) => Vec::new(),
+        }
     }
 
     fn lane(&self) -> Lane {

@@ -233,6 +233,10 @@ impl Probe for Port {
         self.endpoint.to_string()
     }
 
+    fn endpoints(&self) -> Vec<Endpoint> {
+        vec![self.endpoint.clone()]
+    }
+
     fn is_outside(&self) -> bool {
         is_outside(&self.endpoint.host)
     }

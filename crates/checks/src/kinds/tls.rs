@@ -142,6 +142,10 @@ impl Probe for Server {
         }
     }
 
+    fn endpoints(&self) -> Vec<Endpoint> {
+        vec![self.endpoint.clone()]
+    }
+
     fn is_outside(&self) -> bool {
         is_outside(&self.endpoint.host)
     }

@@ -179,6 +179,8 @@ fn container(ground: &Ground, from: &Value) -> Container {
         passing: flag("/HostConfig/AutoRemove"),
         orchestrated,
         compose: label("com.docker.compose.project").zip(label("com.docker.compose.service")),
+        folder: label("com.docker.compose.project.working_dir"),
+        addresses: addresses(from),
         memory: count("/HostConfig/Memory"),
         init: flag("/HostConfig/Init"),
         privileged: flag("/HostConfig/Privileged"),
@@ -197,6 +199,17 @@ fn container(ground: &Ground, from: &Value) -> Container {
         health: health(from),
         written,
     }
+}
+
+fn addresses(from: &Value) -> Vec<std::net::IpAddr> {
+    let networks = from.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
+    let of = |network: &Value| {
+        ["/IPAddress", "/GlobalIPv6Address"]
+            .map(|path| text(network, path).parse().ok())
+            .into_iter()
+            .flatten()
+    };
+    networks.into_iter().flatten().flat_map(|(_, network)| of(network).collect::<Vec<_>>()).collect()
 }
 
 fn mount(from: &Value) -> Mount {

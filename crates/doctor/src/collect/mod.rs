@@ -19,6 +19,7 @@ mod descriptors;
 mod disks;
 mod engine;
 mod environment;
+mod filters;
 pub mod firewall;
 pub mod ground;
 mod groups;
@@ -30,6 +31,7 @@ mod locks;
 mod logrotate;
 mod logs;
 mod mail;
+pub mod needs;
 mod nginx;
 mod open_files;
 mod packages;
@@ -66,6 +68,7 @@ const COLLECTORS: &[Collector] = &[
     cron::COLLECTOR,
     firewall::COLLECTOR,
     ufw::COLLECTOR,
+    filters::COLLECTOR,
     units::COLLECTOR,
     keepers::COLLECTOR,
     processes::COLLECTOR,

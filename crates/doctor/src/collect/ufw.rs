@@ -28,6 +28,7 @@ fn files(ground: &Ground) -> Fact<Ufw> {
                 enabled: setting(&own, "ENABLED").eq_ignore_ascii_case("yes"),
                 manages_builtins: setting(&defaults, "MANAGE_BUILTINS").eq_ignore_ascii_case("yes"),
                 forward: setting(&defaults, "DEFAULT_FORWARD_POLICY"),
+                forward_line: line(&defaults, "DEFAULT_FORWARD_POLICY"),
             })
         }
     }
@@ -38,4 +39,11 @@ fn setting(text: &str, name: &str) -> String {
     let lines = text.lines().rev().map(str::trim);
     let value = lines.filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('=')).next();
     value.unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
+}
+
+/// The line of the last `NAME=`.
+fn line(text: &str, name: &str) -> Option<u32> {
+    let says =
+        |line: &str| line.trim().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
+    (1..).zip(text.lines()).filter(|(_, line)| says(line)).last().map(|(number, _)| number)
 }

@@ -55,6 +55,12 @@ pub struct Container {
     pub orchestrated: bool,
     /// The project and the service of compose.
     pub compose: Option<(String, String)>,
+    /// The folder of the compose file.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// Its addresses on networks of the engine; none where it shares the network of the host, or does not run.
+    #[serde(default)]
+    pub addresses: Vec<std::net::IpAddr>,
     /// Bytes; 0 without a limit.
     pub memory: u64,
     /// Its first process is a small init.
@@ -147,6 +153,8 @@ impl Container {
             passing: false,
             orchestrated: false,
             compose: None,
+            folder: None,
+            addresses: Vec::new(),
             memory: 1 << 28,
             init: false,
             privileged: false,

@@ -14,8 +14,10 @@ pub mod cron;
 pub mod database;
 pub mod disks;
 pub mod files;
+pub mod filters;
 pub mod firewall;
 pub mod keepers;
+pub mod needs;
 pub mod nginx;
 pub mod processes;
 pub mod projects;
@@ -35,11 +37,13 @@ use cron::Cron;
 use database::{Backups, Databases};
 use disks::Disks;
 use files::{Entry, Note, User};
+use filters::Filters;
 use firewall::Firewall;
 use keepers::Keepers;
 use locks::Held;
 use logrotate::Logrotate;
 use logs::{Journal, Logs, OpenFiles};
+use needs::Need;
 use nginx::Nginx;
 use processes::Processes;
 use projects::Projects;
@@ -75,6 +79,10 @@ pub struct Facts {
     pub firewall: Fact<Firewall>,
     /// What ufw is told.
     pub ufw: Fact<Ufw>,
+    /// What puts packet filters in place at boot.
+    pub filters: Fact<Filters>,
+    /// What must be reached from here.
+    pub needs: Fact<Vec<Need>>,
     /// Units of systemd.
     pub services: Fact<Services>,
     /// What supervisor and PM2 keep.
@@ -141,6 +149,8 @@ impl Facts {
             cron: Fact::unknown(nobody),
             firewall: Fact::unknown(nobody),
             ufw: Fact::unknown(nobody),
+            filters: Fact::unknown(nobody),
+            needs: Fact::unknown(nobody),
             services: Fact::unknown(nobody),
             keepers: Fact::unknown(nobody),
             processes: Fact::unknown(nobody),

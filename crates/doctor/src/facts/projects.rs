@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::needs::Need;
+
 /// What stands in the folders of projects.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Projects {
@@ -12,6 +14,9 @@ pub struct Projects {
     pub links: Vec<Link>,
     /// Units of the operator.
     pub units: Vec<Unit>,
+    /// Hosts and ports that the files of settings name, until they are put with those of others.
+    #[serde(skip)]
+    pub needs: Vec<Need>,
     /// What could not be read, and why.
     pub unseen: Vec<(String, String)>,
 }

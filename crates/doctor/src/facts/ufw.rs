@@ -11,4 +11,7 @@ pub struct Ufw {
     pub manages_builtins: bool,
     /// `DEFAULT_FORWARD_POLICY`.
     pub forward: String,
+    /// The line of `/etc/default/ufw` that says so.
+    #[serde(default)]
+    pub forward_line: Option<u32>,
 }

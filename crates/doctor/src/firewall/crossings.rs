@@ -164,6 +164,23 @@ pub fn crossings(facts: &Firewall, published: &[Published], needs: &[Need]) -> V
     probes(facts, published, needs).into_iter().filter_map(|question| answer(&walker, question)).collect()
 }
 
+/// The answers for outbound needs alone: from the host, and from those bridges that count.
+pub fn needed(
+    facts: &Firewall,
+    published: &[Published],
+    needs: &[Need],
+    bridges: &BTreeSet<String>,
+) -> Vec<Crossing> {
+    let walker = Walker::new(facts);
+    let counts = |question: &Question| match &question.from {
+        From::Network { bridge } => bridges.contains(bridge),
+        From::Host | From::Internet => true,
+    };
+    let asked = probes(facts, published, needs).into_iter();
+    let needed = asked.filter(|one| matches!(one.to, To::Need { .. }) && counts(one));
+    needed.filter_map(|question| answer(&walker, question)).collect()
+}
+
 fn answer(walker: &Walker<'_>, question: Question) -> Option<Crossing> {
     let Question { from, to, packets } = question;
     let asked = packets.first()?.clone();
@@ -274,9 +291,11 @@ impl Askers {
     }
 
     fn networks(&self, to: &To, asked: Asked) -> Vec<Question> {
-        // Neighbours on one bridge speak without the host.
-        let crosses =
-            |bridge: &&Bridge| bridge.container.is_ipv4() == asked.1.is_ipv4() && !bridge.own.holds(asked.1);
+        // Neighbours on one bridge speak without the host, unless it is the host that is asked.
+        let crosses = |bridge: &&Bridge| {
+            bridge.container.is_ipv4() == asked.1.is_ipv4()
+                && (!bridge.own.holds(asked.1) || bridge.own.address == asked.1)
+        };
         let one = |bridge: &Bridge| Question {
             from: From::Network { bridge: bridge.name.clone() },
             to: to.clone(),

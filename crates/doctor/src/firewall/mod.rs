@@ -38,6 +38,8 @@ mod tests;
 pub mod verdict;
 pub mod walk;
 
-pub use crossings::{Crossing, From, Need, Published, Question, To, crossings, probes, published_by_proxies};
+pub use crossings::{
+    Crossing, From, Need, Published, Question, To, crossings, needed, probes, published_by_proxies,
+};
 pub use verdict::{Cause, Decision, Hop, Packet, Reach, Verdict};
 pub use walk::{Walker, walk};

@@ -287,3 +287,76 @@ fn facts_are_the_same_when_read_again() {
     let text = serde_json::to_string(&facts).unwrap();
     assert_eq!(serde_json::from_str::<Firewall>(&text).unwrap(), facts);
 }
+
+fn known<T>(fact: &mut Fact<T>) -> &mut T {
+    match fact {
+        Fact::Known(known) => known,
+        Fact::Unknown { why } | Fact::Nothing { why } => panic!("{why}"),
+    }
+}
+
+/// The same host where all that is said of TCP is said of UDP, and the other way round.
+fn mirrored(state: &str) -> Firewall {
+    let swap = |text: &str| text.replace("tcp", "\0").replace("udp", "tcp").replace('\0', "udp");
+    let mut host = host(state);
+    if let Fact::Known(text) = &mut host.iptables {
+        *text = swap(text);
+    }
+    if let Fact::Known(objects) = &mut host.nftables {
+        let text = swap(&serde_json::to_string(objects).unwrap());
+        *objects = serde_json::from_str(&text).unwrap();
+    }
+    for listener in known(&mut host.listeners) {
+        listener.protocol = Protocol::Udp;
+    }
+    for proxy in known(&mut host.proxies) {
+        proxy.protocol = Protocol::Udp;
+    }
+    host
+}
+
+#[test]
+fn datagrams_fare_as_connections_do_where_rules_speak_of_them_alike() {
+    for state in ["0", "2", "4", "6", "8", "9", "13", "14", "16", "17", "19", "21", "24", "26"] {
+        let (plain, swapped) = (host(state), mirrored(state));
+        let (plain, swapped) = (Walker::new(&plain), Walker::new(&swapped));
+        for connection in connections() {
+            let datagram = Packet { protocol: Protocol::Udp, ..connection.clone() };
+            let (one, other) = (plain.walk(&connection), swapped.walk(&datagram));
+            assert_eq!(one.reach, other.reach, "state {state}: {connection:?}: {} and {}", one.by, other.by);
+        }
+    }
+}
+
+#[test]
+fn a_rule_for_one_protocol_says_nothing_of_the_other() {
+    let mut denied = host("4");
+    let rule = "-A ufw-user-output -p udp -m udp --dport 53 -j ACCEPT\n-A ufw-user-input -p tcp";
+    let text = known(&mut denied.iptables);
+    *text = text.replacen("-A ufw-user-input -p tcp", rule, 1);
+    let walker = Walker::new(&denied);
+    for (protocol, port, open) in
+        [(Protocol::Udp, 53, true), (Protocol::Tcp, 53, false), (Protocol::Udp, 123, false)]
+    {
+        let asked = Packet { protocol, ..packet(None, None, "203.0.113.2", port) };
+        let verdict = walker.walk(&asked);
+        assert_eq!(verdict.reach == Reach::Open, open, "{protocol:?} {port}: {}", verdict.by);
+        // Containers never pass OUTPUT.
+        let inside = packet(Some("docker0"), Some("172.18.0.2"), "203.0.113.2", port);
+        assert_eq!(walker.walk(&Packet { protocol, ..inside }).reach, Reach::Open);
+    }
+    // Nobody listens for datagrams on the port of a listener for connections.
+    let asked = Packet { protocol: Protocol::Udp, ..packet(None, None, "127.0.0.1", 9000) };
+    assert_eq!(walker.walk(&asked).by.cause, Cause::NoListener);
+}
+
+#[test]
+fn a_container_that_asks_its_host_is_asked_for() {
+    let facts = host("0");
+    let need = Need { name: "db".to_owned(), protocol: Protocol::Tcp, address: ip("172.18.0.1"), port: 9000 };
+    let bridges = std::collections::BTreeSet::from(["docker0".to_owned()]);
+    let table = super::crossings::needed(&facts, &[], &[need], &bridges);
+    let from = From::Network { bridge: "docker0".to_owned() };
+    let crossing = table.iter().find(|one| one.from == from).expect("the bridge asks");
+    assert_eq!(crossing.verdict.reach, Reach::Closed, "{}", crossing.verdict.by);
+}

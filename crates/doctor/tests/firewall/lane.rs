@@ -1,7 +1,7 @@
 //! One made-up host among made-up networks: a world, a host with two bridges, a container on each.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -73,6 +73,20 @@ impl Lane {
         let own =
             ["0.0.0.0:9000", "[2001:db8:1::1]:9000", "[fd00:18::1]:9000", "[::]:9100", "127.0.0.1:5432"];
         lane.serve(From::Host, &own);
+        lane.serve_datagrams(From::World, &["203.0.113.2:587", "[2001:db8:1::2]:587"]);
+        let first = ["172.18.0.2:8080", "172.18.0.9:8080", "172.18.0.2:8082", "[fd00:18::2]:8080"];
+        lane.serve_datagrams(From::First, &first);
+        lane.serve_datagrams(From::Second, &["172.19.0.2:80"]);
+        // One socket for each address: from a socket on all of them the answer may come from another than was asked.
+        let own = [
+            "203.0.113.1:9000",
+            "172.18.0.1:9000",
+            "172.19.0.1:9000",
+            "203.0.113.1:9100",
+            "[2001:db8:1::1]:9000",
+            "[fd00:18::1]:9000",
+        ];
+        lane.serve_datagrams(From::Host, &own);
         lane.settle();
         lane
     }
@@ -193,6 +207,23 @@ impl Lane {
         }
     }
 
+    fn serve_datagrams(&mut self, who: From, addresses: &[&str]) {
+        for address in addresses {
+            let address: SocketAddr = address.parse().unwrap();
+            let socket = self.inside(who, || UdpSocket::bind(address)).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let over = Arc::clone(&self.over);
+            self.servers.push(thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    match socket.recv_from(&mut [0; 8]) {
+                        Ok((_, asker)) => drop(socket.send_to(b"ok", asker)),
+                        Err(_) => thread::sleep(Duration::from_millis(2)),
+                    }
+                }
+            }));
+        }
+    }
+
     /// Starts Docker's proxies, or ends them.
     pub(crate) fn proxy(&mut self, wanted: bool) {
         if wanted == self.proxies.is_empty() {
@@ -264,6 +295,17 @@ impl Lane {
                 (&["nft", "-f", "-"], nft),
             ];
             parts.iter().filter(|(_, text)| !text.is_empty()).try_for_each(|(words, text)| run(words, text))
+        })
+    }
+
+    /// True if an answer comes back to a datagram.
+    pub(crate) fn probe_by_datagram(&self, from: From, target: IpAddr, port: u16) -> bool {
+        self.inside(from, || {
+            let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+            let socket = UdpSocket::bind(any).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            let sent = socket.connect((target, port)).and_then(|()| socket.send(b"?"));
+            sent.is_ok() && socket.recv(&mut [0; 8]).is_ok_and(|count| count > 0)
         })
     }
 

@@ -474,7 +474,7 @@ table inet mine {
 }
 "#;
 
-fn build(which: Docker, guard: Guard, proxy: bool) -> State {
+pub(crate) fn build(which: Docker, guard: Guard, proxy: bool) -> State {
     let mut four = Tables::default();
     let mut nft = String::new();
     let mut ipset = String::new();

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the tally is what the test is for")]
 
 mod chance;
+mod judged;
 mod lane;
 mod layouts;
 
@@ -27,13 +28,20 @@ const LANES: usize = 3;
 fn main() -> ExitCode {
     Suite::new()
         .test("verdicts_are_what_happens_on_rule_sets_never_seen_before", &[Part::Netfilter], || {
-            live(&states())
+            live(&states(), Protocol::Tcp)
         })
+        .test("verdicts_are_what_happens_to_datagrams", &[Part::Netfilter], || live(&states(), Protocol::Udp))
         .test("verdicts_are_what_happens_on_rules_by_chance", &[Part::Netfilter], || {
             let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
             let (seed, count) = (number("MUSTER_SEED"), number("MUSTER_SETS"));
-            live(&chance::states(seed.unwrap_or(1), usize::try_from(count.unwrap_or(60)).unwrap()));
+            live(
+                &chance::states(seed.unwrap_or(1), usize::try_from(count.unwrap_or(60)).unwrap()),
+                Protocol::Tcp,
+            );
         })
+        .test("needs_are_found_shut_exactly_where_they_are", &[Part::Netfilter], judged::needs)
+        .test("rules_that_are_called_dead_do_nothing", &[Part::Netfilter], judged::dead_rules)
+        .test("owners_take_each_others_rules_away", &[Part::Netfilter], judged::owners)
         .run()
 }
 
@@ -79,7 +87,7 @@ fn asked(asks: Asks) -> [(From, &'static str, u16); 10] {
     }
 }
 
-fn packet(from: From, target: IpAddr, port: u16) -> Packet {
+fn packet(protocol: Protocol, from: From, target: IpAddr, port: u16) -> Packet {
     let own = |four: &str, six: &str| (if target.is_ipv4() { four } else { six }).parse().unwrap();
     let (source, enters): (Option<IpAddr>, _) = match from {
         From::World => (Some(own("203.0.113.2", "2001:db8:1::2")), Some("wan0")),
@@ -87,7 +95,7 @@ fn packet(from: From, target: IpAddr, port: u16) -> Packet {
         From::First => (Some(own("172.18.0.2", "fd00:18::2")), Some("docker0")),
         From::Second => (Some(own("172.19.0.2", "fd00:19::2")), Some("br-5ec0d")),
     };
-    Packet { protocol: Protocol::Tcp, source, target, port, enters: enters.map(str::to_owned) }
+    Packet { protocol, source, target, port, enters: enters.map(str::to_owned) }
 }
 
 #[derive(Default)]
@@ -95,6 +103,7 @@ struct Tally {
     agreed: usize,
     unknown: usize,
     asked: usize,
+    open: usize,
     wrong: Vec<String>,
     unsure: Vec<String>,
     took: Duration,
@@ -114,7 +123,7 @@ fn facts(lane: &Lane) -> (Firewall, Duration) {
     })
 }
 
-fn try_state(lane: &mut Lane, state: &State, tally: &Mutex<Tally>) {
+fn try_state(lane: &mut Lane, state: &State, protocol: Protocol, tally: &Mutex<Tally>) {
     lane.proxy(state.proxy);
     if let Err(why) = lane.apply(state) {
         tally.lock().unwrap().wrong.push(format!("{} is refused: {why}", state.name));
@@ -128,7 +137,10 @@ fn try_state(lane: &mut Lane, state: &State, tally: &Mutex<Tally>) {
     let here = &*lane;
     let happened: Vec<bool> = thread::scope(|scope| {
         let probe = |(from, target, port): (From, &'static str, u16)| {
-            scope.spawn(move || here.probe(from, target.parse().unwrap(), port))
+            scope.spawn(move || match protocol {
+                Protocol::Tcp => here.probe(from, target.parse().unwrap(), port),
+                Protocol::Udp => here.probe_by_datagram(from, target.parse().unwrap(), port),
+            })
         };
         let probes: Vec<_> = asked.into_iter().map(probe).collect();
         probes.into_iter().map(|probe| probe.join().unwrap()).collect()
@@ -137,7 +149,8 @@ fn try_state(lane: &mut Lane, state: &State, tally: &Mutex<Tally>) {
     tally.took += took;
     for ((from, target, port), open) in asked.into_iter().zip(happened) {
         tally.asked += 1;
-        let verdict = walker.walk(&packet(from, target.parse().unwrap(), port));
+        tally.open += usize::from(open);
+        let verdict = walker.walk(&packet(protocol, from, target.parse().unwrap(), port));
         let line = || {
             format!("{}: {from:?} → {target}:{port}: open is {open}, verdict {}", state.name, told(&verdict))
         };
@@ -154,7 +167,7 @@ fn try_state(lane: &mut Lane, state: &State, tally: &Mutex<Tally>) {
     }
 }
 
-fn live(states: &[State]) {
+fn live(states: &[State], protocol: Protocol) {
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::default());
     thread::scope(|scope| {
@@ -163,7 +176,7 @@ fn live(states: &[State]) {
             scope.spawn(move || {
                 let mut lane = Lane::new();
                 while let Some(state) = states.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    try_state(&mut lane, state, tally);
+                    try_state(&mut lane, state, protocol, tally);
                 }
             });
         }
@@ -171,9 +184,10 @@ fn live(states: &[State]) {
     let tally = tally.into_inner().unwrap();
     let sets = u32::try_from(states.len()).unwrap();
     println!(
-        "{} rule sets, {} connections: {} as foretold, {} unknown, {} wrong; facts in {:?} each",
+        "{} rule sets, {} connections ({} open): {} as foretold, {} unknown, {} wrong; facts in {:?} each",
         sets,
         tally.asked,
+        tally.open,
         tally.agreed,
         tally.unknown,
         tally.wrong.len(),

@@ -4,16 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
-use muster_config::plan::Allow;
+use muster_config::plan::{Allow, Vantage};
 use muster_doctor::baseline::Baseline;
+use muster_doctor::collect::needs::Lookup;
 use muster_doctor::collect::{Timing, Wanted, collect};
 use muster_doctor::facts::files::Note;
-use muster_doctor::facts::{FORMAT, Facts};
+use muster_doctor::facts::firewall::Protocol;
+use muster_doctor::facts::needs::{By, Need};
+use muster_doctor::facts::{FORMAT, Fact, Facts};
 use muster_doctor::mend::plan::plan;
 use muster_doctor::mend::treatment::{State, Treatment, TreatmentError};
 use muster_doctor::render;
 use muster_doctor::report::{Report, Scope, judge};
 use muster_doctor::rules::{self, Severity};
+use muster_net::endpoint::Endpoint;
 
 use super::command::VERSION;
 use crate::ask::agreed;
@@ -216,11 +220,55 @@ fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
     }
     let live = args.root.is_none();
     let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    // Names are looked up while the collectors read.
+    let mut needed = if live { needed(world) } else { Vec::new() };
+    let mut lookup = Lookup::new(live);
+    lookup.begin(&needed);
     let (mut facts, timings) = collect(&Wanted { root, live, at: world.now().wall });
     if live {
         facts.notes.extend(allowed(world));
+        lookup.finish(&mut needed);
+        if let Fact::Known(needs) = &mut facts.needs {
+            needs.extend(needed);
+        }
     }
     Ok((facts, timings))
+}
+
+/// What the checks and channels of muster.toml must reach, by TCP. Checks that a peer makes go out from there.
+fn needed(world: &World) -> Vec<Need> {
+    let Ok(Some(file)) = world.configuration() else { return Vec::new() };
+    let Some(plan) = file.judge().0 else { return Vec::new() };
+    let line = |table: &str| {
+        let heading = format!("[{table}]");
+        let found = (1..).zip(file.text.lines()).find(|(_, line)| line.trim() == heading);
+        found.map(|(number, _)| number)
+    };
+    let need = |name: String, by: By, endpoint: Endpoint| Need {
+        line: line(name.split('@').next().unwrap_or_default()),
+        name,
+        host: endpoint.host,
+        port: endpoint.port,
+        protocol: Protocol::Tcp,
+        addresses: Fact::unknown("nobody asked"),
+        by,
+        file: file.path.display().to_string(),
+    };
+    let mut needs = Vec::new();
+    for check in &plan.checks {
+        let by = match &check.from {
+            Vantage::Host => By::Host,
+            Vantage::Container(name) => By::Container(name.clone()),
+            Vantage::Peer(_) => continue,
+        };
+        let endpoints = check.part.endpoints().into_iter();
+        needs.extend(endpoints.map(|endpoint| need(check.id.to_string(), by.clone(), endpoint)));
+    }
+    for channel in &plan.channels {
+        let endpoint = channel.part.endpoint();
+        needs.extend(endpoint.map(|endpoint| need(format!("notify.{}", channel.name), By::Host, endpoint)));
+    }
+    needs
 }
 
 /// What muster.toml allows. A host whose file is wrong is examined all the same.

@@ -22,6 +22,7 @@ use muster_config::secret::SecretRef;
 use muster_config::section::Section;
 use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
@@ -150,6 +151,10 @@ impl Medium for Email {
                 Err(_) => not_now(format!("{} did not answer in time", self.host)),
             }
         })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        Some(Endpoint { host: self.host.clone(), port: self.port() })
     }
 
     fn mail(&self) -> Option<&Email> {

@@ -12,13 +12,14 @@ use muster_config::secret::{MaybeSecret, SecretRef};
 use muster_config::section::Section;
 use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 use muster_net::http::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{CA, DEADLINE, accepted, complaint, fetch, fetch_secret, not_now, post, quote};
+use crate::post::{CA, DEADLINE, accepted, complaint, endpoint, fetch, fetch_secret, not_now, post, quote};
 
 const PRIORITIES: &[&str] = &["min", "low", "default", "high", "urgent"];
 
@@ -122,6 +123,10 @@ impl Medium for Ntfy {
             request.headers.extend(bearer.map(|bearer| ("authorization".to_owned(), bearer)));
             post(dialer, request, &[topic], verdict).await
         })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        endpoint(&self.url)
     }
 
     fn quota(&self) -> Option<u32> {

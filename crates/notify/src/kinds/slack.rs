@@ -12,13 +12,14 @@ use muster_config::secret::MaybeSecret;
 use muster_config::section::Section;
 use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 use muster_net::http::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{CA, DEADLINE, accepted, complaint, fetch, not_now, post, quote};
+use crate::post::{CA, DEADLINE, accepted, complaint, endpoint, fetch, not_now, post, quote};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -68,6 +69,10 @@ impl Medium for Slack {
                 Request { deadline: self.deadline, ca: self.ca.clone(), ..Request::json(url.expose(), body) };
             post(dialer, request, &[], verdict).await
         })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        endpoint(&self.url)
     }
 }
 

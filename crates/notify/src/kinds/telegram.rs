@@ -11,7 +11,9 @@ use muster_config::secret::SecretRef;
 use muster_config::section::Section;
 use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 use muster_net::http::{Request, Response};
+use muster_net::url::Url;
 use serde_json::{Value, json};
 
 use crate::channel::BoxFuture;
@@ -77,6 +79,10 @@ impl Medium for Telegram {
                 Request { deadline: self.deadline, ..Request::json(url, body.to_string().into_bytes()) };
             post(dialer, request, &[token.expose()], verdict).await
         })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        Url::parse(&self.api).ok().map(|url| url.endpoint)
     }
 }
 

@@ -13,13 +13,14 @@ use muster_config::secret::MaybeSecret;
 use muster_config::section::Section;
 use muster_core::outbox::Delivery;
 use muster_net::dial::Dialer;
+use muster_net::endpoint::Endpoint;
 use muster_net::http::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::channel::BoxFuture;
 use crate::letter::Letter;
 use crate::medium::{Medium, Part};
-use crate::post::{CA, DEADLINE, accepted, complaint, fetch, not_now, post};
+use crate::post::{CA, DEADLINE, accepted, complaint, endpoint, fetch, not_now, post};
 
 /// The row of the kind.
 pub const ROW: Kind<Part> = Kind {
@@ -105,6 +106,10 @@ impl Medium for Webhook {
                 .extend(values.iter().map(|(name, value)| ((*name).to_owned(), value.expose().to_owned())));
             post(dialer, request, &[], verdict).await
         })
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        endpoint(&self.url)
     }
 }
 

@@ -104,6 +104,20 @@ impl Dsn {
         }
     }
 
+    /// Where it is, if a network leads there.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Postgres(server) => match &server.place {
+                Place::Net(endpoint) => Some(endpoint.clone()),
+                Place::Socket(_) => None,
+            },
+            Self::Mysql(server) => {
+                Some(Endpoint { host: server.opts.ip_or_hostname().to_owned(), port: server.opts.tcp_port() })
+            }
+            Self::Sqlite(_) => None,
+        }
+    }
+
     /// What it is, for screens.
     pub(super) fn target(&self) -> String {
         match self {

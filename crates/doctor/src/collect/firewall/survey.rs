@@ -225,6 +225,8 @@ fn settings(interfaces: &[Interface]) -> BTreeMap<String, String> {
         "net.ipv6.bindv6only",
         "net.bridge.bridge-nf-call-iptables",
         "net.bridge.bridge-nf-call-ip6tables",
+        "net.netfilter.nf_conntrack_count",
+        "net.netfilter.nf_conntrack_max",
     ]
     .map(str::to_owned)
     .into();

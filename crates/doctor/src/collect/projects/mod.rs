@@ -7,6 +7,7 @@ mod units;
 use rustix::fs::FileType;
 
 use super::ground::Ground;
+use super::needs::{self, Lookup};
 use super::{Collector, Put, WITHIN};
 use crate::facts::Fact;
 use crate::facts::projects::{Link, Projects, SettingsFile};
@@ -15,7 +16,10 @@ pub(super) const COLLECTOR: Collector = Collector {
     name: "projects",
     within: WITHIN,
     read,
-    blind: |facts, why| facts.projects = Fact::unknown(why),
+    blind: |facts, why| {
+        facts.needs = Fact::unknown(why.clone());
+        facts.projects = Fact::unknown(why);
+    },
 };
 
 /// Where people put projects. Each folder in them is one.
@@ -45,8 +49,17 @@ fn read(ground: &Ground) -> Put {
     if left == 0 {
         projects.unseen.push(("folders of projects".to_owned(), format!("more than {FOLDERS}")));
     }
+    // Names are looked up while the units are read.
+    let mut needed = std::mem::take(&mut projects.needs);
+    needed.extend(needs::of_resolver(ground));
+    let mut lookup = Lookup::new(ground.live);
+    lookup.begin(&needed);
     units::read(ground, &mut projects);
-    Box::new(|facts| facts.projects = Fact::Known(projects))
+    lookup.finish(&mut needed);
+    Box::new(|facts| {
+        facts.needs = Fact::Known(needed);
+        facts.projects = Fact::Known(projects);
+    })
 }
 
 /// A project and the folders in it.
@@ -158,6 +171,7 @@ fn settings(
     let repository = repository.filter(|(folder, tracked)| {
         tracked.iter().any(|name| path.strip_prefix(folder.as_str()).is_some_and(|rest| rest[1..] == **name))
     });
+    projects.needs.extend(needs::of_settings(&path, &text.lossy()));
     projects.settings.push(SettingsFile {
         secrets: secret::names(&text.lossy()),
         behind: closed(ground, &path),

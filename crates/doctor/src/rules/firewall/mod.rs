@@ -1,11 +1,24 @@
 //! Traps in the way of packets: what is reachable and should not be, and the other way round.
 
+pub(super) mod connections_full;
 pub(super) mod cut_off;
+pub(super) mod dead_rule;
+pub(super) mod egress_differs;
 pub(super) mod flushed;
+pub(super) mod forwarding_off;
+pub(super) mod host_service;
+pub(super) mod need_closed;
+pub(super) mod no_effect;
 pub(super) mod none;
+pub(super) mod not_final;
+pub(super) mod not_kept;
 pub(super) mod not_loaded;
 pub(super) mod past_ufw;
+mod reach;
+pub(super) mod reject_forward;
 pub(super) mod six_open;
+pub(super) mod two_owners;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -77,7 +90,12 @@ fn host(facts: &mut Facts, ufw: bool, iptables: &str) {
         source: None,
     };
     facts.ufw = match ufw {
-        true => Fact::Known(Ufw { enabled: true, manages_builtins: false, forward: "DROP".to_owned() }),
+        true => Fact::Known(Ufw {
+            enabled: true,
+            manages_builtins: false,
+            forward: "DROP".to_owned(),
+            forward_line: None,
+        }),
         false => Fact::nothing("there is no ufw"),
     };
     let none = || Fact::nothing("no tables");
