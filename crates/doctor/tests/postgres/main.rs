@@ -1,5 +1,5 @@
 //! What a real server of PostgreSQL says of itself, and what the rules make of it.
-#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "the times are what the test is for")]
 
 mod server;
