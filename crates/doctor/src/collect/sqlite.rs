@@ -1,7 +1,7 @@
 //! Files of SQLite that processes have open or that lie in folders of projects. SQLite itself is never started on them: it
 //! would make files beside them. What is wanted stands in the first bytes (the database file format, bytes 18 and 19).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
@@ -30,30 +30,42 @@ const DEPTH: usize = 2;
 const FOREIGN: [&str; 9] =
     ["node_modules", "vendor", "venv", "site-packages", "target", "__pycache__", "cache", "tmp", "releases"];
 
+/// Files and who has them open for writing: process and name.
+pub(super) type Writers = BTreeMap<String, Vec<(u32, String)>>;
+
 fn read(ground: &Ground) -> Put {
-    let mut writers: BTreeMap<String, Vec<(u32, String)>> = BTreeMap::new();
-    let mut barred = None;
-    if ground.live {
-        barred = descriptors::each(|descriptor| {
-            if is_named(descriptor.target) && writes(descriptor) && writers.len() < FILES {
-                let known = writers.entry(descriptor.target.to_owned()).or_default();
-                if !known.iter().any(|(pid, _)| *pid == descriptor.pid) {
-                    known.push((descriptor.pid, descriptors::program(descriptor.pid)));
-                }
-            }
-        });
+    let found: Vec<Sqlite> =
+        in_projects(ground).into_iter().filter_map(|path| look(ground, path, Vec::new())).collect();
+    // The open files were looked at by another collector, once for all who ask.
+    Box::new(|facts| {
+        if let Some(why) = facts.open_files.why_unknown() {
+            facts.sqlite = Fact::unknown(why);
+            return;
+        }
+        let mut files = facts.sqlite.known().cloned().unwrap_or_default();
+        let open: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+        files.extend(found.into_iter().filter(|file| !open.contains(&file.path)));
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        facts.sqlite = match files.is_empty() {
+            true => Fact::nothing("no file of SQLite was found"),
+            false => Fact::Known(files),
+        };
+    })
+}
+
+/// Keeps an open file that is called like one of SQLite.
+pub(super) fn note(writers: &mut Writers, descriptor: &Descriptor<'_>) {
+    if is_named(descriptor.target) && writers.len() < FILES && writes(descriptor) {
+        let known = writers.entry(descriptor.target.to_owned()).or_default();
+        if !known.iter().any(|(pid, _)| *pid == descriptor.pid) {
+            known.push((descriptor.pid, descriptors::program(descriptor.pid)));
+        }
     }
-    for path in in_projects(ground) {
-        writers.entry(path).or_default();
-    }
-    let files: Vec<Sqlite> =
-        writers.into_iter().take(FILES).filter_map(|(path, writers)| look(ground, path, writers)).collect();
-    let files = match (barred, files.is_empty()) {
-        (Some(why), _) => Fact::unknown(why),
-        (None, true) => Fact::nothing("no file of SQLite was found"),
-        (None, false) => Fact::Known(files),
-    };
-    Box::new(|facts| facts.sqlite = files)
+}
+
+/// Those of them that are what their names say.
+pub(super) fn open(ground: &Ground, writers: Writers) -> Vec<Sqlite> {
+    writers.into_iter().filter_map(|(path, writers)| look(ground, path, writers)).collect()
 }
 
 fn is_named(path: &str) -> bool {

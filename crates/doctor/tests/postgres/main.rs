@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the times are what the test is for")]
 
 mod server;
+mod stores;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
         .test("a_look_changes_nothing_and_leaves_nobody_behind", &[Part::Postgres], nothing_changes)
         .test("a_server_that_hangs_is_given_up_in_time", &[Part::Postgres], hangs)
         .test("live_settings_count_more_than_those_of_files", &[Part::Postgres], settings)
+        .test("a_cluster_is_data_once_it_holds_a_database", &[Part::Postgres], stores::postgres)
+        .test("mariadb_is_data_once_it_holds_a_database", &[Part::Mariadb], stores::mariadb)
+        .test("redis_is_data_once_it_is_told_to_keep_what_it_hears", &[Part::Redis], stores::redis)
         .run()
 }
 

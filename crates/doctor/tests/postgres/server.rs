@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// PostgreSQL refuses to run as root.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
+/// Where Debian has it, below a root of its own.
+const DATA: &str = "var/lib/postgresql/15/main";
 const PORT: &str = "54321";
 
 /// A server; it ends when it is dropped.
@@ -21,15 +23,17 @@ pub(crate) struct Server {
     child: Child,
 }
 
-/// A session that somebody left open.
-pub(crate) struct Left(Child);
+/// A session that somebody left open, or another program; it ends when it is dropped.
+pub(crate) struct Left(pub(crate) Child);
 
 impl Server {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        let data = folder.path().join("data");
+        let data = folder.path().join(DATA);
+        fs::create_dir_all(&data).unwrap();
+        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
         let made = nobody("initdb")
             .arg("-D")
             .arg(&data)
@@ -54,6 +58,11 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The folder that its data are in, as on a host.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
     }
 
     fn psql(&self, database: &str) -> Command {
@@ -120,6 +129,7 @@ impl Drop for Left {
     }
 }
 
+/// A program of the newest PostgreSQL, run by nobody.
 fn nobody(program: &str) -> Command {
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .unwrap()
