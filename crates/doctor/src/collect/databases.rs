@@ -19,7 +19,7 @@ const FILES: usize = 100;
 /// Deepest includes.
 const DEPTH: usize = 8;
 /// What is kept of PostgreSQL's settings.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     "port",
     "max_connections",
     "superuser_reserved_connections",
@@ -28,6 +28,7 @@ const KEPT: [&str; 9] = [
     "transaction_timeout",
     "statement_timeout",
     "lock_timeout",
+    "default_transaction_isolation",
     "data_directory",
 ];
 /// What is kept of PgBouncer's.

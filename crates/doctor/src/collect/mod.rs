@@ -35,9 +35,12 @@ pub mod needs;
 mod nginx;
 mod open_files;
 mod packages;
+pub mod postgres;
 mod processes;
 mod projects;
 mod recipes;
+mod sqlite;
+mod stores;
 mod system;
 pub(crate) mod targets;
 mod tls;
@@ -46,6 +49,7 @@ mod units;
 mod users;
 
 use ground::Ground;
+pub(crate) use projects::HOMES;
 
 /// What a collector saw, ready to be put with the rest.
 pub(crate) type Put = Box<dyn FnOnce(&mut Facts) + Send>;
@@ -86,7 +90,10 @@ const COLLECTORS: &[Collector] = &[
     nginx::test::COLLECTOR,
     tls::COLLECTOR,
     databases::COLLECTOR,
+    postgres::COLLECTOR,
     backups::COLLECTOR,
+    stores::COLLECTOR,
+    sqlite::COLLECTOR,
     system::COLLECTOR,
     mail::COLLECTOR,
 ];

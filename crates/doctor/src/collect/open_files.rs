@@ -6,7 +6,7 @@ use muster_core::time::Timestamp;
 
 use super::descriptors::{self, Descriptor};
 use super::ground::Ground;
-use super::{Collector, Put, WITHIN};
+use super::{Collector, Put, WITHIN, sqlite};
 use crate::facts::Fact;
 use crate::facts::logs::OpenFile;
 
@@ -27,7 +27,9 @@ fn read(ground: &Ground) -> Put {
         return Box::new(|facts| facts.open_files = Fact::nothing("only files were read"));
     }
     let mut files: Vec<OpenFile> = Vec::new();
+    let mut databases = sqlite::Writers::new();
     let why = descriptors::each(|descriptor| {
+        sqlite::note(&mut databases, descriptor);
         if files.len() < FILES
             && let Some(file) = written(descriptor)
             && !files.iter().any(|other| other.pid == file.pid && other.path == file.path)
@@ -40,7 +42,11 @@ fn read(ground: &Ground) -> Put {
         Some(why) => Fact::unknown(why),
         None => Fact::Known(files),
     };
-    Box::new(|facts| facts.open_files = files)
+    let databases = sqlite::open(ground, databases);
+    Box::new(|facts| {
+        facts.open_files = files;
+        facts.sqlite = Fact::Known(databases);
+    })
 }
 
 fn written(descriptor: &Descriptor<'_>) -> Option<OpenFile> {

@@ -73,10 +73,98 @@ pub struct Backups {
     pub copies: Vec<Copied>,
     /// Dumps that go through a pipe.
     pub dumps: Vec<Dump>,
+    /// Commands that make copies, take them away, or try them.
+    pub tools: Vec<Tool>,
     /// How many lines and scripts were read.
     pub read: usize,
     /// What could not be read, and why.
     pub unseen: Vec<(String, String)>,
+}
+
+/// A scheduled command that makes copies, takes them away, or tries them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// The script, crontab or unit.
+    pub source: String,
+    /// Line number, from 1; none where only its name is known.
+    pub line: Option<u32>,
+    /// What stands there, secrets blotted.
+    pub text: String,
+    /// The program.
+    pub program: String,
+    /// What it does.
+    pub act: Act,
+    /// Paths that it names.
+    pub paths: Vec<String>,
+    /// Where a dump goes, as far as it can be read.
+    pub into: Option<String>,
+}
+
+/// What a command does with copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Writes a database of this kind out.
+    Dumps(StoreKind),
+    /// Copies files by their paths.
+    Copies,
+    /// Keeps copies of what it is told elsewhere, such as restic: of anything, and far away.
+    Keeps,
+    /// Takes files to another machine.
+    Ships,
+    /// Reads a copy back.
+    Proves,
+    /// Is called a backup; what it does is not understood.
+    Named,
+}
+
+/// What would be lost with this host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stores {
+    /// Data of databases.
+    pub all: Vec<Store>,
+    /// What could not be read, and why.
+    pub unseen: Vec<(String, String)>,
+}
+
+/// Data that would be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// What it is.
+    pub kind: StoreKind,
+    /// The folder or the file, or the name of a volume.
+    pub path: String,
+    /// What shows that it holds something, in a few words.
+    pub holds: String,
+}
+
+/// What keeps data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL or MariaDB.
+    Mysql,
+    /// Redis that writes down what it is told.
+    Redis,
+    /// MongoDB.
+    Mongo,
+    /// A file of SQLite.
+    Sqlite,
+}
+
+impl StoreKind {
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL",
+            Self::Redis => "Redis",
+            Self::Mongo => "MongoDB",
+            Self::Sqlite => "SQLite",
+        }
+    }
 }
 
 /// A database file that a script copies.

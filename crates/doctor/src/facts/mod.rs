@@ -19,10 +19,12 @@ pub mod firewall;
 pub mod keepers;
 pub mod needs;
 pub mod nginx;
+pub mod postgres;
 pub mod processes;
 pub mod projects;
 pub mod recipes;
 pub mod services;
+pub mod sqlite;
 pub mod system;
 pub mod tls;
 pub mod ufw;
@@ -34,7 +36,7 @@ pub mod logs;
 
 use accounts::Accounts;
 use cron::Cron;
-use database::{Backups, Databases};
+use database::{Backups, Databases, Stores};
 use disks::Disks;
 use files::{Entry, Note, User};
 use filters::Filters;
@@ -45,10 +47,12 @@ use logrotate::Logrotate;
 use logs::{Journal, Logs, OpenFiles};
 use needs::Need;
 use nginx::Nginx;
+use postgres::Server;
 use processes::Processes;
 use projects::Projects;
 use recipes::Recipes;
 use services::Services;
+use sqlite::Sqlite;
 use system::{Mail, System};
 use tls::Tls;
 use ufw::Ufw;
@@ -115,8 +119,14 @@ pub struct Facts {
     pub tls: Fact<Tls>,
     /// What PostgreSQL and PgBouncer are told.
     pub databases: Fact<Databases>,
+    /// Servers of PostgreSQL that run here, and what they say.
+    pub postgres: Fact<Vec<Server>>,
     /// What scripts copy and dump.
     pub backups: Fact<Backups>,
+    /// Data of databases that would be lost with this host, those in containers left out.
+    pub stores: Fact<Stores>,
+    /// Files of SQLite that programs have open, or that lie in folders of projects.
+    pub sqlite: Fact<Vec<Sqlite>>,
     /// Time, names and upgrades.
     pub system: Fact<System>,
     /// Mail that waits.
@@ -167,7 +177,10 @@ impl Facts {
             nginx: Fact::unknown(nobody),
             tls: Fact::unknown(nobody),
             databases: Fact::unknown(nobody),
+            postgres: Fact::unknown(nobody),
             backups: Fact::unknown(nobody),
+            stores: Fact::unknown(nobody),
+            sqlite: Fact::unknown(nobody),
             system: Fact::unknown(nobody),
             mail: Fact::unknown(nobody),
         }

@@ -7,6 +7,7 @@ use crate::facts::Facts;
 
 mod allow;
 mod answer;
+mod backup;
 mod container;
 mod cron;
 mod database;
@@ -216,11 +217,21 @@ pub const RULES: &[&Rule] = &[
     &nginx::dead_port::RULE,
     &nginx::unread_site::RULE,
     &nginx::lost_header::RULE,
+    &database::idle_in_transaction::RULE,
     &database::waits_forever::RULE,
     &database::pool_too_large::RULE,
+    &database::aborted::RULE,
     &database::unread_reset::RULE,
     &database::no_reset::RULE,
+    &database::schema::RULE,
+    &database::runs_out::RULE,
+    &database::keeps_log::RULE,
+    &database::serializable::RULE,
     &database::sqlite_copied::RULE,
+    &database::sqlite_log::RULE,
+    &backup::none::RULE,
+    &backup::same_disk::RULE,
+    &backup::never_tried::RULE,
     &database::deaf_dump::RULE,
     &host::clock::RULE,
     &host::no_resolver::RULE,

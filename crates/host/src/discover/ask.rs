@@ -43,6 +43,16 @@ pub fn ask(program: &str, arguments: &[&str], within: Duration) -> Result<String
 /// # Errors
 /// In words: what it said last, or why it was not heard.
 pub(crate) fn run(mut command: Command, until: Instant) -> Result<(), String> {
+    command.stdin(Stdio::null());
+    hear(command, until).map(drop)
+}
+
+/// Runs a prepared program; what it writes to its standard output and its standard error, as text. Its standard input,
+/// user and environment are the caller's to choose.
+///
+/// # Errors
+/// In words: what it said last, or why it was not heard.
+pub fn hear(mut command: Command, until: Instant) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let told = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => format!("{program} is not installed"),
@@ -50,13 +60,13 @@ pub(crate) fn run(mut command: Command, until: Instant) -> Result<(), String> {
     };
     let (output, theirs) = std::io::pipe().map_err(told)?;
     let also_theirs = theirs.try_clone().map_err(told)?;
-    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(theirs).stderr(also_theirs);
+    command.env("LC_ALL", "C").stdout(theirs).stderr(also_theirs);
     let child = command.spawn().map_err(told)?;
     // It holds our copies of the ends of the pipe.
     drop(command);
     let (status, answer) = see_out(child, Some(output), until).map_err(|why| format!("{program} {why}"))?;
     match (status.success(), answer.trim().lines().last()) {
-        (true, _) => Ok(()),
+        (true, _) => Ok(answer),
         (false, None) => Err(format!("{program} failed ({status})")),
         (false, Some(said)) => Err(format!("{program}: {said}")),
     }

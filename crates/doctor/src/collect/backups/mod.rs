@@ -2,8 +2,9 @@
 //! through a pipe.
 
 mod shell;
+mod tools;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use muster_host::discover::blot::blot;
 use muster_host::discover::command::{Reading, Script, basename};
@@ -25,6 +26,8 @@ pub(super) const COLLECTOR: Collector = Collector {
 
 /// Most scripts that are read.
 const SCRIPTS: usize = 300;
+/// How deep scripts are followed into those that they start.
+const DEPTH: usize = 2;
 /// Programs that write a database to their output.
 const DUMPS: [&str; 7] =
     ["pg_dump", "pg_dumpall", "mysqldump", "mariadb-dump", "mongodump", "pg_basebackup", "slapcat"];
@@ -60,34 +63,9 @@ fn read(ground: &Ground) -> Put {
         let paths = names.iter().map(|name| format!("{folder}/{name}"));
         scripts.extend(paths.filter(|path| ground.package(path).is_none()));
     }
-    let units = "/etc/systemd/system";
-    for name in ground.list(units).ok().flatten().unwrap_or_default() {
-        if name.ends_with(".service")
-            && let Ok(Some(unit)) = ground.read(&format!("{units}/{name}"))
-        {
-            let text = unit.lossy();
-            let started = text.lines().filter_map(|line| line.trim().strip_prefix("ExecStart="));
-            scripts.extend(
-                started.filter_map(|line| script(line.trim_start_matches(['-', '+', '!', '@', ':']))),
-            );
-        }
-    }
-    if scripts.len() > SCRIPTS {
-        backups.unseen.push(("scripts".to_owned(), format!("more than {SCRIPTS}")));
-    }
-    for path in scripts.into_iter().take(SCRIPTS) {
-        match ground.read(&path) {
-            Ok(Some(text)) if is_shell(&text.bytes) => {
-                let text = text.lossy();
-                let heard = text.lines().next().is_some_and(|line| line.contains("pipefail"));
-                texts.push(Text { source: path, text, first: 1, heard });
-            }
-            Ok(_) => {}
-            // A program of a megabyte is no script.
-            Err(why) if why.starts_with("larger") => {}
-            Err(why) => backups.unseen.push((path, why)),
-        }
-    }
+    of_packages(ground, &mut backups);
+    units(ground, &mut texts, &mut scripts);
+    follow(ground, &mut backups, &mut texts, scripts);
     backups.read = texts.len();
     for text in &texts {
         judge(ground, text, &mut backups);
@@ -96,6 +74,69 @@ fn read(ground: &Ground) -> Put {
     let backups =
         if is_there { Fact::Known(backups) } else { Fact::nothing("no job and no script was found") };
     Box::new(|facts| facts.backups = backups)
+}
+
+/// Scripts of packages that make copies by themselves: their names say so.
+fn of_packages(ground: &Ground, backups: &mut Backups) {
+    for folder in FOLDERS {
+        let names = ground.list(folder).ok().flatten().unwrap_or_default();
+        let paths = names.iter().map(|name| format!("{folder}/{name}"));
+        for path in paths.filter(|path| ground.package(path).is_some()) {
+            backups.tools.extend(tools::by_name(&path));
+        }
+    }
+}
+
+/// What the operator's units start.
+fn units(ground: &Ground, texts: &mut Vec<Text>, scripts: &mut BTreeSet<String>) {
+    let folder = "/etc/systemd/system";
+    for name in ground.list(folder).ok().flatten().unwrap_or_default() {
+        let path = format!("{folder}/{name}");
+        if name.ends_with(".service")
+            && let Ok(Some(unit)) = ground.read(&path)
+        {
+            for (first, line) in (1..).zip(unit.lossy().lines()) {
+                let Some((key, started)) = line.trim().split_once('=') else { continue };
+                if !key.starts_with("ExecStart") {
+                    continue;
+                }
+                let text = started.trim_start_matches(['-', '+', '!', '@', ':']).to_owned();
+                scripts.extend(script(&text));
+                texts.push(Text { source: path.clone(), text, first, heard: false });
+            }
+        }
+    }
+}
+
+/// Reads scripts, and those that they start.
+fn follow(ground: &Ground, backups: &mut Backups, texts: &mut Vec<Text>, scripts: BTreeSet<String>) {
+    let mut open: VecDeque<(String, usize)> = scripts.into_iter().map(|path| (path, DEPTH)).collect();
+    let mut seen: BTreeSet<String> = open.iter().map(|(path, _)| path.clone()).collect();
+    let mut left = SCRIPTS;
+    while let Some((path, depth)) = open.pop_front() {
+        if left == 0 {
+            return backups.unseen.push(("scripts".to_owned(), format!("more than {SCRIPTS}")));
+        }
+        left -= 1;
+        match ground.read(&path) {
+            Ok(Some(text)) if is_shell(&text.bytes) => {
+                let text = text.lossy();
+                let heard = text.lines().next().is_some_and(|line| line.contains("pipefail"));
+                let inner = if depth > 0 { tools::started(&path, &text) } else { Vec::new() };
+                for path in inner.into_iter().filter(|path| ground.exists(path)) {
+                    if seen.insert(path.clone()) {
+                        open.push_back((path, depth - 1));
+                    }
+                }
+                texts.push(Text { source: path, text, first: 1, heard });
+            }
+            Ok(Some(text)) => backups.tools.extend(tools::foreign(&path, &text.bytes)),
+            Ok(None) => {}
+            // A program of a megabyte is no script.
+            Err(why) if why.starts_with("larger") => backups.tools.extend(tools::by_name(&path)),
+            Err(why) => backups.unseen.push((path, why)),
+        }
+    }
 }
 
 fn tables(ground: &Ground, backups: &mut Backups, texts: &mut Vec<Text>, scripts: &mut BTreeSet<String>) {
@@ -176,6 +217,8 @@ fn judge(ground: &Ground, text: &Text, backups: &mut Backups) {
             }
         }
         let line = text.first.saturating_add(pipeline.line.saturating_sub(1));
+        let place = tools::Place { source: &text.source, line };
+        tools::of(&place, &pipeline, |word| filled(word, &variables), &mut backups.tools);
         if let Some(dump) = dump(text, &pipeline, line, heard || asks_each) {
             backups.dumps.push(dump);
         }

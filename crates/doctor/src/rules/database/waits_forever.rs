@@ -2,6 +2,8 @@
 
 use super::{databases, place};
 use crate::facts::Facts;
+use crate::facts::database::Settings;
+use crate::facts::postgres::{Age, Server};
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -16,7 +18,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     cure: "Set idle_in_transaction_session_timeout, such as 5min, in a file of conf.d or with ALTER SYSTEM, and reload. Where \
            statement_timeout and lock_timeout are 0 too, set them for the application's role.",
     fix: Fix::Told,
-    unless: "It is set for each role or database that is used (ALTER ROLE): the files do not show that.",
+    unless: "It is set for each role that logs in, or each database (ALTER ROLE, ALTER DATABASE), which only a server that runs \
+             can tell.",
     judge,
     bad: Fixture::files(
         "what PostgreSQL is installed with",
@@ -55,6 +58,9 @@ fn judge(facts: &Facts) -> Answer {
             answer.nothing = Some("there is no PostgreSQL".to_owned());
         }
         for cluster in &databases.clusters {
+            if given_to_all(facts, cluster) {
+                continue;
+            }
             let off = |name: &str| cluster.get(name).is_none_or(|setting| is_zero(&setting.value));
             let name = "idle_in_transaction_session_timeout";
             if !off(name) || !off("transaction_timeout") {
@@ -73,6 +79,32 @@ fn judge(facts: &Facts) -> Answer {
             answer.find(Finding::new(format!("{}: {name}", cluster.file), place, observed));
         }
     })
+}
+
+/// Every role that logs in has a limit of its own, or every database; superusers do not count.
+fn given_to_all(facts: &Facts, cluster: &Settings) -> bool {
+    let is_it = |server: &&Server| {
+        let said = server.said.known();
+        said.is_some_and(|said| said.config_file.as_deref() == Some(cluster.file.as_str()))
+    };
+    let server = facts.postgres.known().and_then(|servers| servers.iter().find(is_it));
+    let Some(said) = server.and_then(|server| server.said.known()) else { return false };
+    let names = ["idle_in_transaction_session_timeout", "transaction_timeout"];
+    let limits: Vec<_> = said
+        .given
+        .iter()
+        .filter(|given| names.contains(&given.name.as_str()) && !is_zero(&given.value))
+        .collect();
+    let role = |name: &String| {
+        limits.iter().any(|given| given.database.is_none() && given.role.as_ref() == Some(name))
+    };
+    let database = |age: &Age| {
+        limits.iter().any(|given| given.role.is_none() && given.database.as_ref() == Some(&age.database))
+    };
+    let spoken = |age: &&Age| !["postgres", "template0", "template1"].contains(&age.database.as_str());
+    let mut databases = said.ages.iter().filter(spoken).peekable();
+    (!said.logins.is_empty() && said.logins.iter().all(role))
+        || (databases.peek().is_some() && databases.all(database))
 }
 
 /// 0, with or without a unit.
