@@ -55,6 +55,10 @@ pub struct Container {
     pub orchestrated: bool,
     /// The project and the service of compose.
     pub compose: Option<(String, String)>,
+    /// The files that compose made it from.
+    pub compose_files: Vec<String>,
+    /// Ports that are published: address, port of the host, port in the container.
+    pub ports: Vec<(String, String, String)>,
     /// Bytes; 0 without a limit.
     pub memory: u64,
     /// Its first process is a small init.
@@ -147,6 +151,8 @@ impl Container {
             passing: false,
             orchestrated: false,
             compose: None,
+            compose_files: Vec::new(),
+            ports: Vec::new(),
             memory: 1 << 28,
             init: false,
             privileged: false,
