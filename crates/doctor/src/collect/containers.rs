@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::engine::Engine;
 use super::ground::Ground;
-use super::{Collector, Put, layer, recipes};
+use super::{Collector, Put, compose, layer, recipes};
 use crate::facts::Fact;
 use crate::facts::containers::{Container, Containers, Health, Image, Log, Mount};
 
@@ -38,7 +38,8 @@ fn read(ground: &Ground) -> Put {
     Box::new(|facts| facts.containers = containers)
 }
 
-fn look(ground: &Ground) -> Fact<Containers> {
+/// Where the engine of this host listens.
+pub(super) fn socket(ground: &Ground) -> Fact<String> {
     let told = std::env::var("DOCKER_HOST").unwrap_or_default();
     let socket = match told.strip_prefix("unix://") {
         Some(path) => path.to_owned(),
@@ -51,6 +52,15 @@ fn look(ground: &Ground) -> Fact<Containers> {
     if told.is_empty() && !ground.exists(PID_FILE) {
         return Fact::unknown("the container engine does not run, and to ask it would start it");
     }
+    Fact::Known(socket)
+}
+
+fn look(ground: &Ground) -> Fact<Containers> {
+    let socket = match socket(ground) {
+        Fact::Known(socket) => socket,
+        Fact::Unknown { why } => return Fact::unknown(why),
+        Fact::Nothing { why } => return Fact::nothing(why),
+    };
     let engine = Engine::new(Path::new(&socket), Instant::now() + ANSWERS);
     match ask(ground, &engine, &socket) {
         Ok(containers) => Fact::Known(containers),
@@ -181,6 +191,8 @@ fn container(ground: &Ground, from: &Value) -> Container {
         compose: label("com.docker.compose.project").zip(label("com.docker.compose.service")),
         folder: label("com.docker.compose.project.working_dir"),
         addresses: addresses(from),
+        compose_files: from.pointer("/Config/Labels").map(compose::files_of).unwrap_or_default(),
+        ports: ports(from),
         memory: count("/HostConfig/Memory"),
         init: flag("/HostConfig/Init"),
         privileged: flag("/HostConfig/Privileged"),
@@ -210,6 +222,20 @@ fn addresses(from: &Value) -> Vec<std::net::IpAddr> {
             .flatten()
     };
     networks.into_iter().flatten().flat_map(|(_, network)| of(network).collect::<Vec<_>>()).collect()
+}
+
+/// Ports that are published as they were asked for: address, port of the host, port in the container.
+fn ports(from: &Value) -> Vec<(String, String, String)> {
+    let bindings = from.pointer("/HostConfig/PortBindings").and_then(Value::as_object);
+    let mut found = Vec::new();
+    for (inside, hosts) in bindings.into_iter().flatten() {
+        let inside = inside.split('/').next().unwrap_or(inside);
+        for host in hosts.as_array().into_iter().flatten() {
+            let (address, port) = (text(host, "/HostIp").to_owned(), text(host, "/HostPort").to_owned());
+            found.push((address, port, inside.to_owned()));
+        }
+    }
+    found
 }
 
 fn mount(from: &Value) -> Mount {

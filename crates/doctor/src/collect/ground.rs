@@ -213,6 +213,15 @@ impl Ground {
         Some(Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?))
     }
 
+    /// When what stands at a path was last written, or the link that leads to it was made, whichever is later.
+    pub(crate) fn written(&self, path: &str) -> Option<Timestamp> {
+        let at = |flags| {
+            let about = File::from(self.open(path, OFlags::PATH | flags).ok()?).metadata().ok()?;
+            Some(Timestamp::from_millis(about.mtime().saturating_mul(1000)))
+        };
+        at(OFlags::empty()).max(at(OFlags::NOFOLLOW))
+    }
+
     /// Whether a process has this name, by what the kernel calls it (15 letters at most).
     pub(crate) fn runs(&self, name: &str) -> Fact<bool> {
         if !self.live {

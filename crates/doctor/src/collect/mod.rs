@@ -12,9 +12,11 @@ use crate::facts::{Facts, Vantage};
 
 mod accounts;
 mod backups;
+mod compose;
 mod containers;
 mod cron;
 mod databases;
+mod deploys;
 mod descriptors;
 mod disks;
 mod engine;
@@ -47,6 +49,7 @@ mod tls;
 mod ufw;
 mod units;
 mod users;
+mod yaml;
 
 use ground::Ground;
 pub(crate) use projects::HOMES;
@@ -77,6 +80,7 @@ const COLLECTORS: &[Collector] = &[
     keepers::COLLECTOR,
     processes::COLLECTOR,
     containers::COLLECTOR,
+    compose::COLLECTOR,
     recipes::COLLECTOR,
     accounts::COLLECTOR,
     locks::COLLECTOR,
@@ -86,6 +90,7 @@ const COLLECTORS: &[Collector] = &[
     journal::COLLECTOR,
     disks::COLLECTOR,
     projects::COLLECTOR,
+    deploys::COLLECTOR,
     nginx::COLLECTOR,
     nginx::test::COLLECTOR,
     tls::COLLECTOR,

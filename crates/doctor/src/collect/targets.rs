@@ -156,7 +156,8 @@ fn is_shell(entry: &Fact<Entry>) -> bool {
     asked.split_whitespace().any(|word| SHELLS.contains(&basename(word)))
 }
 
-fn wrapper(ground: &Ground, path: &str) -> Option<Wrapper> {
+/// A shell script as simple commands; none where it is too long, or no text.
+pub(super) fn wrapper(ground: &Ground, path: &str) -> Option<Wrapper> {
     let text = ground.read(path).ok().flatten()?;
     if text.bytes.len() > BYTES || text.bytes.contains(&0) {
         return None;

@@ -61,6 +61,10 @@ pub struct Container {
     /// Its addresses on networks of the engine; none where it shares the network of the host, or does not run.
     #[serde(default)]
     pub addresses: Vec<std::net::IpAddr>,
+    /// The files that compose made it from.
+    pub compose_files: Vec<String>,
+    /// Ports that are published: address, port of the host, port in the container.
+    pub ports: Vec<(String, String, String)>,
     /// Bytes; 0 without a limit.
     pub memory: u64,
     /// Its first process is a small init.
@@ -155,6 +159,8 @@ impl Container {
             compose: None,
             folder: None,
             addresses: Vec::new(),
+            compose_files: Vec::new(),
+            ports: Vec::new(),
             memory: 1 << 28,
             init: false,
             privileged: false,

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 pub use muster_core::fact::Fact;
 
 pub mod accounts;
+pub mod compose;
 pub mod containers;
 pub mod cron;
 pub mod database;
+pub mod deploys;
 pub mod disks;
 pub mod files;
 pub mod filters;
@@ -35,8 +37,11 @@ pub mod logrotate;
 pub mod logs;
 
 use accounts::Accounts;
+use compose::Compose;
 use cron::Cron;
 use database::{Backups, Databases, Stores};
+use database::{Backups, Databases};
+use deploys::Deploys;
 use disks::Disks;
 use files::{Entry, Note, User};
 use filters::Filters;
@@ -95,6 +100,8 @@ pub struct Facts {
     pub processes: Fact<Processes>,
     /// Containers and their images.
     pub containers: Fact<Containers>,
+    /// Compose files.
+    pub compose: Fact<Compose>,
     /// Dockerfiles.
     pub recipes: Fact<Recipes>,
     /// Terms of accounts, and groups.
@@ -113,6 +120,8 @@ pub struct Facts {
     pub disks: Fact<Disks>,
     /// Folders of projects: their secrets and their links.
     pub projects: Fact<Projects>,
+    /// What was put on the host to run there.
+    pub deploys: Fact<Deploys>,
     /// What nginx is told.
     pub nginx: Fact<Nginx>,
     /// Certificates, and who renews them.
@@ -165,6 +174,7 @@ impl Facts {
             keepers: Fact::unknown(nobody),
             processes: Fact::unknown(nobody),
             containers: Fact::unknown(nobody),
+            compose: Fact::unknown(nobody),
             recipes: Fact::unknown(nobody),
             accounts: Fact::unknown(nobody),
             locks: Fact::unknown(nobody),
@@ -174,6 +184,7 @@ impl Facts {
             journal: Fact::unknown(nobody),
             disks: Fact::unknown(nobody),
             projects: Fact::unknown(nobody),
+            deploys: Fact::unknown(nobody),
             nginx: Fact::unknown(nobody),
             tls: Fact::unknown(nobody),
             databases: Fact::unknown(nobody),

@@ -1,5 +1,6 @@
 //! What nginx is told: its files as one tree, and what the running host says to it.
 
+use muster_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Fact;
@@ -23,6 +24,8 @@ pub struct Nginx {
     pub hidden_ports: bool,
     /// What `nginx -t` complains of; empty where it does not.
     pub test: Fact<String>,
+    /// What runs of it outside of containers, and what that has read.
+    pub masters: Fact<Vec<Master>>,
     /// What could not be read, and why.
     pub unseen: Vec<(String, String)>,
 }
@@ -66,6 +69,51 @@ pub struct Port {
     pub v4: bool,
     /// Reached by ::1.
     pub v6: bool,
+}
+
+/// A first process of nginx. It reads its files when it starts and when it is told to; each time it starts its workers anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Master {
+    /// Its number.
+    pub pid: u32,
+    /// The file that it begins with.
+    pub conf: String,
+    /// When the oldest of its workers was started.
+    pub read_at: Timestamp,
+    /// Files of its configuration, and when each was last written.
+    pub files: Vec<(String, Timestamp)>,
+    /// Certificates that it is told to show.
+    pub shown: Vec<Shown>,
+}
+
+/// A certificate in its file, and the one that is shown in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Where it is named: file, line.
+    pub named: (String, u32),
+    /// Its file.
+    pub path: String,
+    /// When that was last written.
+    pub written: Timestamp,
+    /// From when the certificate in it is good.
+    pub from: Timestamp,
+    /// Where it is shown: `127.0.0.1:443 for shop.test`.
+    pub at: String,
+    /// What is shown there; nothing where nobody can ask.
+    pub served: Fact<Served>,
+}
+
+/// A certificate as a server shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// From when it is good.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// One of the files that are named for the same server holds it.
+    pub on_disk: bool,
+    /// It is for a name that the one in the file is for, too.
+    pub same_name: bool,
 }
 
 impl Nginx {

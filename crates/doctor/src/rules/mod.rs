@@ -11,6 +11,7 @@ mod backup;
 mod container;
 mod cron;
 mod database;
+mod deploy;
 mod disk;
 mod firewall;
 pub mod fixture;
@@ -199,6 +200,8 @@ pub const RULES: &[&Rule] = &[
     &container::old_image::RULE,
     &container::takes_the_host::RULE,
     &container::unhealthy::RULE,
+    &container::unready::RULE,
+    &container::open_database::RULE,
     &image::root::RULE,
     &image::secrets::RULE,
     &image::absent_health::RULE,
@@ -209,10 +212,17 @@ pub const RULES: &[&Rule] = &[
     &secrets::env_tracked::RULE,
     &secrets::told::RULE,
     &layout::strayed_link::RULE,
+    &deploy::dirty::RULE,
+    &deploy::old_program::RULE,
+    &deploy::other_modules::RULE,
+    &deploy::unchecked::RULE,
+    &deploy::old_library::RULE,
     &tls::expiring::RULE,
+    &tls::old_served::RULE,
     &tls::not_renewed::RULE,
     &tls::misfit::RULE,
     &nginx::refused::RULE,
+    &nginx::not_reloaded::RULE,
     &nginx::resolved_once::RULE,
     &nginx::dead_port::RULE,
     &nginx::unread_site::RULE,

@@ -1,6 +1,8 @@
 //! What nginx is told: its files with what they include, the folders of sites, and the ports that it could hand on to.
 
+mod hello;
 mod parse;
+mod running;
 pub(super) mod test;
 
 use super::ground::Ground;
@@ -17,7 +19,7 @@ pub(super) const COLLECTOR: Collector = Collector {
 };
 
 const CONF: &str = "/etc/nginx/nginx.conf";
-/// What relative paths begin with.
+/// What relative paths begin with unless nginx was told otherwise.
 const PREFIX: &str = "/etc/nginx";
 /// Most files of one configuration.
 const FILES: usize = 500;
@@ -62,17 +64,10 @@ const KEPT: [&str; 28] = [
 const NAMED: [&str; 3] = ["add_header", "set", "map"];
 
 fn read(ground: &Ground) -> Put {
-    let mut nginx = Nginx {
-        running: ground.runs("nginx"),
-        files: Vec::new(),
-        tree: Vec::new(),
-        sites: Vec::new(),
-        ports: ports(ground),
-        hosts: hosts(ground),
-        hidden_ports: hidden_ports(ground),
-        test: Fact::unknown("nobody looked"),
-        unseen: Vec::new(),
-    };
+    let mut nginx = blank(ground.runs("nginx"));
+    nginx.ports = ports(ground);
+    nginx.hosts = hosts(ground);
+    nginx.hidden_ports = hidden_ports(ground);
     if !ground.exists(CONF) {
         return Box::new(|facts| facts.nginx = Fact::nothing("there is no nginx"));
     }
@@ -103,7 +98,25 @@ fn read(ground: &Ground) -> Put {
             ground.entry(&socket);
         }
     });
+    nginx.masters = running::look(ground, &nginx);
     Box::new(|facts| facts.nginx = Fact::Known(nginx))
+}
+
+/// Of which nothing is known yet.
+fn blank(running: Fact<bool>) -> Nginx {
+    let nobody = || "nobody looked".to_owned();
+    Nginx {
+        running,
+        files: Vec::new(),
+        tree: Vec::new(),
+        sites: Vec::new(),
+        ports: Fact::unknown(nobody()),
+        hosts: Vec::new(),
+        hidden_ports: false,
+        test: Fact::unknown(nobody()),
+        masters: Fact::unknown(nobody()),
+        unseen: Vec::new(),
+    }
 }
 
 /// The socket that a directive hands on to.
@@ -143,7 +156,9 @@ fn complete(ground: &Ground, nginx: &mut Nginx, tree: &mut [Directive], depth: u
     for directive in tree {
         *left = left.saturating_sub(1);
         if directive.name == "include" {
-            for path in directive.words.first().map(|word| matching(ground, word)).unwrap_or_default() {
+            for path in
+                directive.words.first().map(|word| matching(ground, prefix(nginx), word)).unwrap_or_default()
+            {
                 let inner = file(ground, nginx, &path, depth + 1, left);
                 directive.inner.extend(inner);
             }
@@ -164,9 +179,14 @@ fn complete(ground: &Ground, nginx: &mut Nginx, tree: &mut [Directive], depth: u
     }
 }
 
+/// What relative paths begin with: the folder of the first file.
+fn prefix(nginx: &Nginx) -> &str {
+    nginx.files.first().and_then(|file| file.rsplit_once('/')).map_or(PREFIX, |(folder, _)| folder)
+}
+
 /// The files that an include means, as glob(3) orders them.
-fn matching(ground: &Ground, pattern: &str) -> Vec<String> {
-    let whole = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{PREFIX}/{pattern}") };
+fn matching(ground: &Ground, prefix: &str, pattern: &str) -> Vec<String> {
+    let whole = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{prefix}/{pattern}") };
     let mut paths = vec![String::new()];
     for part in whole.split('/').filter(|part| !part.is_empty()) {
         if !part.contains(['*', '?', '[']) {

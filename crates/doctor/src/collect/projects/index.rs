@@ -11,32 +11,73 @@ const LIMIT: u64 = 16 << 20;
 const HEAD: usize = 62;
 /// Set in the flags where two more bytes follow.
 const EXTENDED: u16 = 0x4000;
+/// Set where git is told to take the file as unchanged.
+const ASSUMED: u16 = 0x8000;
+/// Not zero in the entries of a merge that is not done.
+const STAGES: u16 = 0x3000;
+
+/// An entry of an index.
+pub(in crate::collect) struct Entry<'e> {
+    /// Its path below the folder.
+    pub(in crate::collect) name: &'e [u8],
+    /// Times, owner, size and digest as git wrote them.
+    pub(in crate::collect) head: &'e [u8],
+    /// Git is told not to look at the file, or it is one of several in a merge.
+    pub(in crate::collect) aside: bool,
+}
 
 /// The tracked files of settings below a folder; none where the folder is not a repository with an index.
 pub(super) fn tracked(ground: &Ground, folder: &str) -> Result<Option<Vec<String>>, String> {
+    let Some(bytes) = bytes(ground, folder)? else { return Ok(None) };
+    settings_in(&bytes).map(Some).ok_or_else(|| "not an index that is understood".to_owned())
+}
+
+/// The index of a folder; none where it is not a repository with one.
+pub(in crate::collect) fn bytes(ground: &Ground, folder: &str) -> Result<Option<Vec<u8>>, String> {
     let Some(file) = ground.large(&format!("{folder}/.git/index")) else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| because(&error))?;
     if bytes.len() as u64 > LIMIT {
         return Err("larger than 16 MiB".to_owned());
     }
-    settings_in(&bytes).map(Some).ok_or_else(|| "not an index that is understood".to_owned())
+    Ok(Some(bytes))
 }
 
 fn settings_in(bytes: &[u8]) -> Option<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
+    each(bytes, |entry| {
+        let last = entry.name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        // An entry of another stage of a merge has the same name.
+        if last.windows(4).any(|part| part == b".env")
+            && let Ok(text) = std::str::from_utf8(entry.name)
+            && is_settings(text.rsplit('/').next().unwrap_or(text))
+            && found.last().is_none_or(|before| before != text)
+        {
+            found.push(text.to_owned());
+        }
+        true
+    })?;
+    Some(found)
+}
+
+/// Shows each entry until it was enough; where the entries end, or none where it is not an index that is understood.
+pub(in crate::collect) fn each(bytes: &[u8], mut show: impl FnMut(&Entry<'_>) -> bool) -> Option<usize> {
     let rest = bytes.strip_prefix(b"DIRC")?;
     let version = number(rest, 0)?;
     let count = number(rest, 4)?;
     if !(2..=4).contains(&version) {
         return None;
     }
-    let mut found = Vec::new();
     let mut name: Vec<u8> = Vec::new();
     let mut at = 12;
     for _ in 0..count {
         let flags = u16::from_be_bytes(bytes.get(at + HEAD - 2..at + HEAD)?.try_into().ok()?);
+        let head = bytes.get(at..at + HEAD)?;
         let mut start = at + HEAD;
+        let mut aside = flags & (ASSUMED | STAGES) != 0;
         if version >= 3 && flags & EXTENDED != 0 {
+            // Left out of a sparse checkout, or not added yet.
+            aside |= bytes.get(start)? & 0x60 != 0;
             start += 2;
         }
         if version == 4 {
@@ -53,20 +94,15 @@ fn settings_in(bytes: &[u8]) -> Option<Vec<String>> {
             // One to eight zeros fill an entry up to a multiple of eight.
             _ => at + (start - at + length + 8) / 8 * 8,
         };
-        let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        // An entry of another stage of a merge has the same name.
-        if last.windows(4).any(|part| part == b".env")
-            && let Ok(text) = std::str::from_utf8(&name)
-            && is_settings(text.rsplit('/').next().unwrap_or(text))
-            && found.last().is_none_or(|before| before != text)
-        {
-            found.push(text.to_owned());
+        if !show(&Entry { name: &name, head, aside }) {
+            break;
         }
     }
-    Some(found)
+    Some(at)
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
+/// Four bytes as a number.
+pub(in crate::collect) fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 

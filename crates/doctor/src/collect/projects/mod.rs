@@ -1,6 +1,6 @@
 //! Folders of projects: files of settings with the names of the secrets in them, links, and the operator's units.
 
-mod index;
+pub(super) mod index;
 mod secret;
 mod units;
 

@@ -1,7 +1,7 @@
 //! Certificates that nginx, Apache, HAProxy, Postfix and Dovecot are told to show, and those that certbot keeps.
 
 mod certbot;
-mod read;
+pub(super) mod read;
 
 use std::collections::BTreeMap;
 

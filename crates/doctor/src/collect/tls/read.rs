@@ -68,6 +68,38 @@ pub(super) fn certificate(ground: &Ground, path: &str) -> Seen {
     }
 }
 
+/// What two certificates are compared by.
+pub(in crate::collect) struct Shape {
+    pub(in crate::collect) from: Timestamp,
+    pub(in crate::collect) until: Timestamp,
+    /// Whom it is for.
+    pub(in crate::collect) names: Vec<String>,
+    /// Its key is one of RSA.
+    pub(in crate::collect) is_rsa: bool,
+}
+
+/// The first certificate of a file as DER; none where there is none that is understood.
+pub(in crate::collect) fn first(ground: &Ground, path: &str) -> Option<Vec<u8>> {
+    let text = ground.read(path).ok()??;
+    let mut blocks = Pem::iter_from_buffer(&text.bytes).take(BLOCKS).flatten();
+    blocks.find(|block| block.label.ends_with("CERTIFICATE")).map(|block| block.contents)
+}
+
+/// What two certificates are compared by.
+pub(in crate::collect) fn shape(der: &[u8]) -> Option<Shape> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let seen = |time: x509_parser::time::ASN1Time| Timestamp::from_seconds(time.timestamp());
+    let other = certificate.subject_alternative_name().ok().flatten();
+    let others = other.iter().flat_map(|names| &names.value.general_names).map(ToString::to_string);
+    let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    Some(Shape {
+        from: seen(certificate.validity().not_before),
+        until: seen(certificate.validity().not_after),
+        names: others.chain(common.map(|name| format!("DNSName({name})"))).collect(),
+        is_rsa: matches!(certificate.public_key().parsed(), Ok(PublicKey::RSA(_))),
+    })
+}
+
 fn subject(certificate: &X509Certificate<'_>) -> String {
     let common =
         certificate.subject().iter_common_name().find_map(|name| name.as_str().ok().map(str::to_owned));

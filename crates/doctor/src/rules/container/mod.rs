@@ -6,10 +6,13 @@ pub(super) mod moving_tag;
 pub(super) mod no_health;
 pub(super) mod no_restart;
 pub(super) mod old_image;
+pub(super) mod open_database;
 pub(super) mod takes_the_host;
 pub(super) mod unhealthy;
+pub(super) mod unready;
 
 use super::answer::{Answer, Place};
+use crate::facts::compose::ComposeFile;
 use crate::facts::containers::{Container, Containers, Image};
 use crate::facts::{Fact, Facts};
 
@@ -28,6 +31,16 @@ pub(super) fn each(facts: &Facts, mut judge: impl FnMut(&Container, &mut Answer)
 /// Where what the engine says was seen.
 pub(super) fn place(container: &Container) -> Place {
     Place::of(format!("docker inspect {}", container.name))
+}
+
+/// Judges each compose file, and passes on what could not be read.
+fn each_file(facts: &Facts, mut judge: impl FnMut(&ComposeFile, &mut Answer)) -> Answer {
+    Answer::of(&facts.compose, |compose, answer| {
+        for (what, why) in &compose.unseen {
+            answer.blind(format!("{what}: {why}"));
+        }
+        compose.files.iter().for_each(|file| judge(file, answer));
+    })
 }
 
 /// Puts two looks together: there is nothing to judge only where neither found something.

@@ -2,22 +2,53 @@
 
 pub(super) mod dead_port;
 pub(super) mod lost_header;
+pub(super) mod not_reloaded;
 pub(super) mod refused;
 pub(super) mod resolved_once;
 pub(super) mod unread_site;
 
+use muster_core::time::Timestamp;
+
 use super::answer::{Answer, Place};
-use crate::facts::Facts;
-use crate::facts::nginx::{Directive, Nginx};
+use crate::facts::nginx::{Directive, Master, Nginx};
+use crate::facts::{Fact, Facts};
 
 /// Judges what nginx is told, and passes on what could not be read.
-fn nginx(facts: &Facts, judge: impl FnOnce(&Nginx, &mut Answer)) -> Answer {
+pub(super) fn nginx(facts: &Facts, judge: impl FnOnce(&Nginx, &mut Answer)) -> Answer {
     Answer::of(&facts.nginx, |nginx, answer| {
         for (what, why) in &nginx.unseen {
             answer.blind(format!("{what}: {why}"));
         }
         judge(nginx, answer);
     })
+}
+
+/// How much later than its workers a file may have been written, in milliseconds: clocks and ticks are not exact.
+pub(super) const LAG: i64 = 2_000;
+
+/// What runs of nginx; what could not be seen is passed on.
+pub(super) fn masters<'n>(nginx: &'n Nginx, answer: &mut Answer) -> &'n [Master] {
+    match &nginx.masters {
+        Fact::Known(masters) => masters,
+        Fact::Unknown { why } => {
+            answer.blind(why.clone());
+            &[]
+        }
+        Fact::Nothing { why } => {
+            answer.nothing = Some(why.clone());
+            &[]
+        }
+    }
+}
+
+/// What runs in a fixture, and read its files so many seconds ago.
+pub(super) fn ran(facts: &mut Facts, ago: i64, master: impl FnOnce(Timestamp) -> Master) {
+    let at = facts.at;
+    if let Fact::Known(nginx) = &mut facts.nginx {
+        let mut master = master(at);
+        master.read_at = at.shifted(-ago * 1000);
+        nginx.masters = Fact::Known(vec![master]);
+    }
 }
 
 /// Where a directive stands.

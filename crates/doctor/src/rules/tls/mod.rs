@@ -4,6 +4,7 @@ mod example;
 pub(super) mod expiring;
 pub(super) mod misfit;
 pub(super) mod not_renewed;
+pub(super) mod old_served;
 
 use super::answer::{Answer, Place};
 use crate::facts::Facts;
