@@ -38,6 +38,7 @@ mod projects;
 mod recipes;
 mod system;
 pub(crate) mod targets;
+mod timers;
 mod tls;
 mod ufw;
 mod units;
@@ -67,6 +68,7 @@ const COLLECTORS: &[Collector] = &[
     firewall::COLLECTOR,
     ufw::COLLECTOR,
     units::COLLECTOR,
+    timers::COLLECTOR,
     keepers::COLLECTOR,
     processes::COLLECTOR,
     containers::COLLECTOR,

@@ -17,11 +17,13 @@ pub mod files;
 pub mod firewall;
 pub mod keepers;
 pub mod nginx;
+pub mod own;
 pub mod processes;
 pub mod projects;
 pub mod recipes;
 pub mod services;
 pub mod system;
+pub mod timers;
 pub mod tls;
 pub mod ufw;
 
@@ -41,11 +43,13 @@ use locks::Held;
 use logrotate::Logrotate;
 use logs::{Journal, Logs, OpenFiles};
 use nginx::Nginx;
+use own::Own;
 use processes::Processes;
 use projects::Projects;
 use recipes::Recipes;
 use services::Services;
 use system::{Mail, System};
+use timers::Timer;
 use tls::Tls;
 use ufw::Ufw;
 
@@ -113,6 +117,10 @@ pub struct Facts {
     pub system: Fact<System>,
     /// Mail that waits.
     pub mail: Fact<Mail>,
+    /// Timers as systemd shows them; nothing where only files were read or another init runs.
+    pub timers: Fact<Vec<Timer>>,
+    /// What muster itself is told and has heard.
+    pub own: Fact<Own>,
 }
 
 /// From where a host was looked at.
@@ -160,6 +168,8 @@ impl Facts {
             backups: Fact::unknown(nobody),
             system: Fact::unknown(nobody),
             mail: Fact::unknown(nobody),
+            timers: Fact::unknown(nobody),
+            own: Fact::unknown(nobody),
         }
     }
 
