@@ -22,6 +22,7 @@ fn read(ground: &Ground) -> Put {
     let accounts = Accounts {
         directories: directories(&text("/etc/nsswitch.conf")),
         groups: text("/etc/group").lines().filter_map(group).collect(),
+        members: text("/etc/group").lines().filter_map(members).collect(),
         terms,
     };
     Box::new(|facts| facts.accounts = Fact::Known(accounts))
@@ -41,6 +42,14 @@ fn group(line: &str) -> Option<(u32, String)> {
     let mut fields = line.split(':');
     let name = fields.next()?;
     Some((fields.nth(1)?.parse().ok()?, name.to_owned()))
+}
+
+/// Those whose own group it is are not named there.
+fn members(line: &str) -> Option<(u32, Vec<String>)> {
+    let (gid, names) = (group(line)?.0, line.split(':').nth(3)?);
+    let names: Vec<String> =
+        names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    (!names.is_empty()).then_some((gid, names))
 }
 
 fn term(line: &str) -> Option<Term> {

@@ -45,6 +45,7 @@ mod sqlite;
 mod stores;
 mod system;
 pub(crate) mod targets;
+mod timers;
 mod tls;
 mod ufw;
 mod units;
@@ -77,6 +78,7 @@ const COLLECTORS: &[Collector] = &[
     ufw::COLLECTOR,
     filters::COLLECTOR,
     units::COLLECTOR,
+    timers::COLLECTOR,
     keepers::COLLECTOR,
     processes::COLLECTOR,
     containers::COLLECTOR,

@@ -45,6 +45,7 @@ pub(super) fn look(ground: &Ground, cron: &mut Cron) {
                     }
                 }
             }
+            written(&line.shell).iter().for_each(|path| chain(ground, path));
             for word in line.shell.split(|c: char| c.is_whitespace() || ";&|()[]'\"<>".contains(c)) {
                 if word.starts_with('/') && (word.ends_with(".lock") || word.ends_with(".pid")) {
                     ground.entry(word);
@@ -63,6 +64,29 @@ pub(super) fn look(ground: &Ground, cron: &mut Cron) {
             cron.wrappers.push(wrapper);
         }
     }
+}
+
+/// Files that the shell of a line opens for writing, as far as the line says plainly which they are.
+pub(crate) fn written(line: &str) -> Vec<String> {
+    let writes = |to: &shell::Redirection| [">", ">>", ">|", "&>", "&>>"].contains(&to.sign.as_str());
+    let commands = shell::commands(line);
+    let targets = commands.iter().flat_map(|command| &command.redirections).filter(|to| writes(to));
+    targets.map(|to| &to.target.text).filter(|path| is_file_of_host(path)).cloned().collect()
+}
+
+/// An absolute path without anything that would be expanded, and not one that the kernel makes up.
+pub(crate) fn is_file_of_host(path: &str) -> bool {
+    let made_up = ["/dev/", "/proc/", "/sys/"].iter().any(|start| path.starts_with(start));
+    let plain = !path.contains(['$', '`', '*', '?', '~', '%', '{']) && !path.contains("..");
+    path.starts_with('/') && path.len() > 1 && !made_up && plain && !path.contains("***")
+}
+
+/// Looks at a path and at every folder above it but the root itself.
+pub(super) fn chain(ground: &Ground, path: &str) {
+    for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
+        ground.entry(&path[..at]);
+    }
+    ground.entry(path);
 }
 
 fn commands(ground: &Ground, table: &Table, line: &Line, reading: &Reading) {

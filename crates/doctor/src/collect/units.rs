@@ -69,6 +69,15 @@ fn read(ground: &Ground) -> Put {
         for (_, setting) in unit.all("Service", "EnvironmentFile") {
             ground.entry(setting.value.trim_start_matches('-'));
         }
+        if let Some(target) = crate::rules::started(unit).filter(|target| !target.contains('/')) {
+            let template = target.split_once('@').map(|(stem, _)| format!("{stem}@.service"));
+            for place in crate::rules::UNIT_PLACES {
+                ground.entry(place);
+                ground.entry(&format!("{place}/{target}"));
+                template.iter().for_each(|name| drop(ground.entry(&format!("{place}/{name}"))));
+            }
+        }
+        crate::rules::written_by(unit).iter().for_each(|(_, path)| super::targets::chain(ground, path));
         if let Some(folder) = unit.last("Service", "WorkingDirectory") {
             ground.entry(&format!("{}/.env", folder.trim_start_matches('-').trim_end_matches('/')));
         }

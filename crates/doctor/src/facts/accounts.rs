@@ -11,6 +11,9 @@ pub struct Accounts {
     pub directories: Vec<String>,
     /// Groups: number and name.
     pub groups: Vec<(u32, String)>,
+    /// Members of groups besides those whose own group it is: number and names.
+    #[serde(default)]
+    pub members: Vec<(u32, Vec<String>)>,
     /// `/etc/shadow`.
     pub terms: Fact<Vec<Term>>,
 }
@@ -29,6 +32,12 @@ pub struct Term {
 }
 
 impl Accounts {
+    /// The groups that a user is in besides its own.
+    pub fn groups_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = u32> + 'a {
+        let is_in = move |members: &[String]| members.iter().any(|member| member == user);
+        self.members.iter().filter(move |(_, members)| is_in(members)).map(|(gid, _)| *gid)
+    }
+
     /// The name of a group.
     pub fn group(&self, gid: u32) -> Option<&str> {
         self.groups.iter().find(|(known, _)| *known == gid).map(|(_, name)| name.as_str())

@@ -22,12 +22,14 @@ pub mod keepers;
 pub mod needs;
 pub mod nginx;
 pub mod postgres;
+pub mod own;
 pub mod processes;
 pub mod projects;
 pub mod recipes;
 pub mod services;
 pub mod sqlite;
 pub mod system;
+pub mod timers;
 pub mod tls;
 pub mod ufw;
 
@@ -53,12 +55,14 @@ use logs::{Journal, Logs, OpenFiles};
 use needs::Need;
 use nginx::Nginx;
 use postgres::Server;
+use own::Own;
 use processes::Processes;
 use projects::Projects;
 use recipes::Recipes;
 use services::Services;
 use sqlite::Sqlite;
 use system::{Mail, System};
+use timers::Timer;
 use tls::Tls;
 use ufw::Ufw;
 
@@ -140,6 +144,10 @@ pub struct Facts {
     pub system: Fact<System>,
     /// Mail that waits.
     pub mail: Fact<Mail>,
+    /// Timers as systemd shows them; nothing where only files were read or another init runs.
+    pub timers: Fact<Vec<Timer>>,
+    /// What muster itself is told and has heard.
+    pub own: Fact<Own>,
 }
 
 /// From where a host was looked at.
@@ -194,6 +202,8 @@ impl Facts {
             sqlite: Fact::unknown(nobody),
             system: Fact::unknown(nobody),
             mail: Fact::unknown(nobody),
+            timers: Fact::unknown(nobody),
+            own: Fact::unknown(nobody),
         }
     }
 

@@ -22,15 +22,19 @@ mod lock;
 mod log;
 mod memory;
 mod nginx;
+mod own;
 mod secrets;
 mod service;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod tls;
 
 pub use answer::{Answer, Finding, Place};
 pub(crate) use disk::shared::DATABASES;
 use fixture::Fixture;
+pub(crate) use secrets::unwritable::written_by;
+pub(crate) use timer::not_firing::{PLACES as UNIT_PLACES, started};
 
 /// How bad a trap is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,6 +145,14 @@ pub const RULES: &[&Rule] = &[
     &cron::not_running::RULE,
     &cron::twice::RULE,
     &cron::account_over::RULE,
+    &cron::refused_line::RULE,
+    &timer::not_firing::RULE,
+    &timer::not_caught_up::RULE,
+    &own::unproven::RULE,
+    &own::changed_tools::RULE,
+    &own::overlapping::RULE,
+    &own::life_only::RULE,
+    &own::unwatched::RULE,
     &lock::silent_skip::RULE,
     &lock::blocking::RULE,
     &lock::inherited::RULE,
@@ -211,6 +223,8 @@ pub const RULES: &[&Rule] = &[
     &secrets::env_readable::RULE,
     &secrets::env_tracked::RULE,
     &secrets::told::RULE,
+    &secrets::unwritable::RULE,
+    &layout::in_a_home::RULE,
     &layout::strayed_link::RULE,
     &deploy::dirty::RULE,
     &deploy::old_program::RULE,

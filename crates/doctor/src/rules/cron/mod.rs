@@ -15,6 +15,7 @@ pub(super) mod not_found;
 pub(super) mod not_running;
 pub(super) mod odd_schedule;
 pub(super) mod percent;
+pub(super) mod refused_line;
 pub(super) mod relative;
 pub(super) mod skipped_script;
 pub(super) mod twice;

@@ -1,5 +1,6 @@
 //! CRON017: a schedule that does not say what was meant.
 
+use super::refused_line::{half_read, refusal};
 use super::{each_table, is_debian, place, subject};
 use crate::facts::Facts;
 use crate::facts::cron::Line;
@@ -53,8 +54,12 @@ fn judge(facts: &Facts) -> Answer {
             answer.find(Finding::new(format!("CRON_TZ of {}", table.path), place, observed));
         }
         for line in &table.lines {
-            let backward = is_debian(cron).then(|| backward(line)).flatten();
-            if let Some(observed) = backward.or_else(|| odd(line)) {
+            // What cron cannot read runs at no time at all, and is told as that.
+            if is_debian(cron) && refusal(line).is_some() {
+                continue;
+            }
+            let debian = is_debian(cron).then(|| backward(line).or_else(|| half(line))).flatten();
+            if let Some(observed) = debian.or_else(|| odd(line)) {
                 answer.find(Finding::new(subject(table, line), place(table, line), observed));
             }
         }
@@ -99,6 +104,12 @@ fn backward(line: &Line) -> Option<String> {
     };
     let field = line.schedule.split(' ').find(|field| field.split(',').all(is_backward))?;
     Some(format!("{field} ends before it begins: cron takes it for no time at all, so the job never runs"))
+}
+
+/// A field of which Debian's cron takes the beginning only, without a word: `1#2` is each Monday.
+fn half(line: &Line) -> Option<String> {
+    let (field, read) = half_read(line)?;
+    Some(format!("cron reads {read} of {field} and passes over the rest without a word"))
 }
 
 /// The length of the only months in which a day should come, where that is too short.

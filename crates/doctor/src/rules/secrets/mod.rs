@@ -3,6 +3,7 @@
 pub(super) mod env_readable;
 pub(super) mod env_tracked;
 pub(super) mod told;
+pub(super) mod unwritable;
 
 use super::answer::Answer;
 use crate::facts::Facts;
