@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const IMAGE: &str = "muster-testbed:2";
+const WEB: &str = "muster-testbed-web:1";
 
 /// A running Debian server.
 #[derive(Debug)]
@@ -30,6 +31,18 @@ impl Host {
     /// # Errors
     /// In words, with what Docker said.
     pub fn start(name: &str) -> Result<Self, String> {
+        Self::of(IMAGE, name)
+    }
+
+    /// Starts a server that has what a web server has beside that: nginx, sshd, logrotate, nft, git.
+    ///
+    /// # Errors
+    /// In words, with what Docker said.
+    pub fn start_web(name: &str) -> Result<Self, String> {
+        Self::of(WEB, name)
+    }
+
+    fn of(image: &str, name: &str) -> Result<Self, String> {
         let container = format!("muster-{name}-{}", std::process::id());
         let words = [
             "run",
@@ -53,7 +66,7 @@ impl Host {
             "--volume",
             "/sys/fs/cgroup:/sys/fs/cgroup:rw",
             "--cgroupns=host",
-            IMAGE,
+            image,
             "/sbin/init",
         ];
         succeed(docker(&words, &[])?)?;

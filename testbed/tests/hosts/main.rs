@@ -5,6 +5,9 @@
 
 mod adoption;
 mod clock_change;
+mod doctor_messy;
+mod doctor_plain;
+mod doctor_truth_table;
 mod firewall;
 mod idle_jobs;
 mod jobs;
@@ -46,6 +49,17 @@ fn main() -> ExitCode {
             "a_firewall_that_denies_outgoing_fails_the_hosts_mail_checks_and_not_the_containers",
             HOST,
             firewall::denies_outgoing,
+        )
+        .fallible("a_clean_debian_is_clean_to_the_doctor", HOST, doctor_plain::clean_debian)
+        .fallible(
+            "a_neglected_host_is_read_mended_and_given_back_to_the_byte",
+            HOST,
+            doctor_messy::traps_and_near_misses,
+        )
+        .fallible(
+            "what_the_doctor_says_of_ufw_and_docker_is_what_happens",
+            HOST,
+            doctor_truth_table::verdicts,
         )
         .fallible("a_peer_that_is_paused_is_one_page_and_one_end_and_blames_nobody", HOST, peers::paused)
         .fallible("a_peer_that_is_killed_is_one_page_and_one_end", HOST, peers::killed)

@@ -30,9 +30,7 @@ smtp = { host = "127.0.0.1", port = 25, tls = "none" }
 
 /// A host with the receiver running, muster on its path and its unit installed, not started.
 pub(crate) fn server(name: &str, configuration: Option<&str>) -> Result<Host, String> {
-    let folder = PathBuf::from(
-        std::env::var_os("MUSTER_BIN").ok_or("MUSTER_BIN must name the folder of the binaries")?,
-    );
+    let folder = binaries()?;
     let host = Host::start(name)?;
     host.copy(&folder.join("muster"), "/usr/local/bin/muster", "755")?;
     receiver::install(&host, &folder.join("receiver"))?;
@@ -42,6 +40,13 @@ pub(crate) fn server(name: &str, configuration: Option<&str>) -> Result<Host, St
     }
     host.must("muster init --systemd --write && systemctl daemon-reload")?;
     Ok(host)
+}
+
+/// The folder of the binaries.
+pub(crate) fn binaries() -> Result<PathBuf, String> {
+    std::env::var_os("MUSTER_BIN")
+        .map(PathBuf::from)
+        .ok_or("MUSTER_BIN must name the folder of the binaries".to_owned())
 }
 
 /// Starts the agent and waits until systemd calls it ready.

@@ -10,19 +10,19 @@ use serde_json::Value;
 
 use super::engine::Engine;
 use super::ground::Ground;
-use super::{Collector, Put, compose, layer, recipes};
+use super::{Collector, Put, WITHIN, compose, layer, recipes};
 use crate::facts::Fact;
 use crate::facts::containers::{Container, Containers, Health, Image, Log, Mount};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "containers",
-    within: Duration::from_millis(900),
+    within: WITHIN,
     read,
     blind: |facts, why| facts.containers = Fact::unknown(why),
 };
 
 /// Time for the engine to answer all questions.
-const ANSWERS: Duration = Duration::from_millis(800);
+const ANSWERS: Duration = Duration::from_millis(2_500);
 /// Most containers that are looked at.
 const CONTAINERS: usize = 200;
 /// Where the engine listens unless it was told otherwise.

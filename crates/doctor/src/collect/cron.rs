@@ -6,7 +6,7 @@ use muster_host::discover::ask::ask;
 use muster_host::discover::blot::blot;
 use muster_host::discover::command::{Reading, Script as Work};
 use muster_host::discover::crontab::{self, Daemon, Dialect};
-use muster_host::discover::{FOLDERS, daemon, five_fields, spool};
+use muster_host::discover::{FOLDERS, daemon, five_fields, ignored_name, spool};
 
 use super::ground::{Ground, Text};
 use super::{Collector, Put, WITHIN};
@@ -40,6 +40,10 @@ fn read(ground: &Ground) -> Put {
     if daemon != Daemon::Busybox {
         add(ground, &mut cron, "/etc/crontab", None);
         for name in list(ground, &mut cron, "/etc/cron.d") {
+            // What an upgrade put aside is nobody's job, and cron passes over it.
+            if ignored_name(&name, daemon).is_some_and(|why| why.starts_with("left over")) {
+                continue;
+            }
             add(ground, &mut cron, &format!("/etc/cron.d/{name}"), None);
         }
     }
@@ -129,7 +133,7 @@ fn sendmail(ground: &Ground) -> Fact<String> {
 
 /// The crontab of the user that we are: crontab(1) may read it where we may not.
 fn own(ground: &Ground, cron: &mut Cron) {
-    let within = Duration::from_millis(200);
+    let within = Duration::from_secs(1);
     let Ok(answer) = ask("crontab", &["-l"], within) else { return };
     let user = muster_host::user::own();
     let text = Text { bytes: answer.into_bytes(), mode: 0, uid: 0 };

@@ -17,7 +17,7 @@ pub(super) const COLLECTOR: Collector =
 const NAMES: usize = 6_000;
 const DEPTH: usize = 4;
 /// Time for the walk.
-const TIME: Duration = Duration::from_millis(300);
+const TIME: Duration = Duration::from_secs(2);
 /// Seconds since 1970.
 const YEAR_2000: i64 = 946_684_800;
 /// Folders in which nobody keeps logs, and that hold many names.

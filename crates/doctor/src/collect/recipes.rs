@@ -206,6 +206,11 @@ const SECRET: [&str; 12] = [
     "PRIVATE_KEY",
     "CREDENTIALS",
 ];
+/// How values begin that are keys whatever their name is: those that their makers marked so that they can be found.
+const MARKED: [&str; 10] =
+    ["sk_live_", "rk_live_", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA", "-----BEGIN"];
+/// Shorter ones only show what a key looks like.
+const SHORTEST: usize = 16;
 /// Values that only fill a gap.
 const GAPS: [&str; 12] =
     ["dummy", "placeholder", "build", "test", "changeme", "none", "null", "true", "false", "0", "1", "x"];
@@ -222,7 +227,9 @@ pub(super) fn secret(pair: &str) -> Option<String> {
                 .is_some_and(|(_, password)| !password.is_empty() && !password.starts_with('$'))
         })
     });
-    let named = SECRET.iter().any(|end| upper.ends_with(end));
+    let bare = value.trim_matches(['"', '\'']);
+    let marked = bare.len() >= SHORTEST && MARKED.iter().any(|mark| bare.starts_with(mark));
+    let named = marked || SECRET.iter().any(|end| upper.ends_with(end));
     let own =
         !value.is_empty() && !value.starts_with('$') && !GAPS.contains(&value.to_ascii_lowercase().as_str());
     (ini::is_name(name) && own && (named || login)).then(|| name.to_owned())
@@ -263,7 +270,12 @@ mod tests {
 
     #[test]
     fn names_of_secrets_are_told_from_their_neighbours() {
-        for pair in ["DB_PASSWORD=hunter2", "API_TOKEN=abc", "DATABASE_URL=postgres://bob:hunter2@db/x"] {
+        for pair in [
+            "DB_PASSWORD=hunter2",
+            "API_TOKEN=abc",
+            "DATABASE_URL=postgres://bob:hunter2@db/x",
+            "STRIPE_KEY=sk_live_9dFk20slqpWmzE",
+        ] {
             assert!(secret(pair).is_some(), "{pair}");
         }
         for pair in [
@@ -273,6 +285,7 @@ mod tests {
             "PASSWORD_MIN_LENGTH=12",
             "DB_PASSWORD_FILE=/run/secrets/db",
             "DATABASE_URL=postgres://db/x",
+            "STRIPE_KEY=sk_live_...",
             "GPG_KEY=7169605F62C751356D054A26A821E680E5FA6305",
         ] {
             assert_eq!(secret(pair), None, "{pair}");

@@ -69,7 +69,7 @@ fn clock(ground: &Ground) -> Fact<Clock> {
 }
 
 fn chrony() -> Fact<bool> {
-    match ask("chronyc", &["-c", "tracking"], Duration::from_millis(200)) {
+    match ask("chronyc", &["-c", "tracking"], Duration::from_secs(1)) {
         Ok(answer) => Fact::Known(!answer.trim().ends_with("Not synchronised")),
         Err(why) => Fact::unknown(why),
     }

@@ -7,13 +7,13 @@ use muster_host::discover::ask::ask;
 
 use super::ground::Ground;
 use super::ini::{self, Dialect};
-use super::{Collector, Put, environment};
+use super::{Collector, Put, WITHIN, environment};
 use crate::facts::Fact;
 use crate::facts::services::{Services, State, Unit, UnitFile, UserUnit};
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "units",
-    within: Duration::from_millis(1_000),
+    within: WITHIN,
     read,
     blind: |facts, why| facts.services = Fact::unknown(why),
 };
@@ -27,7 +27,7 @@ const KINDS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".target"];
 /// Most units of one host.
 const UNITS: usize = 1_000;
 /// Time for systemd to answer.
-const ANSWER: Duration = Duration::from_millis(800);
+const ANSWER: Duration = Duration::from_millis(2_500);
 
 /// What is asked of each service.
 const PROPERTIES: &str = "--property=Id,FragmentPath,Type,ActiveState,SubState,Result,NRestarts,UnitFileState,NeedDaemonReload,MemoryMax,MemoryLimit,MainPID,Restart,TriggeredBy,WantedBy,RequiredBy,BusName,OnFailure,LoadState";

@@ -49,7 +49,7 @@ pub(super) fn list(list: List) -> Result<Vec<Vec<u8>>, Refused> {
     };
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol).map_err(Refused)?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(Duration::from_millis(300))).map_err(Refused)?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(Duration::from_secs(1))).map_err(Refused)?;
     let mut request = Vec::with_capacity(HEADER + body.len());
     let length = u32::try_from(HEADER + body.len()).map_err(|_| Refused(Errno::INVAL))?;
     request.extend_from_slice(&length.to_ne_bytes());

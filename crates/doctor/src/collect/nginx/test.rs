@@ -40,7 +40,7 @@ fn test(ground: &Ground) -> Fact<String> {
     }
     // It complains on standard error, and fails when it does.
     let line = "nginx -t -q 2>&1 || echo failed";
-    match ask("sh", &["-c", line], Duration::from_millis(400)) {
+    match ask("sh", &["-c", line], Duration::from_millis(2_500)) {
         Err(why) => Fact::unknown(format!("nginx -t: {why}")),
         Ok(said) => match said.trim_end().strip_suffix("failed") {
             Some(said) => Fact::Known(complaint(said)),

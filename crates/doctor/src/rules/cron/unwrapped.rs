@@ -29,8 +29,9 @@ pub(in crate::rules) const RULE: Rule = Rule {
             &[file("/etc/cron.d/shop", "0 2 * * * root muster run nightly -- /opt/shop/nightly.sh\n")],
         ),
         Fixture::files(
-            "a line of a package",
+            "a line of a package, and one that an upgrade put aside",
             &[
+                file("/etc/cron.d/shop.dpkg-old", "0 2 * * * root /opt/shop/nightly.sh\n"),
                 file(
                     "/etc/cron.d/e2scrub_all",
                     "30 3 * * 0 root test -e /run/systemd/system || /sbin/e2scrub_all_cron\n",

@@ -89,7 +89,10 @@ fn arriving(facts: &Facts, upgrades: &Upgrades, answer: &mut Answer) {
     }
     if let Some((line, text)) = upgrades.errors.first() {
         let place = Place::line(LOG, *line, text);
-        let observed = format!("the last run had {} errors, the first: {text}", upgrades.errors.len());
+        let observed = match upgrades.errors.len() {
+            1 => format!("the last run had an error: {text}"),
+            count => format!("the last run had {count} errors, the first: {text}"),
+        };
         answer.find(Finding::new("unattended-upgrades", place, observed));
     }
     if let Some(days) = upgrades.last.map(|at| (facts.at.millis() - at.millis()) / DAY)
