@@ -23,6 +23,7 @@ use muster_config::field::{Field, Shape};
 use muster_config::kind::Kind;
 use muster_config::section::Section;
 use muster_core::time::Timestamp;
+use muster_net::endpoint::Endpoint;
 use muster_net::reach::Family;
 use rusty_s3::Bucket;
 
@@ -227,6 +228,14 @@ impl Probe for Store {
 
     fn target(&self) -> String {
         self.shown.clone()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let url = self.bucket.base_url();
+        let endpoint = url.host_str().zip(url.port_or_known_default());
+        let named =
+            endpoint.map(|(host, port)| Endpoint { host: host.trim_matches(['[', ']']).to_owned(), port });
+        named.into_iter().collect()
     }
 
     fn is_outside(&self) -> bool {

@@ -47,6 +47,24 @@ fn every_example_is_a_check_of_its_kind() {
     }
 }
 
+#[test]
+fn kinds_that_connect_name_where_they_go() {
+    for (table, wanted) in [
+        ("kind = \"tcp\"\naddress = \"smtp.example.com:587\"\n", "smtp.example.com:587"),
+        ("kind = \"http\"\nurl = \"https://example.com/x?y=z\"\n", "example.com:443"),
+        ("kind = \"http\"\nurl = \"https://example.com/\"\naddress = \"192.0.2.7:8443\"\n", "192.0.2.7:8443"),
+        ("kind = \"http\"\nurl = { env = \"SECRET_URL\" }\n", ""),
+        ("kind = \"tls\"\naddress = \"example.com:993\"\n", "example.com:993"),
+        ("kind = \"redis\"\naddress = \"cache.example.com\"\n", "cache.example.com:6379"),
+        ("kind = \"sql\"\ndsn = \"postgres://app@db.example.com/app\"\n", "db.example.com:5432"),
+        ("kind = \"file\"\npath = \"/srv/x\"\n", ""),
+    ] {
+        let [plan] = plans(&format!("[check.x]\n{table}")).try_into().expect("one place");
+        let named: Vec<String> = plan.part.endpoints().iter().map(ToString::to_string).collect();
+        assert_eq!(named.join(" "), wanted, "{table}");
+    }
+}
+
 /// Examples and defaults of rows satisfy them, and each row says in a sentence what it is for.
 fn judge(path: &str, fields: &[Field]) {
     for field in fields {

@@ -36,6 +36,24 @@ fn every_file_of_the_folder_has_its_row() {
 }
 
 #[test]
+fn channels_name_where_they_go_unless_it_is_a_secret() {
+    for (name, wanted) in [
+        ("email", Some("smtp.example.com:587")),
+        ("webhook", Some("hooks.example.com:443")),
+        ("ntfy", Some("ntfy.sh:443")),
+        ("telegram", Some("api.telegram.org:443")),
+        ("slack", None),
+        ("command", None),
+    ] {
+        let kind = KINDS.iter().find(|kind| kind.name == name).expect("a kind");
+        let (plan, faults) = compile(&source(kind.example), &CATALOGUE);
+        let plan = plan.unwrap_or_else(|| panic!("{name}: {faults}"));
+        let endpoint = plan.channels[0].part.endpoint().map(|endpoint| endpoint.to_string());
+        assert_eq!(endpoint.as_deref(), wanted, "{name}");
+    }
+}
+
+#[test]
 fn every_example_reads_back() {
     for kind in KINDS {
         kind.read_example(FIELDS).unwrap_or_else(|faults| panic!("{}: {faults}", kind.name));
