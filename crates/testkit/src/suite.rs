@@ -28,6 +28,8 @@ pub enum Part {
     Dovecot,
     /// PostgreSQL.
     Postgres,
+    /// PgBouncer.
+    Pgbouncer,
     /// MariaDB.
     Mariadb,
     /// Redis.
@@ -57,6 +59,7 @@ impl Part {
             Self::Bind => "bind",
             Self::Dovecot => "dovecot",
             Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
             Self::Mariadb => "mariadb",
             Self::Redis => "redis",
             Self::Cron => "cron",
@@ -84,6 +87,7 @@ impl Part {
                     && answers("unshare", &["--mount", "true"])
             }
             Self::Postgres => postgres_bin().is_some() && answers("unshare", &["--mount", "true"]),
+            Self::Pgbouncer => answers("pgbouncer", &["--version"]),
             Self::Mariadb => {
                 Path::new("/usr/sbin/mariadbd").exists() && answers("unshare", &["--mount", "true"])
             }

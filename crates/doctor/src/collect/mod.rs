@@ -98,6 +98,7 @@ const COLLECTORS: &[Collector] = &[
     tls::COLLECTOR,
     databases::COLLECTOR,
     postgres::COLLECTOR,
+    postgres::bouncer::COLLECTOR,
     backups::COLLECTOR,
     stores::COLLECTOR,
     sqlite::COLLECTOR,

@@ -56,6 +56,7 @@ use needs::Need;
 use nginx::Nginx;
 use postgres::Server;
 use own::Own;
+use postgres::{Bouncer, Server};
 use processes::Processes;
 use projects::Projects;
 use recipes::Recipes;
@@ -134,6 +135,8 @@ pub struct Facts {
     pub databases: Fact<Databases>,
     /// Servers of PostgreSQL that run here, and what they say.
     pub postgres: Fact<Vec<Server>>,
+    /// PgBouncer that runs here, and what it says.
+    pub bouncer: Fact<Bouncer>,
     /// What scripts copy and dump.
     pub backups: Fact<Backups>,
     /// Data of databases that would be lost with this host, those in containers left out.
@@ -197,6 +200,7 @@ impl Facts {
             tls: Fact::unknown(nobody),
             databases: Fact::unknown(nobody),
             postgres: Fact::unknown(nobody),
+            bouncer: Fact::unknown(nobody),
             backups: Fact::unknown(nobody),
             stores: Fact::unknown(nobody),
             sqlite: Fact::unknown(nobody),

@@ -47,6 +47,8 @@ pub struct Said {
     pub slots: Vec<Slot>,
     /// Who takes finished segments of the log away.
     pub archiver: Archiver,
+    /// How many databases there are to look into.
+    pub databases: u64,
     /// Databases that were looked into.
     #[serde(default)]
     pub schemas: Vec<Schema>,
@@ -205,6 +207,30 @@ pub struct Sequence {
     pub inserted: Option<i64>,
     /// Since when.
     pub counted_since: Option<Timestamp>,
+}
+
+/// PgBouncer, as it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Bouncer {
+    /// Its port.
+    pub port: u16,
+    /// Settings as they hold now: name, value, and what holds without a word.
+    pub settings: Vec<(String, String, String)>,
+    /// Pools whose clients wait for a connection.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A pool whose clients wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The database.
+    pub database: String,
+    /// The user.
+    pub user: String,
+    /// Clients that wait.
+    pub clients: u64,
+    /// How long the first of them has waited, in seconds.
+    pub seconds: u64,
 }
 
 impl Said {

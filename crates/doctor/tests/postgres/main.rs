@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "the times are what the test is for")]
 
+mod pooled;
 mod server;
 mod stores;
 
@@ -29,6 +30,11 @@ fn main() -> ExitCode {
         .test("a_cluster_is_data_once_it_holds_a_database", &[Part::Postgres], stores::postgres)
         .test("mariadb_is_data_once_it_holds_a_database", &[Part::Mariadb], stores::mariadb)
         .test("redis_is_data_once_it_is_told_to_keep_what_it_hears", &[Part::Redis], stores::redis)
+        .test(
+            "pgbouncer_says_what_holds_and_who_waits",
+            &[Part::Postgres, Part::Pgbouncer],
+            pooled::pgbouncer,
+        )
         .run()
 }
 

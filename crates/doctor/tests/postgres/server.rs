@@ -15,7 +15,7 @@ use tempfile::TempDir;
 pub(crate) const NOBODY: u32 = 65534;
 /// Where Debian has it, below a root of its own.
 const DATA: &str = "var/lib/postgresql/15/main";
-const PORT: &str = "54321";
+pub(crate) const PORT: &str = "54321";
 
 /// A server; it ends when it is dropped.
 pub(crate) struct Server {
@@ -95,8 +95,14 @@ impl Server {
 
     /// A session that says this and stays.
     pub(crate) fn leave(&self, statements: &str) -> Left {
+        self.leave_at(PORT, statements)
+    }
+
+    /// The same at another port of the same folder.
+    pub(crate) fn leave_at(&self, port: &str, statements: &str) -> Left {
         let mut child = self
             .psql("shop")
+            .args(["-p", port])
             .env("PGAPPNAME", "left")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

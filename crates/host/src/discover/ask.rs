@@ -43,16 +43,22 @@ pub fn ask(program: &str, arguments: &[&str], within: Duration) -> Result<String
 /// # Errors
 /// In words: what it said last, or why it was not heard.
 pub(crate) fn run(mut command: Command, until: Instant) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null());
-    hear(command, until).map(drop)
+    let (status, answer) = hear(command, until)?;
+    match (status.success(), answer.trim().lines().last()) {
+        (true, _) => Ok(()),
+        (false, None) => Err(format!("{program} failed ({status})")),
+        (false, Some(said)) => Err(format!("{program}: {said}")),
+    }
 }
 
-/// Runs a prepared program; what it writes to its standard output and its standard error, as text. Its standard input,
-/// user and environment are the caller's to choose.
+/// Runs a prepared program: how it ended, and what it wrote to its standard output and its standard error, as text. Its
+/// standard input, user and environment are the caller's to choose.
 ///
 /// # Errors
-/// In words: what it said last, or why it was not heard.
-pub fn hear(mut command: Command, until: Instant) -> Result<String, String> {
+/// In words: why it was not heard.
+pub fn hear(mut command: Command, until: Instant) -> Result<(ExitStatus, String), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let told = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => format!("{program} is not installed"),
@@ -64,12 +70,7 @@ pub fn hear(mut command: Command, until: Instant) -> Result<String, String> {
     let child = command.spawn().map_err(told)?;
     // It holds our copies of the ends of the pipe.
     drop(command);
-    let (status, answer) = see_out(child, Some(output), until).map_err(|why| format!("{program} {why}"))?;
-    match (status.success(), answer.trim().lines().last()) {
-        (true, _) => Ok(answer),
-        (false, None) => Err(format!("{program} failed ({status})")),
-        (false, Some(said)) => Err(format!("{program}: {said}")),
-    }
+    see_out(child, Some(output), until).map_err(|why| format!("{program} {why}"))
 }
 
 /// Reads what a child writes, and sees it end; it is killed when the time is over.

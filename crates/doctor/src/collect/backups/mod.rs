@@ -70,7 +70,7 @@ fn read(ground: &Ground) -> Put {
     for text in &texts {
         judge(ground, text, &mut backups);
     }
-    let is_there = backups.read > 0 || !backups.unseen.is_empty();
+    let is_there = backups.read > 0 || !backups.unseen.is_empty() || !backups.tools.is_empty();
     let backups =
         if is_there { Fact::Known(backups) } else { Fact::nothing("no job and no script was found") };
     Box::new(|facts| facts.backups = backups)

@@ -111,7 +111,7 @@ pub(super) fn servers() -> Vec<Found> {
 
 /// The client beside a server, or the newest one of the system. Not Debian's wrapper around it, which is a program in
 /// Perl and costs more than all the rest.
-fn client(server: Option<&Path>) -> Option<PathBuf> {
+pub(super) fn client(server: Option<&Path>) -> Option<PathBuf> {
     let beside = server.and_then(Path::parent).map(|folder| folder.join("psql"));
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()

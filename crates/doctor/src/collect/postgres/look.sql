@@ -44,10 +44,10 @@ select json_build_object(
       'last_failed', (extract(epoch from last_failed_time) * 1000)::int8,
       'last_done', (extract(epoch from last_archived_time) * 1000)::int8)
     from pg_stat_archiver),
-  'more', (select count(*) from pg_database where datallowconn and not datistemplate) - 5
+  'databases', (select count(*) from pg_database where datallowconn and not datistemplate)
 );
-select case when not pg_is_in_recovery() then max(datname) filter (where n = 1) end d1, max(datname) filter (where n = 2) d2,
+select max(datname) filter (where n = 1) d1, max(datname) filter (where n = 2) d2,
   max(datname) filter (where n = 3) d3, max(datname) filter (where n = 4) d4, max(datname) filter (where n = 5) d5
 from (select datname, row_number() over (order by pg_stat_get_db_xact_commit(oid) desc, datname) n from pg_database
-  where datallowconn and not datistemplate and has_database_privilege(oid, 'connect')
+  where datallowconn and not datistemplate and not pg_is_in_recovery() and has_database_privilege(oid, 'connect')
     and datname ~ '^[A-Za-z0-9_-]+$') d \gset

@@ -2,11 +2,13 @@
 //! row for the server and one for each of its databases. It reads, within limits that the server keeps as well, as the
 //! user that the server runs as; where no peer is trusted, nobody is asked.
 
+pub mod bouncer;
 mod find;
 mod merge;
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -98,26 +100,38 @@ fn ask(found: &Found, until: Instant) -> Fact<Said> {
 }
 
 fn psql(found: &Found, socket: &str, until: Instant) -> Result<String, String> {
-    let mut command = Command::new(&found.client);
+    let mut command = client(&found.client, found.become_);
+    command.args(["-t", "-d", "postgres", "-h", socket, "-p"]).arg(found.port.to_string());
+    command.env("PGOPTIONS", LIMITS);
+    say(command, &script(), until)
+}
+
+/// The client with nothing of our surroundings, as that user.
+fn client(path: &Path, become_: Option<(u32, u32)>) -> Command {
+    let mut command = Command::new(path);
     command
-        .args(["-X", "-A", "-t", "-q", "-w", "-d", "postgres", "-h", socket, "-p"])
-        .arg(found.port.to_string())
+        .args(["-X", "-A", "-q", "-w"])
         .env_clear()
-        .env("PGOPTIONS", LIMITS)
         .env("PGCONNECT_TIMEOUT", "2")
         .env("PGAPPNAME", "muster-doctor")
         .env("PGCLIENTENCODING", "UTF8")
         .env("PGPASSFILE", "/dev/null")
         .current_dir("/");
-    if let Some((uid, gid)) = found.become_ {
+    if let Some((uid, gid)) = become_ {
         command.uid(uid).gid(gid);
     }
-    let (script, mut ours) = std::io::pipe().map_err(|error| error.to_string())?;
+    command
+}
+
+/// Hands the client what to say, and hears the answer.
+fn say(mut command: Command, script: &str, until: Instant) -> Result<String, String> {
+    let (theirs, mut ours) = std::io::pipe().map_err(|error| error.to_string())?;
     // Less than a pipe holds, so nobody is waited for.
-    ours.write_all(self::script().as_bytes()).map_err(|error| error.to_string())?;
+    ours.write_all(script.as_bytes()).map_err(|error| error.to_string())?;
     drop(ours);
-    command.stdin(Stdio::from(script));
-    hear(command, until)
+    command.stdin(Stdio::from(theirs));
+    // It ends badly where one database of several does not let it in: what it said before counts all the same.
+    hear(command, until).map(|(_, said)| said)
 }
 
 /// What psql reads: a look at the server, then at one database after the other.
@@ -147,17 +161,58 @@ fn understood(answer: &str) -> Result<Said, String> {
             Some(Err(error)) => {
                 said.unseen.push(("a database".to_owned(), format!("not understood: {error}")))
             }
-            None if line.contains("ERROR:") || line.contains("FATAL:") => {
+            None if is_complaint(line) => {
                 said.unseen.push(("a database".to_owned(), blot(line)));
             }
             None => {}
         }
+    }
+    let seen = (said.schemas.len() + said.unseen.len()) as u64;
+    // What stands in the databases of a standby is its primary's to say.
+    if said.databases > seen && !said.standby {
+        let left = format!("{} of {} databases", said.databases - seen, said.databases);
+        said.unseen.push((left, format!("no more than the {DATABASES} busiest are looked into")));
     }
     Ok(said)
 }
 
 /// Why there is no row.
 fn complaint(answer: &str) -> String {
-    let said = answer.lines().find(|line| line.contains("ERROR:") || line.contains("FATAL:"));
+    let said = answer.lines().find(|line| is_complaint(line));
     blot(said.or(answer.lines().next()).unwrap_or("it said nothing"))
+}
+
+fn is_complaint(line: &str) -> bool {
+    ["ERROR:", "FATAL:", "error:", "failed:"].iter().any(|word| line.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = r#"{"version":150018,"standby":false,"all_sessions":true,"config_file":null,"settings":[],"given":[],"logins":[],"sessions":[],"waiting":0,"ages":[],"slots":[],"archiver":{"on":false,"told":false,"failed":0,"last_failed":null,"last_done":null},"databases":3}"#;
+
+    #[test]
+    fn a_database_that_lets_nobody_in_is_unseen_and_the_rest_counts() {
+        let schema = r#"{"database":"shop","unindexed":[],"unvalidated":[],"sequences":[]}"#;
+        let said = understood(&format!(
+            "WARNING: x\n{ROW}\n{schema}\n\\connect: connection to server failed: FATAL: no\n"
+        ));
+        let said = said.expect("a row");
+        assert_eq!((said.schemas.len(), said.unseen.len()), (1, 2), "{:?}", said.unseen);
+        assert_eq!(said.unseen[1].0, "1 of 3 databases");
+    }
+
+    #[test]
+    fn no_row_has_a_reason() {
+        let why = understood("psql: error: connection failed: FATAL:  role \"x\" does not exist\n");
+        assert!(why.is_err_and(|why| why.contains("does not exist")));
+        assert_eq!(understood(""), Err("it said nothing".to_owned()));
+        assert!(understood("{\"version\":1}\n").is_err_and(|why| why.starts_with("not understood")));
+    }
+
+    #[test]
+    fn the_script_fits_into_a_pipe() {
+        assert!(script().len() < 60_000);
+    }
 }

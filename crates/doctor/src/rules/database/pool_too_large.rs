@@ -79,10 +79,22 @@ fn judge(facts: &Facts) -> Answer {
                 );
                 let line = pools.first().map_or(1, |pool| pool.line);
                 let place = Place::line(&pgbouncer.file, line, "[databases]");
-                answer.find(Finding::new(format!("pgbouncer: port {port}"), place, observed));
+                let finding = Finding::new(format!("pgbouncer: port {port}"), place, observed);
+                answer.find(match waiting(facts) {
+                    Some(told) => finding.forecast(told),
+                    None => finding,
+                });
             }
         }
     })
+}
+
+/// Who waits already.
+fn waiting(facts: &Facts) -> Option<String> {
+    let pools = &facts.bouncer.known()?.waiting;
+    let seconds = pools.iter().map(|pool| pool.seconds).max()?;
+    let clients: u64 = pools.iter().map(|pool| pool.clients).sum();
+    Some(format!("{clients} clients wait for a connection now, the first of them for {seconds} s"))
 }
 
 fn is_here(pool: &Pool) -> bool {
