@@ -24,6 +24,7 @@ mod environment;
 pub mod firewall;
 pub mod ground;
 mod groups;
+mod hoard;
 mod ini;
 mod journal;
 mod keepers;
@@ -74,6 +75,7 @@ const COLLECTORS: &[Collector] = &[
     processes::COLLECTOR,
     containers::COLLECTOR,
     compose::COLLECTOR,
+    hoard::COLLECTOR,
     recipes::COLLECTOR,
     accounts::COLLECTOR,
     locks::COLLECTOR,

@@ -27,7 +27,7 @@ pub mod system;
 pub mod tls;
 pub mod ufw;
 
-use containers::Containers;
+use containers::{Containers, Hoard};
 pub mod locks;
 pub mod logrotate;
 pub mod logs;
@@ -87,6 +87,8 @@ pub struct Facts {
     pub processes: Fact<Processes>,
     /// Containers and their images.
     pub containers: Fact<Containers>,
+    /// What the container engine keeps and nothing uses.
+    pub hoard: Fact<Hoard>,
     /// Compose files.
     pub compose: Fact<Compose>,
     /// Dockerfiles.
@@ -153,6 +155,7 @@ impl Facts {
             keepers: Fact::unknown(nobody),
             processes: Fact::unknown(nobody),
             containers: Fact::unknown(nobody),
+            hoard: Fact::unknown(nobody),
             compose: Fact::unknown(nobody),
             recipes: Fact::unknown(nobody),
             accounts: Fact::unknown(nobody),
