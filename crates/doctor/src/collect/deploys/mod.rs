@@ -51,7 +51,10 @@ fn read(ground: &Ground) -> Put {
         }
         if let Some(seen) = repository::look(ground, &folder, &runs, until) {
             match seen {
-                Ok(repository) => deploys.repositories.push(repository),
+                Ok((repository, late)) => {
+                    deploys.repositories.push(repository);
+                    deploys.unseen.extend(late.map(|why| (format!("{folder}/.git/index"), why)));
+                }
                 Err(why) => deploys.unseen.push((format!("{folder}/.git/index"), why)),
             }
         }
