@@ -25,6 +25,7 @@ mod filters;
 pub mod firewall;
 pub mod ground;
 mod groups;
+mod hoard;
 mod ini;
 mod journal;
 mod keepers;
@@ -83,6 +84,7 @@ const COLLECTORS: &[Collector] = &[
     processes::COLLECTOR,
     containers::COLLECTOR,
     compose::COLLECTOR,
+    hoard::COLLECTOR,
     recipes::COLLECTOR,
     accounts::COLLECTOR,
     locks::COLLECTOR,

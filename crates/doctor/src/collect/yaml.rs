@@ -25,6 +25,9 @@ pub(super) enum Value {
     Map(Vec<(String, u32, Node)>),
 }
 
+/// A list or a map that goes on: its anchor, what is in it so far, and the name whose value comes next.
+type Open = (usize, Node, Option<(String, u32)>);
+
 impl Node {
     pub(super) fn text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
@@ -68,7 +71,7 @@ impl Node {
 /// In words, with the line: it is no YAML, or too much of it.
 pub(super) fn parse(text: &str) -> Result<Option<Node>, String> {
     let mut anchors: BTreeMap<usize, Node> = BTreeMap::new();
-    let mut open: Vec<(usize, Node, Option<(String, u32)>)> = Vec::new();
+    let mut open: Vec<Open> = Vec::new();
     let mut left = NODES;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| error.to_string())?;

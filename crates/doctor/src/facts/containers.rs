@@ -20,6 +20,19 @@ pub struct Containers {
     pub unseen: Vec<(String, String)>,
 }
 
+/// What an engine keeps that nothing uses, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Hoard {
+    /// Where it keeps all of it.
+    pub folder: String,
+    /// Images of which there is no container, and what of them no other image shares.
+    pub images: (u64, u64),
+    /// Steps of builds.
+    pub cache: u64,
+    /// Volumes that no container has, and their bytes.
+    pub volumes: (u64, u64),
+}
+
 /// One container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Container {

@@ -33,7 +33,7 @@ pub mod timers;
 pub mod tls;
 pub mod ufw;
 
-use containers::Containers;
+use containers::{Containers, Hoard};
 pub mod locks;
 pub mod logrotate;
 pub mod logs;
@@ -105,6 +105,8 @@ pub struct Facts {
     pub processes: Fact<Processes>,
     /// Containers and their images.
     pub containers: Fact<Containers>,
+    /// What the container engine keeps and nothing uses.
+    pub hoard: Fact<Hoard>,
     /// Compose files.
     pub compose: Fact<Compose>,
     /// Dockerfiles.
@@ -185,6 +187,7 @@ impl Facts {
             keepers: Fact::unknown(nobody),
             processes: Fact::unknown(nobody),
             containers: Fact::unknown(nobody),
+            hoard: Fact::unknown(nobody),
             compose: Fact::unknown(nobody),
             recipes: Fact::unknown(nobody),
             accounts: Fact::unknown(nobody),

@@ -171,6 +171,7 @@ pub const RULES: &[&Rule] = &[
     &disk::shared::RULE,
     &disk::faulty::RULE,
     &disk::not_mounted::RULE,
+    &disk::hoard::RULE,
     &firewall::past_ufw::RULE,
     &firewall::cut_off::RULE,
     &firewall::flushed::RULE,

@@ -36,21 +36,25 @@ const COMMON: [&str; 4] = ["/usr/local/bin", "/usr/local/sbin", "/root", "/root/
 
 fn read(ground: &Ground) -> Put {
     let until = Instant::now() + LOOK;
+    let processes = if ground.live { replaced::processes() } else { Vec::new() };
     let mut deploys = Deploys {
-        replaced: replaced::look(ground),
+        replaced: replaced::look(ground, &processes),
         repositories: Vec::new(),
         installs: Vec::new(),
         scripts: Vec::new(),
         unseen: Vec::new(),
     };
-    for (folder, runs) in places::folders(ground, &mut deploys.unseen) {
+    for (folder, runs) in places::folders(ground, &processes, &mut deploys.unseen) {
         if Instant::now() >= until {
             deploys.unseen.push((folder, "there was no time left to look".to_owned()));
             break;
         }
         if let Some(seen) = repository::look(ground, &folder, &runs, until) {
             match seen {
-                Ok(repository) => deploys.repositories.push(repository),
+                Ok((repository, late)) => {
+                    deploys.repositories.push(repository);
+                    deploys.unseen.extend(late.map(|why| (format!("{folder}/.git/index"), why)));
+                }
                 Err(why) => deploys.unseen.push((format!("{folder}/.git/index"), why)),
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_host::process::read_small;
 
-use super::replaced::processes;
+use super::replaced::Process;
 use crate::collect::ground::Ground;
 use crate::collect::projects::HOMES;
 
@@ -45,11 +45,13 @@ const VISITORS: [&str; 24] = [
 const SETTLED: u64 = 600;
 
 /// Folders in which something runs, those above it among them, with what it is.
-pub(super) fn folders(ground: &Ground, unseen: &mut Vec<(String, String)>) -> BTreeMap<String, String> {
+pub(super) fn folders(
+    ground: &Ground,
+    processes: &[Process],
+    unseen: &mut Vec<(String, String)>,
+) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    if ground.live {
-        of_processes(&mut found);
-    }
+    of_processes(processes, &mut found);
     of_files(ground, &mut found, unseen);
     found
 }
@@ -72,8 +74,8 @@ fn add(found: &mut BTreeMap<String, String>, path: &str, runs: &str) {
     }
 }
 
-fn of_processes(found: &mut BTreeMap<String, String>) {
-    for process in processes() {
+fn of_processes(processes: &[Process], found: &mut BTreeMap<String, String>) {
+    for process in processes {
         let is_session = process.group.contains("/user.slice/") && process.group.contains("/session-");
         if process.age < SETTLED || is_session || VISITORS.contains(&process.name.as_str()) {
             continue;

@@ -63,7 +63,7 @@ pub(super) fn processes() -> Vec<Process> {
     pids.filter_map(one).take(PROCESSES).collect()
 }
 
-pub(super) fn look(ground: &Ground) -> Fact<Vec<Replaced>> {
+pub(super) fn look(ground: &Ground, processes: &[Process]) -> Fact<Vec<Replaced>> {
     if !ground.live {
         return Fact::nothing("only files were read");
     }
@@ -73,17 +73,17 @@ pub(super) fn look(ground: &Ground) -> Fact<Vec<Replaced>> {
     let upgraded = std::fs::metadata(DPKG).ok().and_then(|about| about.modified().ok());
     let upgraded = upgraded.and_then(|at| at.elapsed().ok()).map(|ago| ago.as_secs());
     let mut found = Vec::new();
-    for process in processes() {
+    for process in processes {
         let exe = format!("/proc/{}/exe", process.pid);
         let Ok(link) = std::fs::read_link(&exe) else { continue };
         let link = link.to_string_lossy().into_owned();
         if let Some(path) = link.strip_suffix(REMOVED) {
-            found.extend(replaced(ground, &process, path, false, removed(Path::new(&exe))));
+            found.extend(replaced(ground, process, path, false, removed(Path::new(&exe))));
         } else {
             // Reading what is mapped costs more than the rest: only where something may have changed since.
             let older = upgraded.is_some_and(|ago| process.age > ago);
             if older || !of_package(&link) || works_in_project(process.pid) {
-                libraries(ground, &process, &mut found);
+                libraries(ground, process, &mut found);
             }
         }
         if found.len() >= TOLD {
@@ -191,7 +191,7 @@ mod tests {
         let program = folder.path().join("serve");
         std::fs::copy("/bin/sleep", &program).expect("a program");
         let mut child = std::process::Command::new(&program).arg("60").spawn().expect("started");
-        let seen = || match look(&Ground::new(Path::new("/"), true)) {
+        let seen = || match look(&Ground::new(Path::new("/"), true), &processes()) {
             Fact::Known(found) => found.into_iter().find(|one| one.pid == child.id()),
             other => panic!("{other:?}"),
         };

@@ -4,7 +4,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use sha1::{Digest, Sha1};
 
 use crate::collect::ground::Ground;
@@ -30,13 +31,16 @@ enum State {
     Touched,
 }
 
+/// A repository, and why not all of it was seen.
+type Seen = (Repository, Option<String>);
+
 /// Looks at a repository; none where the folder is not one.
 pub(super) fn look(
     ground: &Ground,
     folder: &str,
     runs: &str,
     until: Instant,
-) -> Option<Result<Repository, String>> {
+) -> Option<Result<Seen, String>> {
     match index::bytes(ground, folder) {
         Ok(Some(bytes)) => Some(compare(ground, folder, runs, &bytes, until)),
         Ok(None) => None,
@@ -44,13 +48,7 @@ pub(super) fn look(
     }
 }
 
-fn compare(
-    ground: &Ground,
-    folder: &str,
-    runs: &str,
-    bytes: &[u8],
-    until: Instant,
-) -> Result<Repository, String> {
+fn compare(ground: &Ground, folder: &str, runs: &str, bytes: &[u8], until: Instant) -> Result<Seen, String> {
     let text = |name: &str| {
         let text = ground.read(&format!("{folder}/{name}")).ok().flatten();
         text.map(|text| text.lossy().to_ascii_lowercase()).unwrap_or_default()
@@ -65,12 +63,12 @@ fn compare(
     let mut seen =
         Repository { folder: folder.to_owned(), runs: runs.to_owned(), changed: Vec::new(), more: 0 };
     let mut touched: Vec<(String, [u8; 20])> = Vec::new();
-    let (mut count, mut late) = (0, false);
+    let (mut count, mut late, mut place) = (0, false, Place::default());
     let end = index::each(bytes, |entry| {
         count += 1;
         late = count > FILES || (count % 256 == 0 && Instant::now() >= until);
         let Ok(name) = std::str::from_utf8(entry.name) else { return !late };
-        match state(&root, entry, name) {
+        match state(&root, &mut place, entry, name) {
             State::Same => {}
             State::Gone => keep(&mut seen, name, false),
             State::Changed => keep(&mut seen, name, true),
@@ -83,11 +81,8 @@ fn compare(
         !late
     });
     let end = end.ok_or("not an index that is understood")?;
-    if late {
-        return Err(format!("only {count} files were looked at in time"));
-    }
     // Its entries are in another file.
-    if bytes.get(end..end + 4) == Some(b"link") {
+    if !late && bytes.get(end..end + 4) == Some(b"link") {
         return Err("an index in two parts".to_owned());
     }
     if as_is && touched.len() <= COMPARED {
@@ -100,7 +95,8 @@ fn compare(
         }
     }
     seen.changed.sort();
-    Ok(seen)
+    // What was found is true, and the rest nobody saw.
+    Ok((seen, late.then(|| format!("only {count} files were looked at in time"))))
 }
 
 fn keep(seen: &mut Repository, name: &str, is_there: bool) {
@@ -110,21 +106,47 @@ fn keep(seen: &mut Repository, name: &str, is_there: bool) {
     }
 }
 
-fn state(root: &OwnedFd, entry: &Entry<'_>, name: &str) -> State {
+/// The folder that was looked into last: entries are sorted, so that the next one is mostly in it as well.
+#[derive(Default)]
+struct Place {
+    path: String,
+    handle: Option<Result<OwnedFd, Errno>>,
+}
+
+impl Place {
+    /// A folder of the repository, no link followed.
+    fn open(root: &OwnedFd, path: &str) -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let guards = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let name = if path.is_empty() { "." } else { path };
+        let handle = rustix::fs::openat2(root.as_fd(), name, flags, Mode::empty(), guards);
+        Self { path: path.to_owned(), handle: Some(handle) }
+    }
+}
+
+fn state(root: &OwnedFd, place: &mut Place, entry: &Entry<'_>, name: &str) -> State {
     let field = |at: usize| number(entry.head, at).unwrap_or(0);
     let kind = field(24) & 0o170_000;
     // A module, or a folder of a sparse checkout.
     if entry.aside || !matches!(kind, 0o100_000 | 0o120_000) {
         return State::Same;
     }
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let guards = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let about = match rustix::fs::openat2(root.as_fd(), name, flags, Mode::empty(), guards) {
-        Ok(file) => rustix::fs::fstat(file),
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
-            return State::Gone;
-        }
-        Err(error) => Err(error),
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    // Git has no such names.
+    if matches!(file, "" | "." | "..") {
+        return State::Same;
+    }
+    if place.path != folder || place.handle.is_none() {
+        *place = Place::open(root, folder);
+    }
+    let about = match &place.handle {
+        Some(Ok(handle)) => rustix::fs::statat(handle, file, AtFlags::SYMLINK_NOFOLLOW),
+        Some(Err(error)) => Err(*error),
+        None => return State::Same,
+    };
+    let about = match about {
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return State::Gone,
+        other => other,
     };
     let Ok(about) = about else { return State::Same };
     let is_link = FileType::from_raw_mode(about.st_mode) == FileType::Symlink;
@@ -192,7 +214,8 @@ mod tests {
         let changed = || {
             let until = Instant::now() + Duration::from_secs(10);
             let seen = look(&ground, "/opt/shop", "a unit", until).expect("a repository").expect("read");
-            seen.changed
+            assert_eq!(seen.1, None);
+            seen.0.changed
         };
         assert_eq!(changed(), []);
         let date = |name: &str, seconds: u64| {

@@ -224,7 +224,7 @@ fn server<'n>(outer: &[&'n Directive], server: &'n Directive) -> Vec<Told<'n>> {
             continue;
         }
         let (to, port) = address(listen.word());
-        let told = |place: &&'n Directive| Told { place: *place, to, port: port.clone(), name: name.clone() };
+        let told = |place: &&'n Directive| Told { place, to, port: port.clone(), name: name.clone() };
         found.extend(certificates.iter().map(told));
     }
     found

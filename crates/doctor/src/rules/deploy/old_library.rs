@@ -35,6 +35,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 /// In milliseconds.
 const DAY: i64 = 86_400_000;
+/// They live as long as the container that they keep.
+const KEEPERS: [&str; 3] = ["containerd-shim", "containerd-shim-", "conmon"];
 /// Most that are named.
 const NAMED: usize = 6;
 
@@ -43,6 +45,7 @@ fn judge(facts: &Facts) -> Answer {
         let asked = facts.system.known().is_some_and(|system| matches!(system.restart, Fact::Known(_)));
         let old = |one: &&Replaced| {
             one.of_package
+                && !KEEPERS.contains(&one.name.as_str())
                 && !one.group.contains("/user.slice/")
                 && one.removed.is_some_and(|at| facts.at.millis() - at.millis() >= DAY)
         };

@@ -2,6 +2,7 @@
 
 use super::{replaced, tell};
 use crate::facts::Facts;
+use crate::facts::deploys::Replaced;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -15,7 +16,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
              old code goes on. Where nothing stands there any more, the process lives only until its next restart.",
     cure: "Restart the service and look whether it comes up; have the deploy do both.",
     fix: Fix::Told,
-    unless: "A package brought the program (DEP005), it runs in a container, or it was replaced less than ten minutes ago.",
+    unless: "A package brought the program (DEP005), it runs in a container, or it was replaced less than ten minutes ago; of libraries only those count in whose place another lies.",
     judge,
     bad: Fixture::facts("a new binary since yesterday", |facts| {
         tell(facts, "shop", "/opt/shop/bin/shop", 20, |_| {});
@@ -39,7 +40,13 @@ fn judge(facts: &Facts) -> Answer {
         let settled = |at: Option<muster_core::time::Timestamp>| {
             at.is_none_or(|at| facts.at.millis() - at.millis() >= GOES_ON)
         };
-        for one in all.iter().filter(|one| !one.of_package && settled(one.removed)) {
+        // What is taken out of an archive to be loaded, and removed at once, was never replaced.
+        let passing = |one: &Replaced| {
+            one.library
+                && (!one.is_there
+                    || ["/tmp/", "/cache/", "/.cache/"].iter().any(|part| one.path.contains(part)))
+        };
+        for one in all.iter().filter(|one| !one.of_package && settled(one.removed) && !passing(one)) {
             // The workers of one service are one finding.
             if told.contains(&(one.group.as_str(), one.path.as_str())) {
                 continue;
@@ -53,7 +60,7 @@ fn judge(facts: &Facts) -> Answer {
                 }
                 (false, false) => format!("{path} was removed{ago}; {name} (process {pid}) still runs it"),
                 (true, _) => {
-                    format!("{name} (process {pid}) uses {path}, which was replaced or removed{ago}")
+                    format!("{name} (process {pid}) uses {path}, which was replaced{ago}")
                 }
             };
             let finding = Finding::new(path, Place::of(format!("/proc/{pid}")), observed);

@@ -81,50 +81,48 @@ fn judge(facts: &Facts) -> Answer {
             if deploys.scripts.is_empty() {
                 answer.nothing = Some("no script is named for a deploy".to_owned());
             }
-            for script in &deploys.scripts {
-                let steps: Vec<(&Step, Vec<&str>)> =
-                    script.steps.iter().map(|step| (step, bare(step))).collect();
-                let mut find = |what: &str, step: &Step, observed: &str| {
-                    let place = Place::line(&script.path, step.line, step.text());
-                    answer.find(Finding::new(format!("{}: {what}", script.path), place, observed));
-                };
-                if let Some((step, _)) = steps.iter().find(|(step, words)| {
-                    words.first().is_some_and(|word| basename(word) == "docker")
-                        && step.words.iter().any(|word| word.contains("ancestor="))
-                }) {
-                    find(
-                        "ancestor",
-                        step,
-                        "the container is picked by its image: after a build or a pull that name stands for another image, and the old container is not found",
-                    );
-                }
-                let ends = ends_at_failure(script);
-                if let Some((step, _)) = steps.iter().enumerate().find_map(|(at, (step, words))| {
-                    (reloads(words) && ignored(&steps, at, ends)).then_some((step, words))
-                }) {
-                    find(
-                        "reload",
-                        step,
-                        "nobody looks whether the reload was refused; then the old configuration goes on",
-                    );
-                }
-                let Some(last) = steps.iter().rposition(|(_, words)| starts(words)) else { continue };
-                if !ends
-                    && let Some((step, _)) =
-                        steps[..last].iter().find(|(step, words)| prepares(words) && alone(step))
-                {
-                    find(
-                        "goes on",
-                        step,
-                        "when this fails the script goes on, and starts what was there before or half of the new",
-                    );
-                }
-                if !steps.iter().any(|(step, words)| looks(step, words)) {
-                    find("no look back", steps[last].0, "nothing in the script looks whether this came up");
-                }
-            }
+            deploys.scripts.iter().for_each(|script| look(script, answer));
         },
     )
+}
+
+fn look(script: &Wrapper, answer: &mut Answer) {
+    let steps: Vec<(&Step, Vec<&str>)> = script.steps.iter().map(|step| (step, bare(step))).collect();
+    let mut find = |what: &str, step: &Step, observed: &str| {
+        let place = Place::line(&script.path, step.line, step.text());
+        answer.find(Finding::new(format!("{}: {what}", script.path), place, observed));
+    };
+    let by_image = |step: &Step| {
+        let has = |part: &str| step.words.iter().any(|word| word.contains(part));
+        has("docker") && has("ancestor=")
+    };
+    if let Some((step, _)) = steps.iter().find(|(step, _)| by_image(step)) {
+        let observed = "the container is picked by its image: after a build or a pull that name stands for another image, \
+                        and the old container is not found";
+        find("ancestor", step, observed);
+    }
+    let ends = ends_at_failure(script);
+    let reload = (0..steps.len()).find(|at| reloads(&steps[*at].1) && ignored(&steps, *at, ends));
+    if let Some(at) = reload {
+        let observed = "nobody looks whether the reload was refused; then the old configuration goes on";
+        find("reload", steps[at].0, observed);
+    }
+    let Some(last) = steps.iter().rposition(|(_, words)| starts(words)) else { return };
+    let goes_on = (0..last).find(|at| {
+        let next = steps.get(at + 1).map(|(step, _)| step.text()).unwrap_or_default();
+        prepares(&steps[*at].1) && alone(steps[*at].0) && !next.contains("$?")
+    });
+    if let Some(at) = goes_on.filter(|_| !ends) {
+        let observed =
+            "when this fails the script goes on, and starts what was there before or half of the new";
+        find("goes on", steps[at].0, observed);
+    }
+    // A function stands above the place where it is called.
+    let has_functions = steps.iter().any(|(step, _)| step.words.len() == 1 && step.after == "(");
+    let first = if has_functions { 0 } else { last };
+    if !steps[first..].iter().any(|(step, words)| looks(step, words)) {
+        find("no look back", steps[last].0, "nothing in the script looks whether this came up");
+    }
 }
 
 /// The words of a command, without quotes and what stands before it.
@@ -209,15 +207,69 @@ fn prepares(words: &[&str]) -> bool {
 
 /// Looks at a result.
 fn looks(step: &Step, words: &[&str]) -> bool {
+    let waits = |word: &String| {
+        ["--wait", "--atomic", "is-active", "--fail"].contains(&word.as_str()) || word.contains("curl ")
+    };
+    if step.words.iter().any(waits) {
+        return true;
+    }
     let Some(first) = words.first() else { return false };
     let (program, has) = (basename(first), |word: &str| words.contains(&word));
-    LOOKS.contains(&program)
-        || step.words.iter().any(|word| {
-            ["--wait", "--atomic", "is-active", "--fail"].contains(&word.as_str()) || word.contains("curl ")
-        })
-        || (["docker", "docker-compose"].contains(&program) && (has("inspect") || has("ps")))
-        || (["systemctl", "pm2", "supervisorctl", "service"].contains(&program)
-            && (has("status") || has("describe")))
-        || (!["npm", "yarn", "pnpm"].contains(&program)
-            && CHECKS.iter().any(|word| program.to_ascii_lowercase().contains(word)))
+    let named = || CHECKS.iter().any(|word| program.to_ascii_lowercase().contains(word));
+    match program {
+        "docker" | "docker-compose" => has("inspect") || has("ps"),
+        "systemctl" | "pm2" | "supervisorctl" | "service" => has("status") || has("describe"),
+        // Their tests come before the start.
+        "npm" | "yarn" | "pnpm" => false,
+        other => LOOKS.contains(&other) || named(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell;
+
+    fn told(text: &str) -> String {
+        let step = |command: &shell::Command| Step {
+            line: command.line,
+            before: command.before.to_owned(),
+            after: command.after.to_owned(),
+            words: command.words.iter().map(|word| word.raw.clone()).collect(),
+        };
+        let (first, _) = text.split_once('\n').expect("a line");
+        let script = Wrapper {
+            path: "/d".to_owned(),
+            interpreter: first.trim_start_matches("#!").to_owned(),
+            steps: shell::commands(text).iter().map(step).collect(),
+        };
+        let mut answer = Answer::default();
+        look(&script, &mut answer);
+        let shown = |one: &Finding| {
+            format!("{}@{}", one.subject.trim_start_matches("/d: "), one.place.line.unwrap_or(0))
+        };
+        answer.findings.iter().map(shown).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn scripts_are_told_apart_by_what_they_look_at() {
+        for (text, found) in [
+            ("#!/bin/sh -e\ngit pull\nsystemctl restart a\n", "no look back@3"),
+            ("#!/bin/sh\ngit pull || exit 1\nsystemctl restart a\nsystemctl is-active a\n", ""),
+            ("#!/bin/sh\ngit pull\nif [ $? -ne 0 ]; then exit 1; fi\npm2 reload a; curl -f x\n", ""),
+            ("#!/bin/sh\nset -e\n[ -n \"$1\" ]\ndocker compose up -d\n", "no look back@4"),
+            ("#!/bin/sh\nset -e\ndocker compose up -d --wait\n", ""),
+            ("#!/bin/sh\nset -e\nok() {\n  curl -f x\n}\ndocker compose up -d\nok\n", ""),
+            ("#!/bin/sh\nset -e\nuntil nc -z x 1; do sleep 1; done\n", ""),
+            ("#!/bin/sh\nC=$(docker ps -q --filter ancestor=a:1)\ndocker stop $C\n", "ancestor@2"),
+            ("#!/bin/sh\nnginx -s reload\necho done\n", "reload@2"),
+            ("#!/bin/sh\nset -e\nnginx -s reload || true\n", "reload@3"),
+            ("#!/bin/sh\nnginx -t && nginx -s reload\n", ""),
+            ("#!/bin/sh\nset -e\nnpm test\nsystemctl restart a\n", "no look back@4"),
+            ("#!/bin/sh\nset -e\nsystemctl restart a\ncode=$(curl -s x)\n", ""),
+            ("#!/bin/sh\nnpm ci\nnpm run build\n", ""),
+        ] {
+            assert_eq!(told(text), found, "{text}");
+        }
+    }
 }

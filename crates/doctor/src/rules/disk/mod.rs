@@ -2,6 +2,7 @@
 
 pub(super) mod faulty;
 pub(super) mod full;
+pub(super) mod hoard;
 pub(super) mod inodes;
 pub(super) mod not_mounted;
 pub(super) mod shared;

@@ -18,7 +18,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     cure: "Reload nginx now (`nginx -t && nginx -s reload`), and have the renewal do it: `certbot renew --deploy-hook \"systemctl reload nginx\"`.",
     fix: Fix::Disruptive,
     unless: "What is shown is in another file that nginx is told to show, or is for other names. Where only TLS 1.3 is spoken, the date \
-             of the file counts.",
+             of the file counts, and that of a certificate in it which is new.",
     judge,
     bad: Fixture::with("an older one for the same name is shown", CONF, |facts| {
         tell(facts, Fact::Known(served(-60, false)), 3_600);
@@ -100,9 +100,10 @@ fn wrong(master: &Master, shown: &Shown) -> Option<String> {
                 day(served.from)
             )
         }),
-        // Nobody could ask; but what was written later was not read.
+        // Nobody could ask; but what was written later was not read. An old one that was only touched is the same still.
         Fact::Unknown { .. } | Fact::Nothing { .. } => {
-            (shown.written > master.read_at.shifted(LAG)).then(|| {
+            let is_new = shown.from > master.read_at.shifted(-2 * DAY);
+            (is_new && shown.written > master.read_at.shifted(LAG)).then(|| {
                 format!(
                     "the file was written {} after nginx (process {}) last read it",
                     shown.written.since(master.read_at),
