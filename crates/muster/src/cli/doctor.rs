@@ -18,6 +18,7 @@ use muster_doctor::rules::{self, Severity};
 use super::command::VERSION;
 use crate::ask::agreed;
 use crate::exit_code::ExitCode;
+use crate::own::{self, Declared};
 use crate::refusal::Refusal;
 use crate::say;
 use crate::say::paper::Paper;
@@ -217,25 +218,30 @@ fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
     let live = args.root.is_none();
     let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
     let (mut facts, timings) = collect(&Wanted { root, live, at: world.now().wall });
+    let declared = match &args.root {
+        None => Declared::here(world),
+        Some(root) => Declared::below(world, root, &facts.host),
+    };
+    facts.own = own::own(world, &declared, args.root.as_deref(), &facts);
     if live {
-        facts.notes.extend(allowed(world));
+        facts.notes.extend(allowed(world, &declared));
     }
     Ok((facts, timings))
 }
 
 /// What muster.toml allows. A host whose file is wrong is examined all the same.
-fn allowed(world: &World) -> Vec<Note> {
-    let plan = match world.configuration() {
-        Ok(Some(file)) => file.judge().0.map(|plan| (file, plan.allow)),
-        Ok(None) => return Vec::new(),
-        Err(_) => None,
+fn allowed(world: &World, declared: &Declared) -> Vec<Note> {
+    let told = match declared {
+        Declared::Told(told) => told,
+        Declared::Nothing => return Vec::new(),
+        Declared::Faulty => {
+            world.warn(
+                "muster.toml cannot be read, so what it allows is not known; `muster config check` says why",
+            );
+            return Vec::new();
+        }
     };
-    let Some((file, allow)) = plan else {
-        world.warn(
-            "muster.toml cannot be read, so what it allows is not known; `muster config check` says why",
-        );
-        return Vec::new();
-    };
+    let (file, allow) = (&told.file, &told.plan.allow);
     let note = |one: &Allow| Note {
         file: file.path.display().to_string(),
         line: u32::try_from(file.text[..one.at.min(file.text.len())].lines().count()).unwrap_or(u32::MAX),
