@@ -5,10 +5,12 @@ use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use muster_core::board::{Board, Fault, Line, Snapshot, Watchers};
 use muster_core::effect::Condition;
+use muster_core::expectation::Expectation;
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ExpectationId, NameError};
 use muster_core::signal::Outcome;
@@ -209,6 +211,38 @@ impl World {
                 Ok(Seen { snapshot, evidence: BTreeMap::new(), source: Source::Memory })
             }
             Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The roll by the agent if it answers within that time, or as last written down if none runs.
+    ///
+    /// # Errors
+    /// Why nobody can say, in words.
+    pub(crate) fn glance(
+        &self,
+        within: Duration,
+        expected: impl FnOnce() -> Vec<Expectation>,
+    ) -> Result<Vec<Line>, String> {
+        let words = |refusal: Refusal| refusal.what;
+        let layout = self.layout().map_err(words)?;
+        let client = Client::new(layout.socket()).patient(within);
+        let runtime = self.runtime().map_err(words)?;
+        match runtime.block_on(client.get::<BoardAnswer>("/api/v1/board")) {
+            Ok(answer) => Ok(answer.lines),
+            Err(Unanswered::NotRunning(_)) if layout.db().exists() => {
+                let snapshot = memory::recall(&layout, expected(), self.now());
+                match snapshot.faults.into_iter().next() {
+                    Some(fault) => Err(fault.what),
+                    None => Ok(snapshot.board.lines),
+                }
+            }
+            Err(Unanswered::NotRunning(_)) => {
+                Err(format!("no agent runs, and none wrote anything down in {}", layout.root().display()))
+            }
+            Err(Unanswered::Late(_)) => {
+                Err(format!("the agent did not answer within {} ms", within.as_millis()))
+            }
+            Err(other) => Err(other.to_string()),
         }
     }
 

@@ -70,7 +70,8 @@ fn mount(line: &str) -> Option<Mount> {
         device: blot(&plain(device)),
         number: (*fields.get(2)?).to_owned(),
         read_only: has(fields.get(5)?, "ro"),
-        sealed: has(sealed, "ro"),
+        // Newer kernels leave it `rw` after an error and add a word.
+        sealed: has(sealed, "ro") || has(sealed, "emergency_ro"),
         space: Fact::nothing("it has no disk of this host"),
         faults: None,
     })
@@ -141,6 +142,9 @@ mod tests {
             ("/mnt/big disk", "/mnt1", "ext3")
         );
         assert!(!seen.read_only && seen.sealed);
+        let after_an_error =
+            mount("37 35 7:2 / /mnt/err rw,relatime - ext4 /dev/loop2 rw,errors=remount-ro,emergency_ro");
+        assert!(after_an_error.is_some_and(|mount| mount.sealed));
         assert_eq!(mount("garbage"), None);
         let line = wanted(3, "//nas/x /mnt/nas cifs nofail,password=hunter2 0 0").expect("a line");
         assert_eq!(line.options, ["nofail", "password"]);

@@ -19,7 +19,7 @@ pub(super) const COLLECTOR: Collector = Collector {
 };
 
 /// Where operators put units; the last one counts where names are the same.
-const FOLDERS: [&str; 2] = ["/usr/local/lib/systemd/system", "/etc/systemd/system"];
+pub(super) const FOLDERS: [&str; 2] = ["/usr/local/lib/systemd/system", "/etc/systemd/system"];
 /// Where packages put theirs.
 const OF_PACKAGES: [&str; 3] = ["/lib/systemd/", "/usr/lib/systemd/", "/dev/null"];
 /// Kinds of units that are read.

@@ -42,7 +42,6 @@ use accounts::Accounts;
 use compose::Compose;
 use cron::Cron;
 use database::{Backups, Databases, Stores};
-use database::{Backups, Databases};
 use deploys::Deploys;
 use disks::Disks;
 use files::{Entry, Note, User};

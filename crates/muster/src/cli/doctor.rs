@@ -22,6 +22,7 @@ use muster_net::endpoint::Endpoint;
 use super::command::VERSION;
 use crate::ask::agreed;
 use crate::exit_code::ExitCode;
+use crate::own::{self, Declared};
 use crate::refusal::Refusal;
 use crate::say;
 use crate::say::paper::Paper;
@@ -220,13 +221,16 @@ fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
     }
     let live = args.root.is_none();
     let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    let here = args.root.is_none().then(|| Declared::here(world));
     // Names are looked up while the collectors read.
-    let mut needed = if live { needed(world) } else { Vec::new() };
+    let mut needed = here.as_ref().map(needed).unwrap_or_default();
     let mut lookup = Lookup::new(live);
     lookup.begin(&needed);
-    let (mut facts, timings) = collect(&Wanted { root, live, at: world.now().wall });
+    let (mut facts, timings) = collect(&Wanted { root: root.clone(), live, at: world.now().wall });
+    let declared = here.unwrap_or_else(|| Declared::below(world, &root, &facts.host));
+    facts.own = own::own(world, &declared, args.root.as_deref(), &facts);
     if live {
-        facts.notes.extend(allowed(world));
+        facts.notes.extend(allowed(world, &declared));
         lookup.finish(&mut needed);
         if let Fact::Known(needs) = &mut facts.needs {
             needs.extend(needed);
@@ -236,9 +240,9 @@ fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
 }
 
 /// What the checks and channels of muster.toml must reach, by TCP. Checks that a peer makes go out from there.
-fn needed(world: &World) -> Vec<Need> {
-    let Ok(Some(file)) = world.configuration() else { return Vec::new() };
-    let Some(plan) = file.judge().0 else { return Vec::new() };
+fn needed(declared: &Declared) -> Vec<Need> {
+    let Declared::Told(told) = declared else { return Vec::new() };
+    let (file, plan) = (&told.file, &told.plan);
     let line = |table: &str| {
         let heading = format!("[{table}]");
         let found = (1..).zip(file.text.lines()).find(|(_, line)| line.trim() == heading);
@@ -272,18 +276,18 @@ fn needed(world: &World) -> Vec<Need> {
 }
 
 /// What muster.toml allows. A host whose file is wrong is examined all the same.
-fn allowed(world: &World) -> Vec<Note> {
-    let plan = match world.configuration() {
-        Ok(Some(file)) => file.judge().0.map(|plan| (file, plan.allow)),
-        Ok(None) => return Vec::new(),
-        Err(_) => None,
+fn allowed(world: &World, declared: &Declared) -> Vec<Note> {
+    let told = match declared {
+        Declared::Told(told) => told,
+        Declared::Nothing => return Vec::new(),
+        Declared::Faulty => {
+            world.warn(
+                "muster.toml cannot be read, so what it allows is not known; `muster config check` says why",
+            );
+            return Vec::new();
+        }
     };
-    let Some((file, allow)) = plan else {
-        world.warn(
-            "muster.toml cannot be read, so what it allows is not known; `muster config check` says why",
-        );
-        return Vec::new();
-    };
+    let (file, allow) = (&told.file, &told.plan.allow);
     let note = |one: &Allow| Note {
         file: file.path.display().to_string(),
         line: u32::try_from(file.text[..one.at.min(file.text.len())].lines().count()).unwrap_or(u32::MAX),

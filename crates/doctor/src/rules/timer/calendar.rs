@@ -58,18 +58,30 @@ pub(super) fn read(value: &str) -> Calendar {
     if words.first().is_some_and(|first| is_days(first)) {
         words.remove(0);
     }
+    // A year of its own comes once, and is over then.
+    let once = words.first().is_some_and(|first| {
+        first.split_once('-').is_some_and(|(year, _)| year.len() == 4 && year.parse::<u32>().is_ok())
+    });
     match words[..] {
         [] if !lower.is_empty() => Calendar::Rare,
         [one] if one.contains(':') => time(one),
-        [one] if one.contains('-') => date(one).map_or(Calendar::Rare, Calendar::Refused),
+        [one] if one.contains('-') => date(one).map_or(rare(once), Calendar::Refused),
         [one, other] if other.contains(':') => match date(one) {
             Some(why) => Calendar::Refused(why),
+            None if once => match time(other) {
+                Calendar::Rare => Calendar::Other,
+                told => told,
+            },
             None => time(other),
         },
         [_, _, _, _, _] => Calendar::Refused("five fields are a line of cron, not a calendar of systemd"),
         [] => Calendar::Other,
         _ => Calendar::Refused("it is neither days, nor YYYY-MM-DD, nor HH:MM:SS"),
     }
+}
+
+fn rare(once: bool) -> Calendar {
+    if once { Calendar::Other } else { Calendar::Rare }
 }
 
 /// `Mon,Wed..Fri`.
@@ -209,6 +221,8 @@ mod tests {
             ("02:00", true),
             ("Mon..Fri 22:30:00", true),
             ("*-*-01 00:00:00", true),
+            ("2020-01-01", false),
+            ("2020-01-01 02:00", false),
             ("hourly", false),
             ("*:0/15", false),
             ("00/2:00", false),

@@ -17,7 +17,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
              was left out.",
     cure: "Write `Persistent=true` under [Timer]: systemd then starts what was missed after the boot.",
     fix: Fix::Told,
-    unless: "It comes more often than once a day, has several calendars, or also fires after the boot (OnBootSec=, OnStartupSec=). \
+    unless: "It comes more often than once a day or once only, has several calendars, or also fires after the boot (OnBootSec=, OnStartupSec=). \
              Where the moment matters more than the run, allow it with a reason.",
     judge,
     bad: Fixture::files(

@@ -67,7 +67,6 @@ pub(in crate::rules) const RULE: Rule = Rule {
 fn judge(facts: &Facts) -> Answer {
     let mut answer = each_timer(facts, |services, unit, answer| {
         let shown = facts.timers.known().map(|timers| timers.iter().find(|timer| timer.name == unit.name));
-        let place = || Place::of(unit.path());
         let refused: Vec<_> = unit
             .all("Timer", "OnCalendar")
             .into_iter()
@@ -84,17 +83,14 @@ fn judge(facts: &Facts) -> Answer {
                 format!("systemd refuses {:?}: {why}", setting.value),
             ));
         }
-        if refused.is_empty()
-            && let Some(observed) = resting(services, unit, shown)
-        {
-            answer.find(Finding::new(&unit.name, place(), observed));
-        }
-        if let Some(service) = missing(facts, services, unit) {
-            answer.find(Finding::new(
-                &unit.name,
-                place(),
-                format!("it starts {service}, which is not there"),
-            ));
+        // Whoever starts nothing that is there need not be told that it waits for nothing.
+        let observed = match missing(facts, services, unit) {
+            Some(service) => Some(format!("it starts {service}, which is not there")),
+            None if refused.is_empty() => resting(services, unit, shown),
+            None => None,
+        };
+        if let Some(observed) = observed {
+            answer.find(Finding::new(&unit.name, Place::of(unit.path()), observed));
         }
     });
     if let (Fact::Unknown { why }, Some(_)) = (&facts.timers, facts.services.known()) {
