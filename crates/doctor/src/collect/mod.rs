@@ -17,6 +17,7 @@ mod cron;
 mod databases;
 mod descriptors;
 mod disks;
+mod docker;
 mod engine;
 mod environment;
 pub mod firewall;
@@ -66,6 +67,7 @@ const COLLECTORS: &[Collector] = &[
     cron::COLLECTOR,
     firewall::COLLECTOR,
     ufw::COLLECTOR,
+    docker::COLLECTOR,
     units::COLLECTOR,
     keepers::COLLECTOR,
     processes::COLLECTOR,

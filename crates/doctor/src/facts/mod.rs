@@ -13,6 +13,7 @@ pub mod containers;
 pub mod cron;
 pub mod database;
 pub mod disks;
+pub mod docker;
 pub mod files;
 pub mod firewall;
 pub mod keepers;
@@ -34,6 +35,7 @@ use accounts::Accounts;
 use cron::Cron;
 use database::{Backups, Databases};
 use disks::Disks;
+use docker::Docker;
 use files::{Entry, Note, User};
 use firewall::Firewall;
 use keepers::Keepers;
@@ -75,6 +77,8 @@ pub struct Facts {
     pub firewall: Fact<Firewall>,
     /// What ufw is told.
     pub ufw: Fact<Ufw>,
+    /// What Docker is told.
+    pub docker: Fact<Docker>,
     /// Units of systemd.
     pub services: Fact<Services>,
     /// What supervisor and PM2 keep.
@@ -141,6 +145,7 @@ impl Facts {
             cron: Fact::unknown(nobody),
             firewall: Fact::unknown(nobody),
             ufw: Fact::unknown(nobody),
+            docker: Fact::unknown(nobody),
             services: Fact::unknown(nobody),
             keepers: Fact::unknown(nobody),
             processes: Fact::unknown(nobody),

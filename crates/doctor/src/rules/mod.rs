@@ -160,6 +160,7 @@ pub const RULES: &[&Rule] = &[
     &firewall::past_ufw::RULE,
     &firewall::cut_off::RULE,
     &firewall::flushed::RULE,
+    &firewall::hands_off::RULE,
     &firewall::none::RULE,
     &firewall::not_loaded::RULE,
     &firewall::six_open::RULE,

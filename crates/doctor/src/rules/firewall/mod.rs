@@ -2,6 +2,7 @@
 
 pub(super) mod cut_off;
 pub(super) mod flushed;
+pub(super) mod hands_off;
 pub(super) mod none;
 pub(super) mod not_loaded;
 pub(super) mod past_ufw;
