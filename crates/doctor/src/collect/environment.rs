@@ -19,9 +19,13 @@ pub(super) fn outdated(ground: &Ground, unit: &Unit, pid: u32) -> Option<Vec<Str
     let started = started(pid);
     for (_, setting) in unit.all("Service", "EnvironmentFile") {
         let path = setting.value.trim_start_matches('-');
-        if let Ok(Some(text)) = ground.read(path) {
-            wanted.extend(variables(&text.lossy()));
-            younger |= ground.entry(path).known().is_some_and(|entry| Some(entry.modified) > started);
+        match ground.read(path) {
+            Ok(Some(text)) => {
+                wanted.extend(variables(&text.lossy()));
+                younger |= ground.entry(path).known().is_some_and(|entry| Some(entry.modified) > started);
+            }
+            Ok(None) => {}
+            Err(_) => return None,
         }
     }
     // What a wrapper sets otherwise before it starts the program is as it should be.

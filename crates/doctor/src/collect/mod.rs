@@ -19,6 +19,7 @@ mod databases;
 mod deploys;
 mod descriptors;
 mod disks;
+mod docker;
 mod engine;
 mod environment;
 mod filters;
@@ -78,6 +79,7 @@ const COLLECTORS: &[Collector] = &[
     firewall::COLLECTOR,
     ufw::COLLECTOR,
     filters::COLLECTOR,
+    docker::COLLECTOR,
     units::COLLECTOR,
     timers::COLLECTOR,
     keepers::COLLECTOR,

@@ -15,6 +15,7 @@ pub mod cron;
 pub mod database;
 pub mod deploys;
 pub mod disks;
+pub mod docker;
 pub mod files;
 pub mod filters;
 pub mod firewall;
@@ -44,6 +45,7 @@ use cron::Cron;
 use database::{Backups, Databases, Stores};
 use deploys::Deploys;
 use disks::Disks;
+use docker::Docker;
 use files::{Entry, Note, User};
 use filters::Filters;
 use firewall::Firewall;
@@ -96,6 +98,8 @@ pub struct Facts {
     pub filters: Fact<Filters>,
     /// What must be reached from here.
     pub needs: Fact<Vec<Need>>,
+    /// What Docker is told.
+    pub docker: Fact<Docker>,
     /// Units of systemd.
     pub services: Fact<Services>,
     /// What supervisor and PM2 keep.
@@ -182,6 +186,7 @@ impl Facts {
             ufw: Fact::unknown(nobody),
             filters: Fact::unknown(nobody),
             needs: Fact::unknown(nobody),
+            docker: Fact::unknown(nobody),
             services: Fact::unknown(nobody),
             keepers: Fact::unknown(nobody),
             processes: Fact::unknown(nobody),

@@ -180,6 +180,7 @@ pub const RULES: &[&Rule] = &[
     &firewall::no_effect::RULE,
     &firewall::not_kept::RULE,
     &firewall::host_service::RULE,
+    &firewall::hands_off::RULE,
     &firewall::none::RULE,
     &firewall::not_loaded::RULE,
     &firewall::not_final::RULE,

@@ -19,6 +19,10 @@ use super::paper::{Paper, cut};
 
 /// Wider lines are hard to read.
 const WIDEST: usize = 110;
+/// Rules of one part of the report that are told in full before `--all`: the worst come first, and nobody reads a hundred.
+const IN_FULL: usize = 12;
+/// Findings from which on the first lines are out of sight at the end, so that what they say is said again.
+const MANY: usize = 12;
 /// Places of one rule that are shown before `--all`.
 const PLACES: usize = 3;
 /// Column of what belongs to a rule.
@@ -43,11 +47,14 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
             text.push_str(&briefly(&found, width));
             continue;
         }
-        for rule in rules_of(&found) {
+        let rules = rules_of(&found);
+        let (first, others) = rules.split_at(if all { rules.len() } else { rules.len().min(IN_FULL) });
+        for rule in first {
             let of_rule: Vec<&Judged> =
                 found.iter().copied().filter(|judged| judged.rule.id == rule.id).collect();
             text.push_str(&in_full(rule, &of_rule, paper, width, all));
         }
+        text.push_str(&in_short(others, &found, width));
     }
     if !report.unknown.is_empty() {
         text.push_str(&format!("\n{}\n", paper.strong("Unknown, which is never good")));
@@ -73,8 +80,23 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
     text
 }
 
-/// The host, and the sentence that says it all.
-fn head(report: &Report, clock: &Clock, paper: &Paper, width: usize) -> String {
+/// What is not told in full: a line for each rule.
+fn in_short(rules: &[&'static Rule], found: &[&Judged], width: usize) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let mut text = "  And these, none of them worse; --all shows where, `--only ID` one alone:\n".to_owned();
+    for rule in rules {
+        let count = found.iter().filter(|judged| judged.rule.id == rule.id).count();
+        let times = if count == 1 { String::new() } else { format!(", {count} times") };
+        let line = format!("{INDENT}{:<8} {} ({}{times})", rule.id, rule.title, rule.severity.word());
+        text.push_str(&format!("{}\n", cut(&line, width)));
+    }
+    text
+}
+
+/// The sentence that says it all, without its full stop.
+fn sum(report: &Report) -> String {
     let of =
         |outlook: Outlook| report.findings.iter().filter(|judged| judged.rule.outlook == outlook).count();
     let (failing, waiting, hygiene) = (of(Outlook::Failing), of(Outlook::Waiting), of(Outlook::Hygiene));
@@ -98,6 +120,11 @@ fn head(report: &Report, clock: &Clock, paper: &Paper, width: usize) -> String {
         1 => "; 1 thing could not be seen".to_owned(),
         count => format!("; {count} things could not be seen"),
     };
+    found + &unseen
+}
+
+/// The host, and the sentence that says it all.
+fn head(report: &Report, clock: &Clock, paper: &Paper, width: usize) -> String {
     let name = if report.host.is_empty() { &report.vantage.root } else { &report.host };
     let place = match (report.vantage.live, report.vantage.uid) {
         (true, 0) => "as root".to_owned(),
@@ -109,7 +136,7 @@ fn head(report: &Report, clock: &Clock, paper: &Paper, width: usize) -> String {
     text.push_str(&paragraph(
         "  ",
         "  ",
-        &format!("{found}{unseen}. {asked}, {place}, {}.", clock.stamp(report.at)),
+        &format!("{}. {asked}, {place}, {}.", sum(report), clock.stamp(report.at)),
         width,
     ));
     text
@@ -210,6 +237,9 @@ fn rest(report: &Report, paper: &Paper, width: usize) -> String {
 fn next(report: &Report, all: bool, width: usize) -> String {
     let safe = report.findings.iter().filter(|judged| judged.finding.mend.is_some()).count();
     let mut words = Vec::new();
+    if report.findings.len() > MANY {
+        words.push(format!("{}.", sum(report)));
+    }
     if safe > 0 {
         words.push(format!("`muster doctor --fix` mends {safe} of them; it shows the difference first, and `muster doctor undo` takes it back."));
     }

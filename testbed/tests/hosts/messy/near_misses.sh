@@ -33,6 +33,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 12 2 * * * root muster run fine-wrapped -- /opt/fine-app/bin/fine-wrap.sh /opt/fine-app/bin/job.sh
 13 2 * * * root muster run fine-dump -- /opt/fine-app/bin/fine-dump.sh
 14 2 * * * root muster run fine-copy -- /opt/fine-app/bin/fine-copy.sh
+18 2 * * * root muster run fine-letter -- tee /srv/backup/fine-letter%Good morning,%it is two.
 15 2 29 2 * root muster run fine-leap -- /opt/fine-app/bin/job.sh leap
 16 2 * * * root command -v fine-tool >/dev/null && fine-tool --quiet && muster run fine-found -- /opt/fine-app/bin/job.sh
 END

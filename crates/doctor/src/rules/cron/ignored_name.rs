@@ -49,8 +49,11 @@ fn judge(facts: &Facts) -> Answer {
         let to = format!("/etc/cron.d/{}", plain.trim_matches('-'));
         let taken = cron.tables.iter().any(|other| other.path == to) || to.ends_with('/');
         let mend = (!taken).then(|| Mend::Rename { from: table.path.clone(), to });
-        let jobs = table.lines.len();
-        let lines = if jobs == 1 { "its job does" } else { "its jobs do" };
-        answer.find(whole(table, format!("{name:?}: {lines} not run ({jobs})")).mended(mend));
+        let jobs = match table.lines.len() {
+            1 => "1 job does".to_owned(),
+            count => format!("{count} jobs do"),
+        };
+        answer
+            .find(whole(table, format!("cron does not take the name {name:?}: {jobs} not run")).mended(mend));
     })
 }

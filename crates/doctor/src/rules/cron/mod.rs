@@ -52,9 +52,11 @@ fn each_table(facts: &Facts, mut judge: impl FnMut(&Cron, &Table, &mut Answer)) 
     })
 }
 
-/// Where a line stands.
+/// Where a line stands, and the line as it stands there.
 fn place(table: &Table, line: &Line) -> Place {
-    Place::line(&table.path, line.line, format!("{} {}", line.schedule, line.command))
+    let fields = [Some(line.schedule.as_str()), line.user.as_deref(), Some(line.command.as_str())];
+    let text: Vec<&str> = fields.into_iter().flatten().filter(|field| !field.is_empty()).collect();
+    Place::line(&table.path, line.line, text.join(" "))
 }
 
 /// What a line is about, however lines move.

@@ -9,6 +9,7 @@ pub(super) mod forwarding_off;
 pub(super) mod host_service;
 pub(super) mod need_closed;
 pub(super) mod no_effect;
+pub(super) mod hands_off;
 pub(super) mod none;
 pub(super) mod not_final;
 pub(super) mod not_kept;

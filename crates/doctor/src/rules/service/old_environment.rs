@@ -83,6 +83,9 @@ fn judge(facts: &Facts) -> Answer {
         }
         let process = facts.processes.known().and_then(|processes| processes.of(state.pid));
         let entry = facts.entry(&path);
+        if let Fact::Unknown { why } = &entry {
+            answer.blind(format!("{path}: {why}"));
+        }
         if let (Some(process), Some(entry)) = (process, entry.known())
             && entry.modified > process.started
         {
