@@ -9,6 +9,7 @@ mod firewall;
 mod idle_jobs;
 mod jobs;
 mod limits;
+mod mending;
 mod outages;
 mod peers;
 mod server;
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
             "a_firewall_that_denies_outgoing_fails_the_hosts_mail_checks_and_not_the_containers",
             HOST,
             firewall::denies_outgoing,
+        )
+        .fallible(
+            "a_change_of_the_firewall_is_confirmed_or_rolled_back_to_the_byte",
+            HOST,
+            mending::confirmed_or_rolled_back,
         )
         .fallible("a_peer_that_is_paused_is_one_page_and_one_end_and_blames_nobody", HOST, peers::paused)
         .fallible("a_peer_that_is_killed_is_one_page_and_one_end", HOST, peers::killed)

@@ -23,7 +23,7 @@ mod nginx;
 mod secrets;
 mod service;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 pub use answer::{Answer, Finding, Place};
@@ -77,7 +77,7 @@ pub enum Outlook {
 pub enum Fix {
     /// `--fix` does: nothing that runs is disturbed.
     Safe,
-    /// It disturbs something that runs, so a person decides.
+    /// It disturbs something that runs, so a person decides: `--fix --allow-disruptive`, where it can be given back.
     Disruptive,
     /// A person does; the words say how.
     Told,
