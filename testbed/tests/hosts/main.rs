@@ -12,6 +12,7 @@ mod firewall;
 mod idle_jobs;
 mod jobs;
 mod limits;
+mod mending;
 mod outages;
 mod peers;
 mod server;
@@ -60,6 +61,11 @@ fn main() -> ExitCode {
             "what_the_doctor_says_of_ufw_and_docker_is_what_happens",
             HOST,
             doctor_truth_table::verdicts,
+        )
+        .fallible(
+            "a_change_of_the_firewall_is_confirmed_or_rolled_back_to_the_byte",
+            HOST,
+            mending::confirmed_or_rolled_back,
         )
         .fallible("a_peer_that_is_paused_is_one_page_and_one_end_and_blames_nobody", HOST, peers::paused)
         .fallible("a_peer_that_is_killed_is_one_page_and_one_end", HOST, peers::killed)

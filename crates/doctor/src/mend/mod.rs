@@ -1,11 +1,26 @@
-//! What mends a finding, as data: shown as a diff first, then done, and undone byte for byte.
+//! What mends a finding, as data: shown as a diff and as commands first, then done, and undone byte for byte.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`order`] | what a service is told after files were changed |
+//! | [`plan`] | the mends of a report, put together and compared with what stands there now |
+//! | [`treatment`] | carries a plan out, with the originals on disk first, and takes it back |
+//! | [`perform`] | tells the orders, and gives back what stood before |
+//! | [`confirm`] | a change that may shut people out stays only if somebody says that they still come in |
 
 use serde::{Deserialize, Serialize};
 
+pub mod confirm;
+pub mod order;
+pub mod perform;
 pub mod plan;
+#[cfg(test)]
+mod tests;
 pub mod treatment;
 
-/// One change of a host that disturbs nothing that runs.
+use order::Order;
+
+/// One change of a host that can be given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mend {
@@ -45,14 +60,37 @@ pub enum Mend {
         /// What it holds.
         text: String,
     },
+    /// Lines at the end of a file that does not speak of the same thing yet.
+    Append {
+        /// The file.
+        file: String,
+        /// The lines, the last one with its newline.
+        text: String,
+        /// A word that must not stand in the file: somebody has seen to it otherwise.
+        unless: String,
+    },
+    /// Something is told to a service, after all files are as they should be.
+    Order(Order),
+    /// Several that only help together: all of them, or none.
+    All(Vec<Mend>),
 }
 
 impl Mend {
-    /// The file that it is about.
-    pub fn file(&self) -> &str {
+    /// What it is made of: itself, or the parts of one with several.
+    pub fn parts(&self) -> Vec<&Self> {
         match self {
-            Self::Splice { file, .. } | Self::Mode { file, .. } | Self::Create { file, .. } => file,
-            Self::Rename { from, .. } => from,
+            Self::All(parts) => parts.iter().flat_map(Self::parts).collect(),
+            Self::Splice { .. }
+            | Self::Mode { .. }
+            | Self::Rename { .. }
+            | Self::Create { .. }
+            | Self::Append { .. }
+            | Self::Order(_) => vec![self],
         }
+    }
+
+    /// Something that runs may notice.
+    pub fn disturbs(&self) -> bool {
+        self.parts().iter().any(|part| matches!(part, Self::Order(order) if order.disturbs()))
     }
 }

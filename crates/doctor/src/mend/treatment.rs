@@ -1,5 +1,6 @@
 //! Carries changes out, and takes them back byte for byte. What is to be done is on disk with all originals before the first
-//! file is touched, so a kill at any moment leaves a treatment from which everything can be undone.
+//! file is touched, and what stood before an order is on disk before it is told, so a kill at any moment leaves a treatment
+//! from which everything can be undone.
 
 use std::fs;
 use std::io;
@@ -13,6 +14,8 @@ use muster_host::state::private_dir;
 use rustix::fs::{CWD, RenameFlags};
 use serde::{Deserialize, Serialize};
 
+use super::confirm::Confirmation;
+use super::perform::{Before, Programs};
 use super::plan::{Act, Change};
 
 /// What one run of `--fix` did.
@@ -24,6 +27,9 @@ pub struct Treatment {
     pub at: Timestamp,
     /// What was to be done, originals included.
     pub changes: Vec<Entry>,
+    /// Whether somebody has to say that they still come in.
+    #[serde(default)]
+    pub confirmation: Confirmation,
 }
 
 /// One change, and what became of it.
@@ -33,6 +39,9 @@ pub struct Entry {
     pub change: Change,
     /// What became of it.
     pub state: State,
+    /// What stood before an order; none where it was not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
 }
 
 /// What became of a change.
@@ -45,8 +54,22 @@ pub enum State {
     Done,
     /// It was not done, and why.
     Refused(String),
+    /// It was begun and went wrong, so a part of it may stand.
+    Failed(String),
     /// It was taken back, and why.
     Undone(String),
+}
+
+impl State {
+    /// Something of it stands, or may.
+    pub fn stands(&self) -> bool {
+        matches!(self, Self::Done | Self::Planned | Self::Failed(_))
+    }
+
+    /// It was not done as it was wanted.
+    fn is_lost(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Failed(_))
+    }
 }
 
 /// Why there is no treatment.
@@ -71,6 +94,9 @@ pub enum TreatmentError {
     /// There is none of that name.
     #[error("{}", absent(.0.as_deref()))]
     Absent(Option<String>),
+    /// Somebody else is at it.
+    #[error("another muster doctor is at work on this host")]
+    Busy,
 }
 
 fn absent(id: Option<&str>) -> String {
@@ -83,58 +109,132 @@ fn absent(id: Option<&str>) -> String {
 impl Treatment {
     /// A treatment in which nothing is done yet.
     pub fn new(changes: Vec<Change>, at: Timestamp) -> Self {
-        let entry = |change| Entry { change, state: State::Planned };
-        Self { id: at.millis().to_string(), at, changes: changes.into_iter().map(entry).collect() }
+        let entry = |change| Entry { change, state: State::Planned, before: None };
+        Self {
+            id: at.millis().to_string(),
+            at,
+            changes: changes.into_iter().map(entry).collect(),
+            confirmation: Confirmation::NotNeeded,
+        }
     }
 
-    /// Carries out what is planned. A change that cannot be done is refused with its reason, and the others go on.
+    /// Carries out what is planned. What cannot be done is refused with its reason, and all that was for the same findings is
+    /// left or taken back, because half of it does not help; the others go on.
     ///
     /// # Errors
     /// When the treatment cannot be kept: then nothing was changed, or no more than it says.
-    pub fn carry_out(&mut self, folder: &Path) -> Result<(), TreatmentError> {
+    pub fn carry_out(&mut self, folder: &Path, programs: &Programs) -> Result<(), TreatmentError> {
         self.keep(folder)?;
         for place in 0..self.changes.len() {
-            let entry = &mut self.changes[place];
-            entry.state = match done(&entry.change.act) {
-                Ok(()) => State::Done,
-                Err(why) => State::Refused(why),
-            };
-            self.keep(folder)?;
+            self.step(place, folder, programs)?;
         }
-        Ok(())
+        let lost = self.changes.iter().filter(|entry| entry.state.is_lost());
+        let lost: Vec<Change> = lost.map(|entry| entry.change.clone()).collect();
+        let Some(first) = lost.first() else { return Ok(()) };
+        let why = format!("{} could not be done", first.act.about());
+        let of_lost = |cure: &(String, String)| lost.iter().any(|change| change.cures.contains(cure));
+        self.undo(folder, programs, &why, of_lost).map(drop)
     }
 
-    /// Takes back what was done, the last change first. What somebody changed since then stays as it is.
+    /// Carries out one change.
+    pub(super) fn step(
+        &mut self,
+        place: usize,
+        folder: &Path,
+        programs: &Programs,
+    ) -> Result<(), TreatmentError> {
+        let Some(entry) = self.changes.get(place) else { return Ok(()) };
+        let mut earlier = self.changes.iter().take(place).filter(|earlier| earlier.state.is_lost());
+        let state = match (earlier.find(|earlier| earlier.change.shares(&entry.change)), &entry.change.act) {
+            (Some(earlier), _) => State::Refused(format!("{} could not be done", earlier.change.act.about())),
+            (None, Act::Order(order)) => {
+                let order = order.clone();
+                match programs.before(&order) {
+                    Err(why) => State::Refused(why),
+                    Ok(before) => {
+                        if let Some(entry) = self.changes.get_mut(place) {
+                            entry.before = Some(before);
+                        }
+                        self.keep(folder)?;
+                        programs.tell(&order).map_or_else(State::Failed, |()| State::Done)
+                    }
+                }
+            }
+            (None, act) => done(act).map_or_else(State::Refused, |()| State::Done),
+        };
+        if let Some(entry) = self.changes.get_mut(place) {
+            entry.state = state;
+        }
+        self.keep(folder)
+    }
+
+    /// Takes back what was done for some findings, the last change first. What somebody changed since then stays as it is.
+    /// Services that read files are told once more when all files are as they were.
     ///
     /// # Errors
     /// When the treatment cannot be kept.
     pub fn undo(
         &mut self,
         folder: &Path,
+        programs: &Programs,
         why: &str,
-        wanted: impl Fn(&Change) -> bool,
-    ) -> Result<Vec<(PathBuf, String)>, TreatmentError> {
+        wanted: impl Fn(&(String, String)) -> bool,
+    ) -> Result<Vec<(String, String)>, TreatmentError> {
         let mut left = Vec::new();
-        for place in (0..self.changes.len()).rev() {
-            let entry = &mut self.changes[place];
-            if !matches!(entry.state, State::Done | State::Planned) || !wanted(&entry.change) {
-                continue;
+        let repeats = |act: &Act| matches!(act, Act::Order(order) if order.repeats());
+        let all = 0..self.changes.len();
+        for last in [false, true] {
+            let places: Vec<usize> = if last { all.clone().collect() } else { all.clone().rev().collect() };
+            for place in places {
+                let Some(entry) = self.changes.get(place) else { continue };
+                let change = &entry.change;
+                if repeats(&change.act) != last || !entry.state.stands() || !change.cures.iter().any(&wanted)
+                {
+                    continue;
+                }
+                let mut files = self
+                    .changes
+                    .iter()
+                    .filter(|file| file.change.act.file().is_some() && file.change.shares(change));
+                let outcome = match (&change.act, &entry.before) {
+                    (Act::Order(_), None) => Ok(()),
+                    // Nothing was changed for it to read, so there is nothing to read again.
+                    (Act::Order(_), Some(Before::Nothing)) if files.clone().next().is_none() => Ok(()),
+                    (Act::Order(order), Some(before)) => programs.take_back(order, before),
+                    (act, _) => undone(act),
+                };
+                // What was told for the files of others as well still stands for them.
+                let for_others = last && files.any(|file| file.state.stands());
+                match outcome {
+                    Ok(()) if for_others => {}
+                    Ok(()) => self.set(place, why),
+                    Err(why) => left.push((change.act.about(), why)),
+                }
+                self.keep(folder)?;
             }
-            match undone(&entry.change.act) {
-                Ok(()) => entry.state = State::Undone(why.to_owned()),
-                Err(why) => left.push((entry.change.act.file().to_owned(), why)),
-            }
-            self.keep(folder)?;
         }
         Ok(left)
     }
 
-    /// Something of it stands.
-    pub fn stands(&self) -> bool {
-        self.changes.iter().any(|entry| matches!(entry.state, State::Done | State::Planned))
+    fn set(&mut self, place: usize, why: &str) {
+        if let Some(entry) = self.changes.get_mut(place) {
+            entry.state = match &entry.state {
+                State::Failed(said) => State::Refused(said.clone()),
+                _ => State::Undone(why.to_owned()),
+            };
+        }
     }
 
-    fn keep(&self, folder: &Path) -> Result<(), TreatmentError> {
+    /// Something of it stands.
+    pub fn stands(&self) -> bool {
+        self.changes.iter().any(|entry| entry.state.stands())
+    }
+
+    /// Writes it down.
+    ///
+    /// # Errors
+    /// When the state directory cannot be written to.
+    pub fn keep(&self, folder: &Path) -> Result<(), TreatmentError> {
         let path = folder.join(format!("{}.json", self.id));
         let system = |source| TreatmentError::System { path: path.clone(), source };
         private_dir(folder).map_err(system)?;
@@ -195,6 +295,8 @@ fn done(act: &Act) -> Result<(), String> {
         }
         Act::Mode { file, from, to } => change_mode(file, *from, *to),
         Act::Rename { from, to } => rename(from, to),
+        // Those who are told are asked first; see `step`.
+        Act::Order(order) => Err(format!("`{order}` is no change of a file")),
     }
 }
 
@@ -225,6 +327,7 @@ fn undone(act: &Act) -> Result<(), String> {
             (true, false) => Ok(()),
             _ => rename(to, from),
         },
+        Act::Order(order) => Err(format!("`{order}` is no change of a file")),
     }
 }
 

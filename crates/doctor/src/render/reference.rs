@@ -27,7 +27,9 @@ fn one(rule: &Rule) -> String {
     };
     let by = match rule.fix {
         Fix::Safe => " `muster doctor --fix` does it.",
-        Fix::Disruptive => " It disturbs something that runs, so a person decides when.",
+        Fix::Disruptive => {
+            " It disturbs something that runs: only `--fix --allow-disruptive` does it, where it can be given back."
+        }
         Fix::Told => "",
     };
     let mut text = format!(

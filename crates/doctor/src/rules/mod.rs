@@ -28,6 +28,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod timer;
+pub(crate) mod tests;
 mod tls;
 
 pub use answer::{Answer, Finding, Place};
@@ -83,7 +84,7 @@ pub enum Outlook {
 pub enum Fix {
     /// `--fix` does: nothing that runs is disturbed.
     Safe,
-    /// It disturbs something that runs, so a person decides.
+    /// It disturbs something that runs, so a person decides: `--fix --allow-disruptive`, where it can be given back.
     Disruptive,
     /// A person does; the words say how.
     Told,

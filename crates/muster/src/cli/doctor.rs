@@ -1,7 +1,7 @@
 //! `muster doctor`.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use muster_config::plan::{Allow, Vantage};
@@ -12,15 +12,14 @@ use muster_doctor::facts::files::Note;
 use muster_doctor::facts::firewall::Protocol;
 use muster_doctor::facts::needs::{By, Need};
 use muster_doctor::facts::{FORMAT, Fact, Facts};
-use muster_doctor::mend::plan::plan;
-use muster_doctor::mend::treatment::{State, Treatment, TreatmentError};
+use muster_doctor::mend::plan::Consent;
 use muster_doctor::render;
-use muster_doctor::report::{Report, Scope, judge};
+use muster_doctor::report::{Scope, judge};
 use muster_doctor::rules::{self, Severity};
 use muster_net::endpoint::Endpoint;
 
 use super::command::VERSION;
-use crate::ask::agreed;
+use super::mending::{self, Wishes};
 use crate::exit_code::ExitCode;
 use crate::own::{self, Declared};
 use crate::refusal::Refusal;
@@ -80,6 +79,13 @@ pub(crate) struct Args {
     /// again, and takes back what did not help
     #[arg(long, conflicts_with = "baseline")]
     fix: bool,
+    /// With --fix: mends also what disturbs something that runs and can be given back, such as a reload of a service. Changes
+    /// of the firewall or sshd are taken back by themselves unless `muster doctor confirm` is given
+    #[arg(long, requires = "fix")]
+    allow_disruptive: bool,
+    /// With --fix: how long a change of the firewall or sshd waits for `muster doctor confirm`, from 10 to 3600
+    #[arg(long, requires = "fix", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(10..=3600))]
+    confirm_within: u64,
     /// With --fix: only shows what would be changed
     #[arg(long, requires = "fix")]
     dry_run: bool,
@@ -100,6 +106,19 @@ enum Verb {
     Undo {
         /// The name that --fix told; else the last one
         id: Option<String>,
+    },
+    /// Keeps a change of the firewall or sshd: you still come in. Type it in a NEW connection
+    Confirm {
+        /// The name that --fix told; else the one that waits
+        id: Option<String>,
+    },
+    /// Takes a treatment back that nobody confirms in time; --fix starts it
+    #[command(hide = true)]
+    Rollback {
+        id: String,
+        /// Seconds
+        #[arg(long)]
+        after: u64,
     },
     /// Prints every rule as a page
     #[command(hide = true)]
@@ -146,7 +165,9 @@ impl FailOn {
 pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     match &args.verb {
         Some(Verb::Explain { id }) => explain(world, id.as_deref()),
-        Some(Verb::Undo { id }) => undo(world, id.as_deref()),
+        Some(Verb::Undo { id }) => mending::undo(world, id.as_deref()),
+        Some(Verb::Confirm { id }) => mending::confirm(world, id.as_deref()),
+        Some(Verb::Rollback { id, after }) => mending::rollback(world, id, Duration::from_secs(*after)),
         Some(Verb::Reference) => world.say(&render::reference::reference()).map(|()| ExitCode::Fine),
         None => examine(world, &args),
     }
@@ -158,17 +179,23 @@ fn examine(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
         None => Scope::default(),
     };
     let baseline = args.baseline.as_deref().map(baseline).transpose()?;
-    let begun = Instant::now();
-    let (facts, timings) = facts(world, args)?;
-    if let Some(path) = &args.save_facts {
-        save(path, &facts)?;
+    if args.facts.is_none() && args.root.is_none() {
+        mending::take_back_forsaken(world);
     }
-    let report = judge(&facts, &scope);
+    let begun = Instant::now();
+    let (seen, timings) = facts(world, args)?;
+    if let Some(path) = &args.save_facts {
+        save(path, &seen)?;
+    }
+    let report = judge(&seen, &scope);
     if args.timings {
         world.complain(&say::doctor::timings(&timings, begun.elapsed()));
     }
     if args.fix {
-        return fix(world, args, &scope, &report);
+        let consent = if args.allow_disruptive { Consent::Disruptive } else { Consent::Safe };
+        let Args { dry_run, yes, confirm_within, .. } = *args;
+        let wishes = Wishes { consent, dry_run, yes, confirm_within };
+        return mending::fix(world, wishes, &report, || Ok(judge(&facts(world, args)?.0, &scope)));
     }
     let paper = Paper::of_stdout();
     let changes = baseline.as_ref().map(|baseline| baseline.compare(&report));
@@ -340,52 +367,4 @@ fn explain(world: &World, id: Option<&str>) -> Result<ExitCode, Refusal> {
     };
     world.say(&text)?;
     Ok(ExitCode::Fine)
-}
-
-fn fix(world: &World, args: &Args, scope: &Scope, report: &Report) -> Result<ExitCode, Refusal> {
-    let paper = Paper::of_stdout();
-    let plan = plan(report);
-    world.say(&say::doctor::plan(&plan, &paper))?;
-    if plan.changes.is_empty() || args.dry_run {
-        return Ok(ExitCode::Fine);
-    }
-    let size = say::count::counted(plan.changes.len(), "change");
-    if !args.yes && !agreed(world, &format!("Make {size}?"))? {
-        return Err(Refusal::new(ExitCode::Refused, "nothing was changed"));
-    }
-    let folder = world.layout()?.doctor();
-    let mut treatment = Treatment::new(plan.changes, world.now().wall);
-    treatment.carry_out(&folder).map_err(|error| unkept(&error))?;
-    // What is still found was not mended, and is not left half done.
-    let (again, _) = facts(world, args)?;
-    let after = judge(&again, scope);
-    let stays = |id: &str, subject: &str| {
-        after.findings.iter().any(|judged| judged.rule.id == id && judged.finding.subject == subject)
-    };
-    treatment
-        .undo(&folder, "it did not help", |change| {
-            change.cures.iter().any(|(id, subject)| stays(id, subject))
-        })
-        .map_err(|error| unkept(&error))?;
-    world.say(&say::doctor::mended(&treatment))?;
-    let all_done = treatment.changes.iter().all(|entry| entry.state == State::Done);
-    Ok(if all_done { ExitCode::Fine } else { ExitCode::BadNews })
-}
-
-fn unkept(error: &TreatmentError) -> Refusal {
-    Refusal::system("the originals cannot be kept, so nothing more is changed", error)
-        .help("name another state directory with --state")
-}
-
-fn undo(world: &World, id: Option<&str>) -> Result<ExitCode, Refusal> {
-    let folder = world.layout()?.doctor();
-    let mut treatment = Treatment::find(&folder, id).map_err(|error| match error {
-        TreatmentError::Absent(_) => Refusal::new(ExitCode::NotFound, error.to_string()),
-        TreatmentError::System { .. } | TreatmentError::Garbled { .. } => {
-            Refusal::system("there is no going back", &error)
-        }
-    })?;
-    let left = treatment.undo(&folder, "undone", |_| true).map_err(|error| unkept(&error))?;
-    world.say(&say::doctor::undone(&treatment, &left))?;
-    Ok(if left.is_empty() { ExitCode::Fine } else { ExitCode::BadNews })
 }

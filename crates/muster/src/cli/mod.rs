@@ -17,6 +17,7 @@
 //! | [`open`] | a link to the web page |
 //! | [`scan`] | grades a site from outside |
 //! | [`doctor`] | reads a host for traps that fail in silence |
+//! | [`mending`] | what the doctor changes, and how it is kept or taken back |
 //! | [`config`] | reads the configuration and says what is wrong |
 //! | [`init`] | writes a first configuration, or the systemd unit |
 //! | [`completions`], [`schema`] | for shells and editors |
@@ -31,6 +32,7 @@ pub(crate) mod doctor;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod jobs;
+pub(crate) mod mending;
 pub(crate) mod notify;
 pub(crate) mod open;
 pub(crate) mod pause;

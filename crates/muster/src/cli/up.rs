@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use muster_config::render::render;
 
+use super::mending;
 use crate::exit_code::ExitCode;
 use crate::peer_keys;
 use crate::refusal::Refusal;
@@ -42,6 +43,8 @@ pub(crate) fn execute(world: &World, args: Args) -> Result<ExitCode, Refusal> {
     for words in peer_keys::exposed(&plan) {
         world.complain(&words);
     }
+    // A host that was started again has no guards any more.
+    mending::take_back_forsaken(world);
     let layout = world.layout()?;
     let listen = args.listen.unwrap_or(plan.muster.listen);
     let orders = Orders { source, plan, layout, listen };

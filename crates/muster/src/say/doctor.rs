@@ -1,19 +1,15 @@
 //! `muster doctor`: the report for a terminal, what a rule is about, and what was changed.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_doctor::baseline::{Change, Changes};
 use muster_doctor::collect::Timing;
-use muster_doctor::mend::plan::{Act, Plan};
-use muster_doctor::mend::treatment::{State, Treatment};
 use muster_doctor::report::{Judged, Report};
 use muster_doctor::rules::fixture::Fixture;
 use muster_doctor::rules::{Fix, Outlook, Rule};
 
 use super::clock::Clock;
 use super::count::counted;
-use super::diff::unified;
 use super::lines::{clean, wrapped};
 use super::paper::{Paper, cut};
 
@@ -169,8 +165,12 @@ fn in_full(rule: &Rule, found: &[&Judged], paper: &Paper, width: usize, all: boo
         ));
     }
     text.push_str(&paragraph(&format!("{INDENT}why   "), &format!("{INDENT}      "), rule.silent, width));
+    let has_mend = found.iter().any(|judged| judged.finding.mend.is_some());
     let cure = match rule.fix {
         Fix::Safe => format!("{} `muster doctor --fix` does it.", rule.cure),
+        Fix::Disruptive if has_mend => {
+            format!("{} `muster doctor --fix --allow-disruptive` does it.", rule.cure)
+        }
         Fix::Disruptive | Fix::Told => rule.cure.to_owned(),
     };
     text.push_str(&paragraph(&format!("{INDENT}fix   "), &format!("{INDENT}      "), &cure, width));
@@ -235,7 +235,8 @@ fn rest(report: &Report, paper: &Paper, width: usize) -> String {
 
 /// What to do now.
 fn next(report: &Report, all: bool, width: usize) -> String {
-    let safe = report.findings.iter().filter(|judged| judged.finding.mend.is_some()).count();
+    let mends = report.findings.iter().filter(|judged| judged.finding.mend.is_some());
+    let safe = mends.filter(|judged| judged.rule.fix == Fix::Safe).count();
     let mut words = Vec::new();
     if report.findings.len() > MANY {
         words.push(format!("{}.", sum(report)));
@@ -305,7 +306,9 @@ pub(crate) fn explain(rule: &Rule, paper: &Paper) -> String {
         format!("{}\n\n", paper.strong(&format!("{}  {} ({})", rule.id, rule.title, rule.severity.word())));
     let by = match rule.fix {
         Fix::Safe => "`muster doctor --fix` does it.",
-        Fix::Disruptive => "It disturbs something that runs, so a person decides when.",
+        Fix::Disruptive => {
+            "It disturbs something that runs: only `--fix --allow-disruptive` does it, where it can be given back."
+        }
         Fix::Told => "A person does it.",
     };
     for (label, words) in [
@@ -329,67 +332,6 @@ fn example(title: &str, fixture: &Fixture) -> String {
         for line in file.text.lines() {
             text.push_str(&format!("    {}\n", clean(line)));
         }
-    }
-    text
-}
-
-/// What --fix would change.
-pub(crate) fn plan(plan: &Plan, paper: &Paper) -> String {
-    let mut text = String::new();
-    for change in &plan.changes {
-        let ids: Vec<&str> = change.cures.iter().map(|(id, _)| id.as_str()).collect();
-        text.push_str(&format!("{}\n", paper.strong(&ids.join(", "))));
-        text.push_str(&match &change.act {
-            Act::Content { file, old, new, .. } => {
-                unified(&clean(&file.display().to_string()), old.as_deref(), new, paper)
-            }
-            Act::Mode { file, from, to } => {
-                format!("chmod {to:04o} {}   # was {from:04o}\n", clean(&file.display().to_string()))
-            }
-            Act::Rename { from, to } => {
-                format!("mv {} {}\n", clean(&from.display().to_string()), clean(&to.display().to_string()))
-            }
-        });
-        text.push('\n');
-    }
-    for (file, why) in &plan.left {
-        text.push_str(&format!("left as it is: {}: {}\n", clean(file), clean(why)));
-    }
-    if plan.changes.is_empty() {
-        text.push_str("Nothing that can be mended without disturbing something.\n");
-    }
-    text
-}
-
-/// What became of it.
-pub(crate) fn mended(treatment: &Treatment) -> String {
-    let mut text = String::new();
-    let mut done = 0;
-    for entry in &treatment.changes {
-        let file = clean(&entry.change.act.file().display().to_string());
-        match &entry.state {
-            State::Done => done += 1,
-            State::Planned => text.push_str(&format!("{file}: not known whether it was done\n")),
-            State::Refused(why) => text.push_str(&format!("{file}: left as it is: {}\n", clean(why))),
-            State::Undone(why) => text.push_str(&format!("{file}: taken back, because {}\n", clean(why))),
-        }
-    }
-    if done > 0 {
-        text.push_str(&format!(
-            "{} made and looked at again. `muster doctor undo {}` takes it back.\n",
-            counted(done, "change"),
-            treatment.id
-        ));
-    }
-    text
-}
-
-/// What was taken back.
-pub(crate) fn undone(treatment: &Treatment, left: &[(PathBuf, String)]) -> String {
-    let back = treatment.changes.iter().filter(|entry| matches!(entry.state, State::Undone(_))).count();
-    let mut text = format!("{} of {} taken back.\n", counted(back, "change"), treatment.changes.len());
-    for (file, why) in left {
-        text.push_str(&format!("{}: left as it is: {}\n", clean(&file.display().to_string()), clean(why)));
     }
     text
 }

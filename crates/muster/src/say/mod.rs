@@ -11,6 +11,7 @@
 //! | [`diff`] | how two texts differ |
 //! | [`lines`] | text in lines of a width |
 //! | [`doctor`] | `muster doctor` |
+//! | [`mending`] | `muster doctor --fix`, `confirm`, `undo` |
 //! | [`status`] | `muster status` |
 //! | [`watchers`] | who watches this agent |
 //! | [`jobs`] | `muster jobs` |
@@ -32,6 +33,7 @@ pub(crate) mod jobs;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod log;
+pub(crate) mod mending;
 pub(crate) mod paper;
 pub(crate) mod reason;
 pub(crate) mod reference;

@@ -10,6 +10,7 @@ mod crash;
 mod doctor;
 mod first_steps;
 mod lifecycle;
+mod mending;
 mod peers;
 mod reports;
 mod rig;

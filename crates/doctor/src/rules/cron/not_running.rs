@@ -4,6 +4,8 @@ use muster_host::discover::crontab::Daemon;
 
 use crate::facts::cron::Cron;
 use crate::facts::{Fact, Facts};
+use crate::mend::Mend;
+use crate::mend::order::Order;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::{Fixture, file};
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -56,7 +58,8 @@ fn judge(facts: &Facts) -> Answer {
             return;
         }
         let lines = if jobs == 1 { "1 job waits".to_owned() } else { format!("{jobs} jobs wait") };
-        let finding = |observed: String| Finding::new("cron", Place::of("/proc"), observed);
+        let finding =
+            |observed: String| Finding::new("cron", Place::of("/proc"), observed).mended(mend(cron.daemon));
         match (&cron.running, &cron.enabled) {
             (Fact::Known(false), _) => {
                 answer.find(finding(format!("no cron daemon runs, and {lines} for it")))
@@ -71,6 +74,16 @@ fn judge(facts: &Facts) -> Answer {
             (Fact::Known(true), _) => {}
         }
     })
+}
+
+/// The unit by the name that the distributions give it.
+fn mend(daemon: Daemon) -> Option<Mend> {
+    let unit = match daemon {
+        Daemon::Debian => "cron.service",
+        Daemon::Cronie => "crond.service",
+        Daemon::Busybox | Daemon::Systemd => return None,
+    };
+    Some(Mend::Order(Order::Enable { unit: unit.to_owned(), now: true }))
 }
 
 /// Jobs that no package brought.

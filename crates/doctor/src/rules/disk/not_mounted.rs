@@ -3,6 +3,8 @@
 use super::{GIB, root};
 use crate::facts::disks::{Disks, Space, Wanted};
 use crate::facts::{Fact, Facts};
+use crate::mend::Mend;
+use crate::mend::order::Order;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -14,7 +16,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     title: "a file system of /etc/fstab is not mounted",
     silent: "With nofail the host starts without it. The folder is there, so backups and uploads succeed: on the root disk.",
     cure: "Mount it (`mount PLACE`), move what was written below it meanwhile, and let what needs it ask for it \
-           (RequiresMountsFor=).",
+           (RequiresMountsFor=). Where nothing lies in the folder, `--fix` can mount it.",
     fix: Fix::Disruptive,
     unless: "The line says noauto, or systemd mounts it when it is used.",
     judge,
@@ -66,9 +68,32 @@ fn judge(facts: &Facts) -> Answer {
                 Some(count) => format!("; {count} names lie in the folder, on the disk below it"),
                 None => "; the folder is not there either".to_owned(),
             };
+            // Mounted over files, it would hide what was written meanwhile.
+            let order = Order::Mount { place: place.to_owned() };
+            let mend = (line.below == Some(0) && order.check().is_ok()).then_some(Mend::Order(order));
             let place =
                 Place::line("/etc/fstab", line.line, format!("{} {} {}", line.device, line.place, line.kind));
-            answer.find(Finding::new(&line.place, place, format!("{} is not mounted{below}", line.place)));
+            let observed = format!("{} is not mounted{below}", line.place);
+            answer.find(Finding::new(&line.place, place, observed).mended(mend));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::facts_of;
+
+    #[test]
+    fn it_is_mounted_only_over_an_empty_folder() {
+        let mut facts = facts_of(&RULE.bad);
+        assert!(judge(&facts).findings.iter().all(|finding| finding.mend.is_none()));
+        for (place, mended) in [("/mnt/backup", true), ("/mnt/my\\040backup", false)] {
+            if let Fact::Known(Disks { wanted: Fact::Known(lines), .. }) = &mut facts.disks {
+                lines[0].below = Some(0);
+                lines[0].place = place.to_owned();
+            }
+            assert_eq!(judge(&facts).findings[0].mend.is_some(), mended, "{place}");
+        }
+    }
 }

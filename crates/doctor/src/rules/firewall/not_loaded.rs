@@ -2,6 +2,8 @@
 
 use super::{filter, host, with_filter};
 use crate::facts::{Fact, Facts};
+use crate::mend::Mend;
+use crate::mend::order::Order;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -44,7 +46,9 @@ fn judge(facts: &Facts) -> Answer {
                 _ => {
                     let place = Place { text: "ENABLED=yes".to_owned(), ..Place::of("/etc/ufw/ufw.conf") };
                     let observed = "no table of the kernel has a chain of ufw".to_owned();
-                    answer.find(Finding::new("ufw", place, observed));
+                    // With MANAGE_BUILTINS=yes a reload would empty the chains of others.
+                    let mend = (!ufw.manages_builtins).then_some(Mend::Order(Order::ReloadUfw));
+                    answer.find(Finding::new("ufw", place, observed).mended(mend));
                 }
             },
             Fact::Unknown { why } => answer.blind(why.clone()),

@@ -5,6 +5,8 @@ use muster_core::words::size;
 use super::{MIB, is_rotated_name};
 use crate::facts::logs::OpenFile;
 use crate::facts::{Fact, Facts};
+use crate::mend::Mend;
+use crate::mend::order::Order;
 use crate::rules::answer::{Answer, Finding, Place};
 use crate::rules::fixture::Fixture;
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -55,10 +57,10 @@ fn judge(facts: &Facts) -> Answer {
         for file in files {
             let finding = |observed: String| {
                 let place = Place::of(format!("/proc/{}/fd", file.pid));
-                Finding::new(format!("{}: {}", file.program, file.path), place, observed)
+                let subject = format!("{}: {}", file.program, file.path);
+                Finding::new(subject, place, observed).mended(mend(facts, file))
             };
-            let is_log = file.path.contains("/log") || file.path.contains(".log");
-            if file.deleted && file.size >= (if is_log { LOG } else { ANY }) {
+            if file.deleted && file.size >= (if is_log(file) { LOG } else { ANY }) {
                 answer.find(finding(format!(
                     "{} (pid {}) writes to {}, which was removed and holds {}",
                     file.program,
@@ -76,6 +78,19 @@ fn judge(facts: &Facts) -> Answer {
     })
 }
 
+/// The service whose own process it is reads its files again, which for most programs opens the log anew; where it does
+/// not, the next look finds that it did not help. A process below it is not the one that hears.
+fn mend(facts: &Facts, file: &OpenFile) -> Option<Mend> {
+    let services = facts.services.known()?;
+    let state = services.live.known()?.iter().find(|state| state.pid == file.pid && file.pid != 0)?;
+    let reloads = state.active == "active" && is_log(file);
+    reloads.then(|| Mend::Order(Order::Reload { unit: state.name.clone() }))
+}
+
+fn is_log(file: &OpenFile) -> bool {
+    file.path.contains("/log") || file.path.contains(".log")
+}
+
 /// It was written to after the new log had been there for a while.
 fn is_behind(facts: &Facts, file: &OpenFile) -> bool {
     if !is_rotated_name(&file.path) {
@@ -84,4 +99,23 @@ fn is_behind(facts: &Facts, file: &OpenFile) -> bool {
     let Some(new) = file.path.strip_suffix(".1") else { return false };
     let begun = facts.logs.known().and_then(|logs| logs.files.iter().find(|log| log.path == new)?.created);
     begun.is_some_and(|begun| file.modified.since(begun).as_millis() > SOON * 60_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::services::State;
+    use crate::rules::service::tell;
+    use crate::rules::tests::facts_of;
+
+    #[test]
+    fn the_service_whose_process_it_is_reads_its_files_again() {
+        let mut facts = facts_of(&RULE.bad);
+        assert_eq!(judge(&facts).findings[0].mend, None, "nobody knows whose it is");
+        for (pid, mended) in [(812, true), (813, false)] {
+            let (name, active) = ("shop.service".to_owned(), "active".to_owned());
+            tell(&mut facts, vec![State { name, active, pid, ..State::default() }]);
+            assert_eq!(judge(&facts).findings[0].mend.is_some(), mended, "{pid}");
+        }
+    }
 }

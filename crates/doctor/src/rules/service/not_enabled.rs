@@ -3,6 +3,8 @@
 use super::{each_state, shown, sound, tell};
 use crate::facts::Facts;
 use crate::facts::services::State;
+use crate::mend::Mend;
+use crate::mend::order::Order;
 use crate::rules::answer::{Answer, Finding};
 use crate::rules::fixture::Fixture;
 use crate::rules::{Fix, Outlook, Rule, Severity};
@@ -15,7 +17,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     silent: "`systemctl start` starts it until the next reboot only. Until then all looks well.",
     cure: "Run `systemctl enable NAME`; if that says that there is no installation config, add WantedBy=multi-user.target \
            under [Install] first.",
-    fix: Fix::Told,
+    fix: Fix::Safe,
     unless: "A timer, a socket, the bus or another unit starts it. For docker.service a socket is not enough: containers with a restart \
              policy wait for the daemon.",
     judge,
@@ -46,7 +48,9 @@ fn judge(facts: &Facts) -> Answer {
         if runs && lost && (docker || !(state.wanted || instance || triggered || state.kind == "dbus")) {
             let observed = format!("it runs (process {}), and its unit is {}", state.pid, state.file_state);
             let finding = Finding::new(&state.name, shown(&state.name), observed);
-            answer.find(finding.forecast("it is gone after the next reboot"));
+            let enable = Mend::Order(Order::Enable { unit: state.name.clone(), now: false });
+            let mend = (state.file_state == "disabled").then_some(enable);
+            answer.find(finding.forecast("it is gone after the next reboot").mended(mend));
         }
     })
 }
