@@ -17,6 +17,7 @@ pub mod files;
 pub mod firewall;
 pub mod keepers;
 pub mod nginx;
+pub mod outside;
 pub mod processes;
 pub mod projects;
 pub mod recipes;
@@ -41,6 +42,7 @@ use locks::Held;
 use logrotate::Logrotate;
 use logs::{Journal, Logs, OpenFiles};
 use nginx::Nginx;
+use outside::Outside;
 use processes::Processes;
 use projects::Projects;
 use recipes::Recipes;
@@ -73,6 +75,8 @@ pub struct Facts {
     pub cron: Fact<Cron>,
     /// Packet filters, addresses, listeners.
     pub firewall: Fact<Firewall>,
+    /// What another host of the fleet saw when it connected to this one.
+    pub outside: Fact<Outside>,
     /// What ufw is told.
     pub ufw: Fact<Ufw>,
     /// Units of systemd.
@@ -140,6 +144,7 @@ impl Facts {
             notes: Vec::new(),
             cron: Fact::unknown(nobody),
             firewall: Fact::unknown(nobody),
+            outside: Fact::nothing("no peer was asked to look: `--from PEER`"),
             ufw: Fact::unknown(nobody),
             services: Fact::unknown(nobody),
             keepers: Fact::unknown(nobody),

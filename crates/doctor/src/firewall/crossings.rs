@@ -164,7 +164,7 @@ pub fn crossings(facts: &Firewall, published: &[Published], needs: &[Need]) -> V
     probes(facts, published, needs).into_iter().filter_map(|question| answer(&walker, question)).collect()
 }
 
-fn answer(walker: &Walker<'_>, question: Question) -> Option<Crossing> {
+pub(super) fn answer(walker: &Walker<'_>, question: Question) -> Option<Crossing> {
     let Question { from, to, packets } = question;
     let asked = packets.first()?.clone();
     let mut verdicts = packets.iter().map(|packet| walker.walk(packet));

@@ -163,6 +163,8 @@ pub const RULES: &[&Rule] = &[
     &firewall::none::RULE,
     &firewall::not_loaded::RULE,
     &firewall::six_open::RULE,
+    &firewall::open_outside::RULE,
+    &firewall::shut_outside::RULE,
     &service::no_restart::RULE,
     &service::failed::RULE,
     &service::not_enabled::RULE,

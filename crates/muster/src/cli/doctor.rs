@@ -16,6 +16,7 @@ use muster_doctor::report::{Report, Scope, judge};
 use muster_doctor::rules::{self, Severity};
 
 use super::command::VERSION;
+use super::outside;
 use crate::ask::agreed;
 use crate::exit_code::ExitCode;
 use crate::refusal::Refusal;
@@ -68,6 +69,10 @@ pub(crate) struct Args {
     /// Judges what --save-facts kept, in place of this host
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "save_facts", "fix", "timings"])]
     facts: Option<PathBuf>,
+    /// Has this peer connect to the ports of this host, and compares what it saw with what the rules say. Needs the agent and
+    /// [peer.NAME] on both hosts
+    #[arg(long, value_name = "PEER", conflicts_with_all = ["root", "facts", "fix"])]
+    from: Option<String>,
     /// Says how long each collector took, on standard error
     #[arg(long)]
     timings: bool,
@@ -154,7 +159,10 @@ fn examine(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
     };
     let baseline = args.baseline.as_deref().map(baseline).transpose()?;
     let begun = Instant::now();
-    let (facts, timings) = facts(world, args)?;
+    let (mut facts, timings) = facts(world, args)?;
+    if let Some(peer) = &args.from {
+        facts.outside = outside::look(world, &facts, peer)?;
+    }
     if let Some(path) = &args.save_facts {
         save(path, &facts)?;
     }

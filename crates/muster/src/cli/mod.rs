@@ -33,6 +33,7 @@ pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod notify;
 pub(crate) mod open;
+mod outside;
 pub(crate) mod pause;
 pub(crate) mod ping;
 pub(crate) mod resume;
