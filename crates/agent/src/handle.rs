@@ -10,12 +10,13 @@ use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
+use muster_doctor::facts::outside::Dialled;
 use muster_store::contract::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::looks::{Order, Sights};
 use crate::parts::AgentPlan;
-use crate::peers::{Circle, Reply};
+use crate::peers::{Circle, NotDialled, Reply};
 use crate::resident::Settings;
 use crate::resident::message::{Message, Source};
 use crate::roster::{Roster, Standing};
@@ -115,6 +116,19 @@ impl Handle {
     /// Looks for another agent, and answers what was seen.
     pub async fn look_for_peer(&self, from: IpAddr, message: &[u8]) -> Reply {
         self.circle.look_for(from, message).await
+    }
+
+    /// Connects to the ports of another agent's host, and answers what became of it: at most ten seconds later.
+    pub async fn dial_for_peer(&self, from: IpAddr, message: &[u8]) -> Reply {
+        self.circle.dial_for(from, message).await
+    }
+
+    /// Has a peer connect to these TCP ports of this host; at most 64.
+    ///
+    /// # Errors
+    /// [`NotDialled`].
+    pub async fn have_dialled(&self, peer: &str, ports: &[u16]) -> Result<Dialled, NotDialled> {
+        self.circle.have_dialled(peer, ports).await
     }
 
     /// Looks at one thing now, beside its rounds; what was seen. None if nobody of that name is looked at.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use muster_agent::handle::{Handle, HandleError, NotStartable};
+use muster_agent::peers;
 use muster_agent::subscribe::desk::{self, Desk};
 use muster_config::plan::StatusPage;
 use muster_core::ids::{ChannelName, ExpectationId};
@@ -11,7 +12,10 @@ use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::outbox::Delivery;
 use muster_core::signal::Signal;
-use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Link, NotStarted, Registry, Started};
+use muster_doctor::facts::outside::Dialled;
+use muster_web::parts::{
+    Answer, Deaf, DialFault, Ear, Envoy, Eye, Heard, Link, NotDialled, NotStarted, Registry, Started,
+};
 
 /// Hands everything on to a running agent.
 pub(crate) struct AgentEar(pub(crate) Handle);
@@ -109,6 +113,47 @@ impl Envoy for AgentEnvoy {
             (reply.status, reply.body)
         })
     }
+
+    fn dial<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
+        Box::pin(async move {
+            let reply = self.0.dial_for_peer(from, message).await;
+            (reply.status, reply.body)
+        })
+    }
+
+    fn have_dialled<'a>(
+        &'a self,
+        peer: &'a str,
+        ports: &'a [u16],
+    ) -> Answer<'a, Result<Dialled, NotDialled>> {
+        Box::pin(async move { self.0.have_dialled(peer, ports).await.map_err(|why| not_dialled(&why)) })
+    }
+}
+
+/// Why a peer did not connect, and what to try.
+fn not_dialled(error: &peers::NotDialled) -> NotDialled {
+    let (fault, help) = match error {
+        peers::NotDialled::NoPeer { known, .. } if known.is_empty() => (
+            DialFault::Unknown,
+            "no other host of yours is known here: give both a [peer.NAME] table with the same `key`"
+                .to_owned(),
+        ),
+        peers::NotDialled::NoPeer { known, .. } => {
+            (DialFault::Unknown, format!("peers of this host: {}", known.join(", ")))
+        }
+        peers::NotDialled::NoAddress { name } => {
+            (DialFault::Unaskable, format!("add `url = \"https://…:7077\"` to [peer.{name}]"))
+        }
+        peers::NotDialled::Ports => (DialFault::Unaskable, "ask for fewer".to_owned()),
+        peers::NotDialled::TooOld { name } => (
+            DialFault::There,
+            format!("install this version of muster on {name} as well, and restart its agent"),
+        ),
+        peers::NotDialled::Failed { .. } => {
+            (DialFault::There, "`muster status` says how this host and its peers hear each other".to_owned())
+        }
+    };
+    NotDialled { fault, what: error.to_string(), help }
 }
 
 /// Keeps the list of subscribers by a running agent.

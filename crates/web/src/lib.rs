@@ -47,6 +47,8 @@ pub mod serve;
 pub mod subscribe;
 pub mod times;
 
-pub use parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Link, Parts, Password, Registry, Settings};
+pub use parts::{
+    Answer, Deaf, DialFault, Ear, Envoy, Eye, Heard, Link, NotDialled, Parts, Password, Registry, Settings,
+};
 pub use router::{Web, router};
 pub use serve::{Listening, Tls, serve_tcp, serve_unix};

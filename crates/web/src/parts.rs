@@ -13,6 +13,7 @@ use muster_core::ids::{ChannelName, ExpectationId, RunId};
 use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::Signal;
+use muster_doctor::facts::outside::Dialled;
 use muster_host::state::Layout;
 use muster_store::contract::Store;
 use tokio::sync::watch;
@@ -122,6 +123,37 @@ pub trait Envoy: Send + Sync {
 
     /// Looks at what another agent asks for, and answers what was seen: at most a minute later.
     fn look<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)>;
+
+    /// Connects to the ports of another agent's host, at `from` and nowhere else, and answers what became of it: at most
+    /// ten seconds later.
+    fn dial<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)>;
+
+    /// Has another agent connect to these TCP ports of this host.
+    fn have_dialled<'a>(&'a self, peer: &'a str, ports: &'a [u16])
+    -> Answer<'a, Result<Dialled, NotDialled>>;
+}
+
+/// Why another agent did not connect to this host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct NotDialled {
+    /// In which way it went wrong.
+    pub fault: DialFault,
+    /// Why not.
+    pub what: String,
+    /// What to try.
+    pub help: String,
+}
+
+/// In which way another agent did not connect to this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialFault {
+    /// There is no such agent here.
+    Unknown,
+    /// It cannot be asked that.
+    Unaskable,
+    /// It was asked.
+    There,
 }
 
 /// Whoever keeps the list of those who subscribed to the status page: the agent.

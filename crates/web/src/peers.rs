@@ -3,7 +3,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
 
@@ -29,6 +29,27 @@ pub async fn beat(State(web): State<Web>, Extension(asker): Extension<Asker>, bo
 pub async fn look(State(web): State<Web>, Extension(asker): Extension<Asker>, body: Body) -> Response {
     match read(body, LOOK_LIMIT).await {
         Ok(message) => answer(web.parts.envoy.look(asker.far_end.origin(), &message).await),
+        Err(refusal) => refusal.json(),
+    }
+}
+
+/// What a proxy adds to what it passes on.
+const OF_PROXIES: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
+/// `POST /peer/dial`. Where it came from decides what is connected to, so what a proxy passed on is refused: it would be the
+/// proxy's address.
+pub async fn dial(
+    State(web): State<Web>,
+    Extension(asker): Extension<Asker>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if OF_PROXIES.iter().any(|name| headers.contains_key(*name)) {
+        let what = "it came through a proxy, so where it came from cannot be seen";
+        return Refusal::conflict(what, "let the peer's `url` lead to muster itself").json();
+    }
+    match read(body, MESSAGE_LIMIT).await {
+        Ok(message) => answer(web.parts.envoy.dial(asker.far_end.address(), &message).await),
         Err(refusal) => refusal.json(),
     }
 }

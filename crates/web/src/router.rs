@@ -115,6 +115,7 @@ pub fn router(web: Web) -> Router {
         .route("/ping/{key}/{name}/{action}", ping::route(ping::with_action))
         .route("/peer/beat", post(peers::beat))
         .route("/peer/look", post(peers::look))
+        .route("/peer/dial", post(peers::dial))
         .nest("/api/v1", api::router())
         .route("/api/v1/events", get(live::get))
         .fallback(pages::refused::not_found)

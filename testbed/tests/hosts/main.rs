@@ -70,6 +70,7 @@ fn main() -> ExitCode {
         .fallible("a_peer_that_is_paused_is_one_page_and_one_end_and_blames_nobody", HOST, peers::paused)
         .fallible("a_peer_that_is_killed_is_one_page_and_one_end", HOST, peers::killed)
         .fallible("peers_that_are_cut_off_from_each_other_tell_once_each", HOST, peers::cut_off)
+        .fallible("the_doctor_compares_its_rules_with_what_a_peer_sees", HOST, peers::seen_from_outside)
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
 }

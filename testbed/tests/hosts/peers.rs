@@ -161,3 +161,55 @@ pub(crate) fn cut_off() -> Result<(), String> {
     }
     Ok(())
 }
+
+/// What `muster doctor --from` found, by rule and subject, and all that it said.
+fn examined(host: &Host) -> Result<(Vec<String>, String), String> {
+    let done = host.run("muster doctor --only FW --from fra1 --save-facts /root/facts.json --json")?;
+    if done.code == 3 {
+        return Err(format!("nobody looked: {done:?}"));
+    }
+    let report: serde_json::Value =
+        serde_json::from_str(&done.out).map_err(|error| format!("{error}: {done:?}"))?;
+    let found = report["findings"].as_array().cloned().unwrap_or_default();
+    let one = |finding: &serde_json::Value| {
+        let text = |key: &str| finding[key].as_str().unwrap_or_default();
+        format!("{} {}", text("id"), text("subject"))
+    };
+    Ok((found.iter().map(one).collect(), format!("{done:?}")))
+}
+
+/// A port that ufw lets in, one that it denies, and one that a rule before this host swallows.
+pub(crate) fn seen_from_outside() -> Result<(), String> {
+    let pair = Pair::up("peer-outside")?;
+    for port in [8001, 8002, 8003] {
+        pair.ams.must(&format!(
+            "systemd-run --unit open-{port} systemd-socket-activate --listen=0.0.0.0:{port} --accept --inetd /bin/true"
+        ))?;
+    }
+    pair.ams.must("ufw allow 7077/tcp && ufw allow 8001/tcp && ufw deny 8002/tcp && ufw allow 8003/tcp && ufw --force enable")?;
+    // The other side plays the provider: what goes to this port is lost on the way.
+    pair.fra.must("iptables -I OUTPUT -p tcp --dport 8003 -j DROP")?;
+    let (found, said) = examined(&pair.ams)?;
+    if !found.contains(&"FW021 tcp 8003".to_owned()) || found.iter().any(|one| one.starts_with("FW015")) {
+        return Err(format!("{found:?}\n{said}"));
+    }
+    for quiet in ["FW021 tcp 8001", "FW021 tcp 8002"] {
+        if found.contains(&quiet.to_owned()) {
+            return Err(format!("{found:?}\n{said}"));
+        }
+    }
+    // Too early again, and a name that nobody has.
+    for (name, words) in [("fra1", "at most once every 10s"), ("nobody", "there is no [peer.nobody]")] {
+        let done = pair.ams.run(&format!("muster doctor --from {name}"))?;
+        if done.code != 3 {
+            return Err(format!("expected exit 3: {done:?}"));
+        }
+        contains(&format!("{done:?}"), words)?;
+    }
+    pair.ams.must("systemctl stop muster")?;
+    let done = pair.ams.run("muster doctor --from fra1")?;
+    if done.code != 3 {
+        return Err(format!("expected exit 3: {done:?}"));
+    }
+    contains(&format!("{done:?}"), "the agent is not running")
+}

@@ -63,6 +63,8 @@ pub(super) struct Member {
     /// What was heard of late, by age, and the same for finding it.
     nonces: VecDeque<(Span, String)>,
     known: HashSet<String>,
+    /// When its ports were last connected to.
+    pub(super) dialled: Option<Span>,
     said: Said,
 }
 
@@ -84,6 +86,7 @@ impl Member {
             life: String::new(),
             nonces: VecDeque::new(),
             known: HashSet::new(),
+            dialled: None,
             said: Said::Nothing,
         }
     }

@@ -38,6 +38,10 @@ pub(crate) enum Purpose {
     Look,
     /// This is what I saw.
     LookAnswer,
+    /// Connect to these ports of mine.
+    Dial,
+    /// This became of it.
+    DialAnswer,
 }
 
 impl Purpose {
@@ -47,6 +51,8 @@ impl Purpose {
             Self::BeatAnswer => b"muster peer beat answer\0",
             Self::Look => b"muster peer look\0",
             Self::LookAnswer => b"muster peer look answer\0",
+            Self::Dial => b"muster peer dial\0",
+            Self::DialAnswer => b"muster peer dial answer\0",
         }
     }
 }
@@ -85,6 +91,13 @@ pub(crate) struct Order {
     pub(crate) table: String,
     /// How long it may take.
     pub(crate) timeout: Span,
+}
+
+/// Which ports of the sender a peer is to connect to. The address is not said: it is where the message comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Doors {
+    /// TCP ports.
+    pub(crate) ports: Vec<u16>,
 }
 
 /// What was seen for a peer.

@@ -8,6 +8,7 @@
 //! | `member` | one peer: what was heard of it, what the last try said, when silence is bad news |
 //! | [`circle`] | all of them: takes messages in, answers them, judges silence |
 //! | `call` | one call from here |
+//! | [`dial`] | connections that one makes to the other one's host |
 //! | `look` | looks that one makes for the other |
 //! | `strangers` | those who come with a wrong key |
 //!
@@ -15,6 +16,7 @@
 
 pub(crate) mod call;
 pub mod circle;
+pub mod dial;
 pub(crate) mod look;
 mod member;
 pub(crate) mod message;
@@ -22,4 +24,5 @@ pub mod peering;
 mod strangers;
 
 pub use circle::Circle;
+pub use dial::NotDialled;
 pub use peering::{KEY_BYTES, Peering, Reply};

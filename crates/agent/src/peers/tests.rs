@@ -2,10 +2,12 @@
 
 use std::sync::Mutex;
 
+use muster_doctor::facts::outside::{Dialled, Live, Tried};
 use muster_run::log::bounds::Bounds;
 use muster_store::keep::Keep;
 
 use super::*;
+use crate::peers::message::Doors;
 use crate::proof::Audited;
 use crate::resident::Vitals;
 
@@ -246,4 +248,78 @@ fn no_word_of_a_peer_is_longer_than_a_page_takes() {
     fra.findings.put(Audited { doubts: vec!["x".repeat(100_000)], ..Audited::default() });
     ams.call(&fra, "fra1");
     assert!(ams.peer("fra1").trouble.is_some_and(|words| words.len() < 400));
+}
+
+/// Asks another one to connect to these ports, as `have_dialled` does; the answer is made up.
+fn dial(asking: &House, other: &House, from: IpAddr, ports: &[u16]) -> Result<Dialled, String> {
+    let (name, there) = ("fra1", &other.circle);
+    for _ in 0..2 {
+        let doors = Doors { ports: ports.to_vec() };
+        let sent = asking.circle.write(name, Purpose::Dial, &doors).expect("a key");
+        let reply = match there.granted_dial(from, &sent.body) {
+            Ok(granted) => {
+                let tried = ports.iter().map(|port| Tried { port: *port, live: Live::Open }).collect();
+                let dialled = Dialled { target: granted.target, source: None, ports: tried };
+                there.tell_dialled(granted, &dialled)
+            }
+            Err(refused) => refused,
+        };
+        if let Some(dialled) = asking.circle.dialled(name, &sent, &reply, ports)? {
+            return Ok(dialled);
+        }
+    }
+    Err("it began anew twice".to_owned())
+}
+
+#[test]
+fn a_peer_connects_to_where_the_request_came_from() {
+    let (ams, fra) = pair();
+    let dialled = dial(&ams, &fra, FROM, &[22, 443]).expect("connected");
+    assert_eq!((dialled.target, dialled.ports.len()), (FROM, 2));
+    assert!(fra.peer("ams1").last_heard.is_none(), "it is no beat");
+}
+
+#[test]
+fn a_peer_connects_once_in_ten_seconds_for_each_that_asks() {
+    let fra = House::new("fra1", &[("ams1", "a"), ("nyc1", "n")]);
+    let (ams, nyc) = (House::new("ams1", &[("fra1", "a")]), House::new("nyc1", &[("fra1", "n")]));
+    dial(&ams, &fra, FROM, &[22]).expect("the first time");
+    let again = dial(&ams, &fra, FROM, &[22]).expect_err("too early");
+    assert!(again.contains("at most once every 10s"), "{again}");
+    dial(&nyc, &fra, FROM, &[22]).expect("somebody else");
+    fra.pass(Span::seconds(9));
+    dial(&ams, &fra, FROM, &[22]).expect_err("still too early");
+    fra.pass(Span::seconds(1));
+    dial(&ams, &fra, FROM, &[22]).expect("ten seconds later");
+}
+
+#[test]
+fn a_peer_connects_to_nobody_but_whoever_asks_and_not_to_its_own_host() {
+    let (ams, fra) = pair();
+    let home = IpAddr::from([127, 0, 0, 1]);
+    let refused = dial(&ams, &fra, home, &[22]).expect_err("its own host");
+    assert!(refused.contains("a proxy in front of it"), "{refused}");
+    for ports in [&[][..], &[0], &[1; 65]] {
+        let refused = dial(&ams, &fra, FROM, ports).expect_err("none, or too many");
+        assert!(refused.contains("between 1 and 64"), "{refused}");
+    }
+    dial(&ams, &fra, FROM, &[22]).expect("what was refused does not count");
+}
+
+#[test]
+fn a_request_to_connect_needs_the_key_and_counts_once() {
+    let (ams, fra) = pair();
+    let stranger = House::new("ams1", &[("fra1", "x")]);
+    let refused = dial(&stranger, &fra, FROM, &[22]).expect_err("a wrong key");
+    assert!(refused.contains("does not know our key"), "{refused}");
+    assert!(fra.circle.view().stranger.is_some());
+    // What was overheard is worth nothing, and neither is a beat.
+    dial(&ams, &fra, FROM, &[22]).expect("connected");
+    let sent = ams.circle.write("fra1", Purpose::Dial, &Doors { ports: vec![22] }).expect("a key");
+    fra.pass(Span::seconds(60));
+    assert!(fra.circle.granted_dial(FROM, &sent.body).is_ok());
+    let again = fra.circle.granted_dial(FROM, &sent.body).map(drop).expect_err("refused");
+    assert!(what(&again).contains("it was heard before"), "{}", what(&again));
+    let beat = ams.circle.ask("fra1").expect("a message");
+    assert_eq!(fra.circle.granted_dial(FROM, &beat.body).map(drop).expect_err("refused").status, 401);
 }

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         .test("the_beat_is_withheld_while_the_store_is_gone", &[], faults::beat)
         .test("two_agents_hear_each_other_also_where_only_one_can_call", &[], peers::watched_and_missed)
         .test("a_peer_that_hangs_or_panics_disturbs_no_other", &[], peers::hung)
+        .test("a_peer_connects_for_another_or_says_why_not", &[], peers::dialled)
         .test("kill_9_with_the_receiver_down_loses_no_page_and_repeats_none", &[], child::kill_9)
         .test("a_second_agent_on_the_same_state_is_refused", &[], life::second)
         .test("a_thousand_deadlines_fire_once_each_and_none_early", &[], many::deadlines)

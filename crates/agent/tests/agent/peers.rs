@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use muster_agent::handle::Handle;
 use muster_agent::peers::peering::Post;
-use muster_agent::peers::{Peering, Reply};
+use muster_agent::peers::{NotDialled, Peering, Reply};
 use muster_config::secret::Secret;
 use muster_core::expectation::{Expectation, Hearing, Rhythm};
 use muster_core::time::Span;
@@ -119,6 +119,63 @@ pub(crate) fn hung() {
         let began = std::time::Instant::now();
         here.stop().await.unwrap();
         assert!(began.elapsed().as_secs() < 5, "a peer that hangs does not hold up the end");
+        there.stop().await.unwrap();
+    });
+}
+
+/// The wire as it is: a path that the other side does not know is a page that says so.
+fn by_path(door: &Door, knows: &'static [&'static str], from: IpAddr) -> Post {
+    let door = Arc::clone(door);
+    Arc::new(move |path, message, _deadline| {
+        let handle = door.lock().unwrap().clone();
+        Box::pin(async move {
+            let handle = handle.ok_or_else(|| "nobody is there".to_owned())?;
+            Ok(match path {
+                _ if !knows.contains(&path) => Reply { status: 404, body: b"<!doctype html>".to_vec() },
+                "/peer/dial" => handle.dial_for_peer(from, &message).await,
+                _ => handle.hear_peer(from, &message),
+            })
+        })
+    })
+}
+
+pub(crate) fn dialled() {
+    on_one_thread(async {
+        let door = Door::default();
+        let both: &[&str] = &["/peer/beat", "/peer/dial"];
+        // Nobody has this address; a real one of another host is in the tests on hosts.
+        let (nowhere, home) = (IpAddr::from([192, 0, 2, 1]), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let never: Post = Arc::new(|_, _, _| Box::pin(async { Err("nobody is there".to_owned()) }));
+        let ams = house(vec![
+            peering("fra1", "k", Some(by_path(&door, both, nowhere))),
+            peering("proxied", "p", Some(by_path(&door, both, home))),
+            peering("old", "o", Some(by_path(&door, &["/peer/beat"], nowhere))),
+            peering("away", "a", Some(never)),
+            peering("caller", "c", None),
+        ]);
+        let fra =
+            house(vec![peering("ams1", "k", None), peering("ams2", "p", None), peering("ams3", "o", None)]);
+        let (here, there) = (ams.start().await, fra.start().await);
+        *door.lock().unwrap() = Some(there.handle());
+        for name in ["peer.fra1", "peer.proxied", "peer.old"] {
+            until_board(&here.handle(), "the answer is heard", |it| word(it, name) == "ok").await;
+        }
+        let handle = here.handle();
+        let dialled = handle.have_dialled("fra1", &[1, 2]).await.unwrap();
+        assert_eq!((dialled.target, dialled.ports.len()), (nowhere, 2));
+        for (name, words) in [
+            ("fra1", "at most once every 10s"),
+            ("proxied", "a proxy in front of it"),
+            ("old", "is too old"),
+            ("away", "nobody is there"),
+            ("caller", "has no `url`"),
+            ("nobody", "there is no [peer.nobody]"),
+        ] {
+            let error = handle.have_dialled(name, &[1]).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{name}: {error}");
+        }
+        assert_eq!(handle.have_dialled("fra1", &[]).await, Err(NotDialled::Ports));
+        here.stop().await.unwrap();
         there.stop().await.unwrap();
     });
 }

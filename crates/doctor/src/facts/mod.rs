@@ -24,6 +24,7 @@ pub mod needs;
 pub mod nginx;
 pub mod postgres;
 pub mod own;
+pub mod outside;
 pub mod processes;
 pub mod projects;
 pub mod recipes;
@@ -58,6 +59,7 @@ use nginx::Nginx;
 use postgres::Server;
 use own::Own;
 use postgres::{Bouncer, Server};
+use outside::Outside;
 use processes::Processes;
 use projects::Projects;
 use recipes::Recipes;
@@ -92,6 +94,8 @@ pub struct Facts {
     pub cron: Fact<Cron>,
     /// Packet filters, addresses, listeners.
     pub firewall: Fact<Firewall>,
+    /// What another host of the fleet saw when it connected to this one.
+    pub outside: Fact<Outside>,
     /// What ufw is told.
     pub ufw: Fact<Ufw>,
     /// What puts packet filters in place at boot.
@@ -183,6 +187,7 @@ impl Facts {
             notes: Vec::new(),
             cron: Fact::unknown(nobody),
             firewall: Fact::unknown(nobody),
+            outside: Fact::nothing("no peer was asked to look: `--from PEER`"),
             ufw: Fact::unknown(nobody),
             filters: Fact::unknown(nobody),
             needs: Fact::unknown(nobody),

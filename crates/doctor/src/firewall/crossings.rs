@@ -181,7 +181,7 @@ pub fn needed(
     needed.filter_map(|question| answer(&walker, question)).collect()
 }
 
-fn answer(walker: &Walker<'_>, question: Question) -> Option<Crossing> {
+pub(super) fn answer(walker: &Walker<'_>, question: Question) -> Option<Crossing> {
     let Question { from, to, packets } = question;
     let asked = packets.first()?.clone();
     let mut verdicts = packets.iter().map(|packet| walker.walk(packet));

@@ -8,6 +8,7 @@
 //! | [`verdict`] | the question and the answer |
 //! | [`walk`](mod@walk) | a connection from end to end |
 //! | [`crossings`] | the questions that a host's ports and needs raise, and the table of answers |
+//! | [`outside`] | what the rules say of connections that a peer really made |
 //! | `chain` | the chains of one hook |
 //! | `kernel` | what the kernel throws away by itself |
 //! | `packet` | what tests see |
@@ -26,6 +27,7 @@ mod network;
 mod nft;
 mod nft_text;
 mod oracle;
+pub mod outside;
 mod packet;
 mod rule;
 mod rules;

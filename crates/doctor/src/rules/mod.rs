@@ -191,6 +191,8 @@ pub const RULES: &[&Rule] = &[
     &firewall::two_owners::RULE,
     &firewall::forwarding_off::RULE,
     &firewall::connections_full::RULE,
+    &firewall::open_outside::RULE,
+    &firewall::shut_outside::RULE,
     &service::no_restart::RULE,
     &service::failed::RULE,
     &service::not_enabled::RULE,

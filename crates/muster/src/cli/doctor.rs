@@ -20,6 +20,7 @@ use muster_net::endpoint::Endpoint;
 
 use super::command::VERSION;
 use super::mending::{self, Wishes};
+use super::outside;
 use crate::exit_code::ExitCode;
 use crate::own::{self, Declared};
 use crate::refusal::Refusal;
@@ -72,6 +73,10 @@ pub(crate) struct Args {
     /// Judges what --save-facts kept, in place of this host
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "save_facts", "fix", "timings"])]
     facts: Option<PathBuf>,
+    /// Has this peer connect to the ports of this host, and compares what it saw with what the rules say. Needs the agent and
+    /// [peer.NAME] on both hosts
+    #[arg(long, value_name = "PEER", conflicts_with_all = ["root", "facts", "fix"])]
+    from: Option<String>,
     /// Says how long each collector took, on standard error
     #[arg(long)]
     timings: bool,
@@ -183,7 +188,10 @@ fn examine(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
         mending::take_back_forsaken(world);
     }
     let begun = Instant::now();
-    let (seen, timings) = facts(world, args)?;
+    let (mut seen, timings) = facts(world, args)?;
+    if let Some(peer) = &args.from {
+        seen.outside = outside::look(world, &seen, peer)?;
+    }
     if let Some(path) = &args.save_facts {
         save(path, &seen)?;
     }

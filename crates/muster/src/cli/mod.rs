@@ -35,6 +35,7 @@ pub(crate) mod jobs;
 pub(crate) mod mending;
 pub(crate) mod notify;
 pub(crate) mod open;
+mod outside;
 pub(crate) mod pause;
 pub(crate) mod ping;
 pub(crate) mod resume;

@@ -10,7 +10,10 @@ use muster_core::ids::{ChannelName, ExpectationId};
 use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::{Report, Signal};
-use muster_web::parts::{Answer, Deaf, Ear, Envoy, Eye, Heard, Link, NotStarted, Registry, Started};
+use muster_doctor::facts::outside::Dialled;
+use muster_web::parts::{
+    Answer, Deaf, DialFault, Ear, Envoy, Eye, Heard, Link, NotDialled, NotStarted, Registry, Started,
+};
 use tokio::sync::watch;
 
 /// The stand-in.
@@ -86,6 +89,19 @@ impl Envoy for StandIn {
 
     fn look<'a>(&'a self, _from: IpAddr, _message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
         Box::pin(async { (404, b"{}".to_vec()) })
+    }
+
+    fn dial<'a>(&'a self, _from: IpAddr, _message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
+        Box::pin(async { (404, b"{}".to_vec()) })
+    }
+
+    fn have_dialled<'a>(
+        &'a self,
+        _peer: &'a str,
+        _ports: &'a [u16],
+    ) -> Answer<'a, Result<Dialled, NotDialled>> {
+        let what = "a demonstration has no peers".to_owned();
+        Box::pin(async { Err(NotDialled { fault: DialFault::Unknown, what, help: String::new() }) })
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`act`] | acknowledge, pause, resume, test a channel |
 //! | [`incidents`] | what customers are told |
 //! | [`subscribers`] | who is mailed that |
+//! | [`peers`] | what another agent sees of this host |
 //! | [`keys`] | one-time links and tokens |
 
 pub mod act;
@@ -16,6 +17,7 @@ pub mod checks;
 pub mod incidents;
 pub mod jobs;
 pub mod keys;
+pub mod peers;
 pub mod read;
 mod routes;
 pub mod subscribers;

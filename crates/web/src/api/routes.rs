@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use crate::api::{act, checks, incidents, jobs, keys, read, subscribers};
+use crate::api::{act, checks, incidents, jobs, keys, peers, read, subscribers};
 use crate::router::Web;
 
 /// The router, without its prefix.
@@ -26,6 +26,7 @@ pub fn router() -> Router<Web> {
         .route("/incidents/{id}/{act}", post(incidents::act))
         .route("/subscribers", get(subscribers::list))
         .route("/subscribers/remove", post(subscribers::remove))
+        .route("/peers/{name}/dial", post(peers::dial))
         .route("/host", get(read::host))
         .route("/doctor", get(read::doctor))
         .route("/deliveries", get(read::deliveries))

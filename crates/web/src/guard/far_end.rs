@@ -32,6 +32,14 @@ impl FarEnd {
         }
     }
 
+    /// The far address as it is.
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Self::Tcp { from, .. } => from.to_canonical(),
+            Self::Unix { .. } => IpAddr::from([127, 0, 0, 1]),
+        }
+    }
+
     /// The far address, to count failures by. IPv6 counts by /64, because one machine has all of it.
     pub fn origin(&self) -> IpAddr {
         match self {

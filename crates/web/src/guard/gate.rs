@@ -26,6 +26,9 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The same for a look that is made for another agent: its own longest time, and the way.
 pub const LOOK_WITHIN: Duration = Duration::from_secs(65);
 
+/// The same for connections that are made for another agent, and for whoever waits for those of a peer.
+pub const DIAL_WITHIN: Duration = Duration::from_secs(20);
+
 /// What a browser may do with our pages: load our own style, script and images, and nothing else.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -60,11 +63,20 @@ fn kind(path: &str) -> Kind {
     }
 }
 
+fn within(path: &str) -> Duration {
+    match path {
+        "/peer/look" => LOOK_WITHIN,
+        "/peer/dial" => DIAL_WITHIN,
+        _ if path.starts_with("/api/v1/peers/") => DIAL_WITHIN,
+        _ => ANSWER_WITHIN,
+    }
+}
+
 /// The layer.
 pub async fn gate(State(web): State<Web>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     let kind = kind(head.uri.path());
-    let within = if head.uri.path() == "/peer/look" { LOOK_WITHIN } else { ANSWER_WITHIN };
+    let within = within(head.uri.path());
     let mut response = match admit(&web, kind, &head).await {
         Ok(asker) => {
             let page = asker.clone();

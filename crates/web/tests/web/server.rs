@@ -17,13 +17,15 @@ use muster_core::look::Last;
 use muster_core::notice::{Amendment, NoticeId};
 use muster_core::signal::{Report, Signal};
 use muster_core::time::{Span, Timestamp};
+use muster_doctor::facts::outside::{Dialled, Live, Tried};
 use muster_host::state::Layout;
 use muster_store::contract::{Commit, Store};
 use muster_store::credential::CredentialKind;
 use muster_store::memory::Memory;
 use muster_web::guard::session::issue;
 use muster_web::parts::{
-    Answer, Deaf, Ear, Envoy, Eye, Heard, Link, NotStarted, Parts, Password, Registry, Settings, Started,
+    Answer, Deaf, DialFault, Ear, Envoy, Eye, Heard, Link, NotDialled, NotStarted, Parts, Password, Registry,
+    Settings, Started,
 };
 use muster_web::{Web, serve_tcp, serve_unix};
 use tokio::net::{TcpListener, UnixListener};
@@ -173,6 +175,28 @@ impl Envoy for Recorder {
 
     fn look<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
         Box::pin(async move { Envoy::hear(self, from, message) })
+    }
+
+    fn dial<'a>(&'a self, from: IpAddr, message: &'a [u8]) -> Answer<'a, (u16, Vec<u8>)> {
+        Box::pin(async move { Envoy::hear(self, from, message) })
+    }
+
+    /// All are open to `fra1`; `old1` says no, and there is nobody else.
+    fn have_dialled<'a>(
+        &'a self,
+        peer: &'a str,
+        ports: &'a [u16],
+    ) -> Answer<'a, Result<Dialled, NotDialled>> {
+        let fault = match peer {
+            "fra1" => None,
+            "old1" => Some(DialFault::There),
+            _ => Some(DialFault::Unknown),
+        };
+        let not = |fault| NotDialled { fault, what: format!("not by {peer}"), help: "try".into() };
+        let ports = ports.iter().map(|port| Tried { port: *port, live: Live::Open }).collect();
+        let dialled = Dialled { target: IpAddr::from([192, 0, 2, 1]), source: None, ports };
+        let answer = fault.map_or(Ok(dialled), |fault| Err(not(fault)));
+        Box::pin(async move { answer })
     }
 }
 

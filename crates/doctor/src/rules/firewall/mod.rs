@@ -10,13 +10,16 @@ pub(super) mod host_service;
 pub(super) mod need_closed;
 pub(super) mod no_effect;
 pub(super) mod hands_off;
+mod live;
 pub(super) mod none;
 pub(super) mod not_final;
 pub(super) mod not_kept;
 pub(super) mod not_loaded;
+pub(super) mod open_outside;
 pub(super) mod past_ufw;
 mod reach;
 pub(super) mod reject_forward;
+pub(super) mod shut_outside;
 pub(super) mod six_open;
 pub(super) mod two_owners;
 mod written;
@@ -28,7 +31,7 @@ use super::answer::{Answer, Place};
 use crate::facts::firewall::{Firewall, Interface, Listener, Protocol, Proxy, Route, RouteKind, Subnet};
 use crate::facts::ufw::Ufw;
 use crate::facts::{Fact, Facts};
-use crate::firewall::{Cause, Crossing, From, Reach, To, crossings, published_by_proxies};
+use crate::firewall::{Cause, Crossing, From, Reach, To, Verdict, crossings, published_by_proxies};
 
 /// Asks who reaches what, and judges the table of answers. What the walker cannot tell is passed on as unknown.
 fn each(facts: &Facts, judge: impl FnOnce(&Firewall, &[Crossing], &mut Answer)) -> Answer {
@@ -51,7 +54,16 @@ fn has_ufw(facts: &Facts) -> bool {
 
 /// What decided, as a place: the table and the rule.
 fn decided(crossing: &Crossing) -> Place {
-    let by = &crossing.verdict.by;
+    place(&crossing.verdict)
+}
+
+/// Who is asked for, and what decided.
+fn named(to: &To, verdict: &Verdict) -> (String, Place) {
+    (name(to), place(verdict))
+}
+
+fn place(verdict: &Verdict) -> Place {
+    let by = &verdict.by;
     let source = match by.table.is_empty() {
         true => "packet filters".to_owned(),
         false => format!("{} {}", by.table, by.chain),

@@ -1,5 +1,6 @@
 //! FW010: no firewall, and more open than should be.
 
+use super::live::confirmed;
 use super::{each, filter, has_ufw, host, is_open_to_all, name, port, with_filter};
 use crate::facts::Facts;
 use crate::firewall::{Cause, Crossing, To};
@@ -60,8 +61,12 @@ fn judge(facts: &Facts) -> Answer {
         });
         for crossing in open {
             let who = name(&crossing.to);
-            let observed =
-                format!("{who} answers the internet at {} port {}", crossing.address, crossing.port);
+            let observed = format!(
+                "{who} answers the internet at {} port {}{}",
+                crossing.address,
+                crossing.port,
+                confirmed(facts, crossing)
+            );
             let family = if crossing.address.is_ipv4() { "IPv4" } else { "IPv6" };
             let place = Place { text: crossing.verdict.by.text.clone(), ..Place::of("listeners") };
             answer.find(Finding::new(format!("{who} {} {family}", port(crossing)), place, observed));

@@ -1,5 +1,6 @@
 //! FW001: a published port is reachable past ufw.
 
+use super::live::confirmed;
 use super::{decided, each, filter, has_ufw, is_open_to_all, name, port, with_filter};
 use crate::facts::firewall::{Firewall, RouteKind};
 use crate::facts::{Fact, Facts};
@@ -51,10 +52,11 @@ fn judge(facts: &Facts) -> Answer {
         };
         for crossing in table.iter().filter(past) {
             let observed = format!(
-                "{} of {} answers the internet at {}",
+                "{} of {} answers the internet at {}{}",
                 port(crossing),
                 name(&crossing.to),
-                crossing.address
+                crossing.address,
+                confirmed(facts, crossing)
             );
             let family = if crossing.address.is_ipv4() { "IPv4" } else { "IPv6" };
             let finding = Finding::new(format!("{} {family}", port(crossing)), decided(crossing), observed);
