@@ -17,6 +17,7 @@ mod logging;
 mod memory;
 mod name;
 mod outside;
+mod own_changes;
 mod peer_keys;
 mod ping_key;
 mod records;

@@ -9,6 +9,7 @@
 //! | [`store`] | comes back to the disk after the store was gone |
 //! | [`discover`] | looks at what this host does by itself |
 //! | [`config`] | reads the configuration again when it changed |
+//! | [`drift`] | holds what this host is against what was accepted |
 //! | [`prune`] | keeps history within its bounds |
 //! | [`logs`] | keeps the logs of runs within theirs, and compresses them |
 //! | [`looks`] | sees to it that checks are being looked at |
@@ -27,6 +28,7 @@ mod beat;
 mod config;
 mod deliver;
 mod discover;
+mod drift;
 mod logs;
 mod looks;
 mod pause;

@@ -10,8 +10,8 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, logs, looks, peers, prune, runs, spool, start, status_mail,
-    status_page, status_push, store, watchdog,
+    audit, beat, config, deliver, discover, drift, logs, looks, peers, prune, runs, spool, start,
+    status_mail, status_page, status_push, store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
@@ -73,6 +73,7 @@ pub(crate) struct Duties {
     deliver: Registration,
     store: Registration,
     discover: Registration,
+    drift: Registration,
     config: Registration,
     prune: Registration,
     logs: Registration,
@@ -101,6 +102,7 @@ impl Duties {
             deliver: register(deliver::TERMS, &own(), deliver::Deliver::new(context)),
             store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
             discover: register(discover::TERMS, &context.wake_discover, discover::Discover::new(context)),
+            drift: register(drift::TERMS, &own(), drift::Drift::new(context)),
             config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
@@ -116,7 +118,7 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 17] {
+    pub(crate) fn list(self) -> [Registration; 18] {
         let Self {
             spool,
             runs,
@@ -124,6 +126,7 @@ impl Duties {
             deliver,
             store,
             discover,
+            drift,
             config,
             prune,
             logs,
@@ -143,6 +146,7 @@ impl Duties {
             deliver,
             store,
             discover,
+            drift,
             config,
             prune,
             logs,
@@ -166,6 +170,7 @@ impl Duties {
             deliver::TERMS,
             store::TERMS,
             discover::TERMS,
+            drift::TERMS,
             config::TERMS,
             prune::TERMS,
             logs::TERMS,

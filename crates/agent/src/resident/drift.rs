@@ -1,11 +1,14 @@
-//! Drift of schedules: each one an expectation of its own for as long as it lasts, and until its end has been told.
+//! Drift. Of schedules: each one an expectation of its own for as long as it lasts, and until its end has been told. Of
+//! what was accepted: an expectation for each item of the configuration.
 
 use std::collections::BTreeSet;
 
 use muster_core::ids::ExpectationId;
+use muster_core::signal::{Ending, Outcome, Report};
 use muster_core::time::Now;
 use muster_host::adopt::record::Record;
 
+use super::message::Comparison;
 use super::task::Resident;
 use crate::drift::drifts;
 
@@ -35,6 +38,21 @@ impl Resident {
         }
         for (id, words) in found {
             let signal = self.say(id, Err(words));
+            self.own.push(signal);
+        }
+    }
+
+    /// Says how items stand to what was accepted of them.
+    pub(super) fn hear_comparisons(&mut self, all: Vec<(ExpectationId, Comparison)>) {
+        for (about, comparison) in all {
+            let signal = match comparison {
+                Comparison::Same(words) => self.say(about, Ok(words)),
+                Comparison::Unseen(why) => self.signal(about, Report::Unseen { why }),
+                Comparison::Differs { words, patch } => {
+                    let outcome = Outcome { tail: patch, ..Outcome::bare(Ending::Reported { words }) };
+                    self.signal(about, Report::Failure(outcome))
+                }
+            };
             self.own.push(signal);
         }
     }

@@ -38,6 +38,8 @@ pub(crate) enum Message {
     Drained { began: Now },
     /// What is to be said of peers.
     Peers(Vec<Word>),
+    /// What of the host is, or is not, as it was accepted.
+    Compared(Vec<(ExpectationId, Comparison)>),
     /// A duty was performed.
     Performed(Performance),
     /// The host was looked at.
@@ -62,6 +64,17 @@ pub(crate) enum Message {
     Forget { before: Timestamp, reply: oneshot::Sender<()> },
     /// How do things stand with yourself?
     Audit(oneshot::Sender<SelfReport>),
+}
+
+/// How something of the host stands to what was accepted of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// They say the same, or it was seen and accepted for the first time.
+    Same(String),
+    /// They do not: which things, and the difference as a patch.
+    Differs { words: String, patch: String },
+    /// Nobody can say.
+    Unseen(String),
 }
 
 /// How the resident stands.

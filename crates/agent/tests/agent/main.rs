@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         .test("a_wrapped_line_of_a_crontab_is_expected_and_missed_when_it_vanishes", &[], life::discovered)
         .test("a_job_is_due_when_its_timer_is_and_a_timer_that_goes_is_an_alarm", &[], life::timer)
         .test("a_schedule_that_drifts_pages_once_and_its_end_is_told", &[], life::drift)
+        .test(
+            "what_is_not_as_it_was_accepted_pages_once_with_a_patch_and_its_end_is_told",
+            &[],
+            life::accepted,
+        )
         .test("every_duty_is_performed_and_stands_on_the_board", &[], life::duties)
         .test("a_test_page_says_what_became_of_it", &[], life::test_page)
         .test("stopping_writes_everything_down", &[], life::stopping)

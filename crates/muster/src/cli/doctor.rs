@@ -9,7 +9,7 @@ use muster_doctor::baseline::Baseline;
 use muster_doctor::collect::{Timing, Wanted, collect};
 use muster_doctor::facts::files::Note;
 use muster_doctor::facts::{FORMAT, Facts};
-use muster_doctor::mend::plan::plan;
+use muster_doctor::mend::plan::{Act, plan};
 use muster_doctor::mend::treatment::{State, Treatment, TreatmentError};
 use muster_doctor::render;
 use muster_doctor::report::{Report, Scope, judge};
@@ -18,6 +18,7 @@ use muster_doctor::rules::{self, Severity};
 use super::command::VERSION;
 use crate::ask::agreed;
 use crate::exit_code::ExitCode;
+use crate::own_changes::OwnChanges;
 use crate::refusal::Refusal;
 use crate::say;
 use crate::say::paper::Paper;
@@ -303,6 +304,8 @@ fn fix(world: &World, args: &Args, scope: &Scope, report: &Report) -> Result<Exi
     }
     let folder = world.layout()?.doctor();
     let mut treatment = Treatment::new(plan.changes, world.now().wall);
+    let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    let accepting = OwnChanges::begin(world, &root);
     treatment.carry_out(&folder).map_err(|error| unkept(&error))?;
     // What is still found was not mended, and is not left half done.
     let (again, _) = facts(world, args)?;
@@ -315,9 +318,23 @@ fn fix(world: &World, args: &Args, scope: &Scope, report: &Report) -> Result<Exi
             change.cures.iter().any(|(id, subject)| stays(id, subject))
         })
         .map_err(|error| unkept(&error))?;
+    if let Some(accepting) = accepting {
+        accepting.end(world, files(&treatment), "muster doctor --fix");
+    }
     world.say(&say::doctor::mended(&treatment))?;
     let all_done = treatment.changes.iter().all(|entry| entry.state == State::Done);
     Ok(if all_done { ExitCode::Fine } else { ExitCode::BadNews })
+}
+
+/// Every file that a treatment is about, by its old name and by its new one.
+fn files(treatment: &Treatment) -> impl Iterator<Item = &Path> {
+    treatment.changes.iter().flat_map(|entry| {
+        let new = match &entry.change.act {
+            Act::Rename { to, .. } => Some(to.as_path()),
+            Act::Content { .. } | Act::Mode { .. } => None,
+        };
+        std::iter::once(entry.change.act.file()).chain(new)
+    })
 }
 
 fn unkept(error: &TreatmentError) -> Refusal {
@@ -333,7 +350,11 @@ fn undo(world: &World, id: Option<&str>) -> Result<ExitCode, Refusal> {
             Refusal::system("there is no going back", &error)
         }
     })?;
+    let accepting = OwnChanges::begin(world, Path::new("/"));
     let left = treatment.undo(&folder, "undone", |_| true).map_err(|error| unkept(&error))?;
+    if let Some(accepting) = accepting {
+        accepting.end(world, files(&treatment), "muster doctor undo");
+    }
     world.say(&say::doctor::undone(&treatment, &left))?;
     Ok(if left.is_empty() { ExitCode::Fine } else { ExitCode::BadNews })
 }

@@ -11,6 +11,7 @@
 //! | [`diff`] | how two texts differ |
 //! | [`lines`] | text in lines of a width |
 //! | [`doctor`] | `muster doctor` |
+//! | [`drift`] | `muster drift` |
 //! | [`status`] | `muster status` |
 //! | [`watchers`] | who watches this agent |
 //! | [`jobs`] | `muster jobs` |
@@ -27,6 +28,7 @@ pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod json;
