@@ -80,7 +80,12 @@ pub fn blotted(name: &str, text: &str) -> String {
             Some((user, hash)) if (of_passwords || is_hash(hash)) && !line.trim_start().starts_with('#') => {
                 format!("{user}:{BLOT}")
             }
-            _ => after_a_name(&blot_line(line)),
+            // In sudoers it says that no password is needed, and what follows is a command.
+            _ => line
+                .split("NOPASSWD:")
+                .map(|part| after_a_name(&blot_line(part)))
+                .collect::<Vec<_>>()
+                .join("NOPASSWD:"),
         };
         shown.push_str(&line);
         shown.push_str(end);
@@ -124,10 +129,7 @@ fn after_a_name(line: &str) -> String {
 fn is_name(word: &str) -> bool {
     let word = word.trim_end_matches(['=', ':']).trim_matches(['"', '\'']);
     let lower = word.to_ascii_lowercase();
-    word.len() <= 64
-        && !word.contains(['/', '=', '$', ';'])
-        && lower != "nopasswd"
-        && NAMES.iter().any(|part| lower.contains(part))
+    word.len() <= 64 && !word.contains(['/', '=', '$', ';']) && NAMES.iter().any(|part| lower.contains(part))
 }
 
 fn is_plain(value: &str, in_comment: bool) -> bool {

@@ -86,7 +86,13 @@ pub fn look(
     match seen {
         Ok(()) if sight.things.is_empty() && known.is_empty() => {
             *budget = before;
-            Err(format!("there is nothing at {}", item.text))
+            Err(match &item.what {
+                Watch::Path(path) => format!("there is nothing at {path}"),
+                Watch::Glob(_) | Watch::Keys(_) => format!("nothing matches {}", item.text),
+                Watch::Crontabs | Watch::Firewall | Watch::Sshd => {
+                    format!("nothing of {} is on this host", item.text)
+                }
+            })
         }
         Ok(()) => Ok(sight),
         Err(why) => {
@@ -356,7 +362,7 @@ mod tests {
         assert!(seen(root, path("/etc/big")).is_ok());
         put(root, "etc/big/one", &"x".repeat((256 << 10) + 1));
         assert_eq!(seen(root, path("/etc/big")).unwrap_err(), "/etc/big/one is larger than 256 KiB");
-        assert_eq!(seen(root, path("/etc/ngnix")).unwrap_err(), "there is nothing at x");
+        assert_eq!(seen(root, path("/etc/ngnix")).unwrap_err(), "there is nothing at /etc/ngnix");
         for name in 0..THINGS {
             put(root, &format!("etc/many/{name}"), "");
         }

@@ -163,9 +163,8 @@ fn judge(item: &WatchItem, found: &[Difference<'_>], sight: &Sight, layout: &Lay
     if found.is_empty() {
         return Comparison::Same("as it was accepted".to_owned());
     }
-    let words = format!(
-        "{}; `muster drift` shows the whole difference, `muster drift accept {} --why \"…\"` accepts it",
-        sentence(found),
+    let help = format!(
+        "`muster drift` shows the whole difference, `muster drift accept {} --why \"…\"` accepts it",
         item.id.name()
     );
     let text = |name: &str| sight.texts.get(name).cloned().or_else(|| record::text(layout, name));
@@ -176,7 +175,7 @@ fn judge(item: &WatchItem, found: &[Difference<'_>], sight: &Sight, layout: &Lay
             break;
         }
     }
-    Comparison::Differs { words, patch: cut(patch) }
+    Comparison::Differs { words: sentence(found), help, patch: cut(patch) }
 }
 
 /// As much of a patch as a tail may have, in whole lines.

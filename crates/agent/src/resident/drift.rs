@@ -48,8 +48,9 @@ impl Resident {
             let signal = match comparison {
                 Comparison::Same(words) => self.say(about, Ok(words)),
                 Comparison::Unseen(why) => self.signal(about, Report::Unseen { why }),
-                Comparison::Differs { words, patch } => {
-                    let outcome = Outcome { tail: patch, ..Outcome::bare(Ending::Reported { words }) };
+                Comparison::Differs { words, help, patch } => {
+                    let bare = Outcome::bare(Ending::Reported { words });
+                    let outcome = Outcome { tail: patch, notes: vec![help], ..bare };
                     self.signal(about, Report::Failure(outcome))
                 }
             };

@@ -71,8 +71,8 @@ pub(crate) enum Message {
 pub(crate) enum Comparison {
     /// They say the same, or it was seen and accepted for the first time.
     Same(String),
-    /// They do not: which things, and the difference as a patch.
-    Differs { words: String, patch: String },
+    /// They do not: which things, what to do about it, and the difference as a patch.
+    Differs { words: String, help: String, patch: String },
     /// Nobody can say.
     Unseen(String),
 }

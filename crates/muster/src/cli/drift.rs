@@ -123,7 +123,8 @@ pub(crate) fn execute(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
 
 fn show(world: &World, manner: &Manner) -> Result<ExitCode, Refusal> {
     let looked = Looked::now(world, &manner.root)?;
-    let items: Vec<Standing> = looked.standings(|_, _| true);
+    // What was never accepted has nothing to differ from.
+    let items: Vec<Standing> = looked.standings(|item, _| looked.record.of(&item.text).is_some());
     let code = if items.iter().any(|one| !one.differences.is_empty()) {
         ExitCode::BadNews
     } else if items.iter().any(|one| one.state != "same") {
