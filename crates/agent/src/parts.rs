@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use muster_checks::probe::Part as Probe;
-use muster_config::plan::{CheckPlan, Plan, StatusPage, Vantage};
+use muster_config::plan::{CheckPlan, DriftPlan, Plan, StatusPage, Vantage};
 use muster_core::expectation::{Expectation, Rhythm, Step};
 use muster_core::host_roll::HostRoll;
 use muster_core::ids::{ChannelName, ExpectationId};
@@ -179,6 +179,8 @@ pub struct AgentPlan {
     pub status: Option<Arc<Sheet>>,
     /// The mail server that carries what subscribers get; none where nobody can subscribe.
     pub mail: Option<Arc<Email>>,
+    /// What of this host is held against its accepted state.
+    pub drift: Option<Arc<DriftPlan>>,
 }
 
 /// The page for customers, and what its days are reckoned by.
@@ -282,6 +284,7 @@ impl AgentPlan {
             canaries: plan.muster.canaries.clone().into(),
             status: plan.status_page.as_ref().map(|page| Arc::new(Sheet::of(page, plan))),
             mail,
+            drift: plan.drift.clone().map(Arc::new),
             beat: plan.muster.beat.as_ref().zip(beat).map(|(beat, call)| Beat { every: beat.every, call }),
         }
     }

@@ -20,8 +20,8 @@ use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::names::{Names, circle_fault, circles};
 use crate::tables::{
-    Form, NOT_YET, TABLES, TableRow, check, defaults, doctor, job, lent, maintenance, muster, named, notify,
-    peer, status_page,
+    Form, NOT_YET, TABLES, TableRow, check, defaults, doctor, drift, job, lent, maintenance, muster, named,
+    notify, peer, status_page,
 };
 use crate::tree::{self, Entry, Table, Value};
 
@@ -110,6 +110,12 @@ fn read<C, K: Clone>(
     for (entry, table) in checks {
         plans.extend(roll.check(entry, table, catalogue.checks));
     }
+    let drift = document.get(drift::ROW.name).and_then(|entry| {
+        let section = single(reading, document, &empty, &drift::ROW);
+        let (plan, expectations) = drift::read(&section).unzip();
+        roll.add(&section, entry, expectations.unwrap_or_default());
+        plan
+    });
     let Roll { mut found, jobs, rota, timers, .. } = roll;
     // Jobs and checks may be mixed in the file; people look for them in its order.
     found.sort_by_key(|(place, _)| place.start);
@@ -126,6 +132,7 @@ fn read<C, K: Clone>(
         .map(|_| doctor::read(&single(reading, document, &empty, &doctor::ROW)));
     Some(Plan {
         allow: allow.unwrap_or_default(),
+        drift,
         muster: muster?,
         channels,
         notify: escalations.rest.notify,

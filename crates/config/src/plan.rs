@@ -12,6 +12,7 @@ use muster_core::time::Span;
 pub mod allowance;
 pub mod check;
 pub mod doctor;
+pub mod drift;
 pub mod expect;
 pub mod peer;
 pub mod retries;
@@ -21,6 +22,7 @@ use crate::secret::{MaybeSecret, SecretRef};
 pub use allowance::Allowance;
 pub use check::{CheckPlan, Vantage};
 pub use doctor::Allow;
+pub use drift::{DriftPlan, Watch, WatchItem};
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use peer::PeerPlan;
 pub use retries::Retries;
@@ -54,6 +56,8 @@ pub struct Plan<C, K> {
     pub status_page: Option<StatusPage>,
     /// For the doctor: what is meant to be so.
     pub allow: Vec<Allow>,
+    /// What is held against its accepted state, if anything is.
+    pub drift: Option<DriftPlan>,
 }
 
 /// What `[muster]` says.

@@ -77,6 +77,14 @@ impl Layout {
     pub fn chart(&self) -> PathBuf {
         self.root.join("chart.json")
     }
+    /// What was accepted of this host.
+    pub fn drift(&self) -> PathBuf {
+        self.root.join("drift.json")
+    }
+    /// The texts that belong to it, secrets blotted.
+    pub fn drift_texts(&self) -> PathBuf {
+        self.root.join("drift")
+    }
 
     /// Blocks that are already ours when the disk is full.
     pub fn reserve(&self) -> PathBuf {

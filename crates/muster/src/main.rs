@@ -18,6 +18,7 @@ mod memory;
 mod name;
 mod outside;
 mod own;
+mod own_changes;
 mod peer_keys;
 mod ping_key;
 mod records;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use muster_core::ids::{ExpectationId, NameError};
 
 /// Tables that a bare name is looked for in, in this order.
-const TABLES: [&str; 5] = ["job", "check", "peer", "channel", "duty"];
+const TABLES: [&str; 6] = ["job", "check", "peer", "drift", "channel", "duty"];
 
 /// `nightly-export` or `job.nightly-export`, checked to be safe as an expectation's name.
 #[derive(Debug, Clone, PartialEq, Eq)]

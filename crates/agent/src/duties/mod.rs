@@ -10,6 +10,7 @@
 //! | [`discover`] | looks at what this host does by itself |
 //! | [`doctor`] | has the host examined |
 //! | [`config`] | reads the configuration again when it changed |
+//! | [`drift`] | holds what this host is against what was accepted |
 //! | [`prune`] | keeps history within its bounds |
 //! | [`logs`] | keeps the logs of runs within theirs, and compresses them |
 //! | [`looks`] | sees to it that checks are being looked at |
@@ -29,6 +30,7 @@ mod config;
 mod deliver;
 mod discover;
 mod doctor;
+mod drift;
 mod logs;
 mod looks;
 mod pause;

@@ -10,7 +10,7 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, doctor, logs, looks, peers, prune, runs, spool, start,
+    audit, beat, config, deliver, discover, doctor, drift, logs, looks, peers, prune, runs, spool, start,
     status_mail, status_page, status_push, store, watchdog,
 };
 use crate::clock::Clock;
@@ -75,6 +75,7 @@ pub(crate) struct Duties {
     store: Registration,
     discover: Registration,
     doctor: Registration,
+    drift: Registration,
     config: Registration,
     prune: Registration,
     logs: Registration,
@@ -104,6 +105,7 @@ impl Duties {
             store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
             discover: register(discover::TERMS, &context.wake_discover, discover::Discover::new(context)),
             doctor: register(doctor::TERMS, &own(), doctor::Doctor::new(context)),
+            drift: register(drift::TERMS, &own(), drift::Drift::new(context)),
             config: register(config::TERMS, &context.wake_config, config::Config::new(context)),
             prune: register(prune::TERMS, &own(), prune::Prune::new(context)),
             logs: register(logs::TERMS, &own(), logs::Logs::new(context)),
@@ -119,7 +121,7 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 18] {
+    pub(crate) fn list(self) -> [Registration; 19] {
         let Self {
             spool,
             runs,
@@ -128,6 +130,7 @@ impl Duties {
             store,
             discover,
             doctor,
+            drift,
             config,
             prune,
             logs,
@@ -148,6 +151,7 @@ impl Duties {
             store,
             discover,
             doctor,
+            drift,
             config,
             prune,
             logs,
@@ -172,6 +176,7 @@ impl Duties {
             store::TERMS,
             discover::TERMS,
             doctor::TERMS,
+            drift::TERMS,
             config::TERMS,
             prune::TERMS,
             logs::TERMS,

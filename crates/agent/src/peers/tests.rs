@@ -48,6 +48,7 @@ impl House {
             canaries: Arc::new([]),
             status: None,
             mail: None,
+            drift: None,
         };
         let (sender, seen) = watch::channel(settings);
         let circle = Circle::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&findings), seen);

@@ -43,6 +43,7 @@ impl Resident {
                 let signals: Vec<_> = signals.collect();
                 self.own.extend(signals);
             }
+            Message::Compared(all) => self.hear_comparisons(all),
             Message::Performed(done) => self.hear_performance(&done),
             Message::Host { roll: host, record } => {
                 let now = self.clock.now();

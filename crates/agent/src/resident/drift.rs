@@ -1,13 +1,14 @@
 //! Troubles that come and go: schedules that drifted, what the doctor finds. Each is an expectation of its own for as long
-//! as it lasts, and until its end has been told.
+//! as it lasts, and until its end has been told. And what was accepted: an expectation for each item of the configuration.
 
 use std::collections::BTreeSet;
 
 use muster_core::ids::ExpectationId;
+use muster_core::signal::{Ending, Outcome, Report};
 use muster_core::time::Now;
 use muster_host::adopt::record::Record;
 
-use super::message::Troubles;
+use super::message::{Comparison, Troubles};
 use super::task::Resident;
 use crate::drift::drifts;
 
@@ -48,6 +49,22 @@ impl Resident {
         }
         for (id, words) in bad {
             let signal = self.say(id, Err(words));
+            self.own.push(signal);
+        }
+    }
+
+    /// Says how items stand to what was accepted of them.
+    pub(super) fn hear_comparisons(&mut self, all: Vec<(ExpectationId, Comparison)>) {
+        for (about, comparison) in all {
+            let signal = match comparison {
+                Comparison::Same(words) => self.say(about, Ok(words)),
+                Comparison::Unseen(why) => self.signal(about, Report::Unseen { why }),
+                Comparison::Differs { words, help, patch } => {
+                    let bare = Outcome::bare(Ending::Reported { words });
+                    let outcome = Outcome { tail: patch, notes: vec![help], ..bare };
+                    self.signal(about, Report::Failure(outcome))
+                }
+            };
             self.own.push(signal);
         }
     }

@@ -161,6 +161,7 @@ impl Resident {
         }
         let words = match &signal.report {
             Report::Failure(Outcome { ending: Ending::Reported { words }, .. }) => words.clone(),
+            Report::Unseen { why } => why.clone(),
             Report::Spent { used, quota } => muster_core::words::spent(*used, *quota),
             _ => String::new(),
         };

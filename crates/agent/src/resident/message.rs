@@ -40,6 +40,8 @@ pub(crate) enum Message {
     Drained { began: Now },
     /// What is to be said of peers.
     Peers(Vec<Word>),
+    /// What of the host is, or is not, as it was accepted.
+    Compared(Vec<(ExpectationId, Comparison)>),
     /// A duty was performed.
     Performed(Performance),
     /// The host was looked at.
@@ -78,6 +80,17 @@ pub(crate) struct Troubles {
     pub(crate) hidden: BTreeSet<ExpectationId>,
     /// What is said of those that have ended.
     pub(crate) well: &'static str,
+}
+
+/// How something of the host stands to what was accepted of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// They say the same, or it was seen and accepted for the first time.
+    Same(String),
+    /// They do not: which things, what to do about it, and the difference as a patch.
+    Differs { words: String, help: String, patch: String },
+    /// Nobody can say.
+    Unseen(String),
 }
 
 /// How the resident stands.

@@ -17,9 +17,9 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How far the note of when we last looked may lag behind. After a crash the blind interval begins that much earlier.
 const MARK: Span = Span::seconds(1);
 
-/// True for what muster expects of itself and of its like: heard all the time, and all the same.
+/// True for what muster says itself: of itself, of its like, and of what was accepted; all the time, and all the same.
 fn is_own(about: &ExpectationId) -> bool {
-    matches!(about.table(), "duty" | "channel" | "peer")
+    matches!(about.table(), "duty" | "channel" | "peer" | "drift")
 }
 
 impl Resident {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_config::plan::DriftPlan;
 use muster_core::board::Snapshot;
 use muster_core::effect::{SlotClosed, Transition};
 use muster_core::expectation::Expectation;
@@ -59,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) canaries: Arc<[SocketAddr]>,
     pub(crate) status: Option<Arc<Sheet>>,
     pub(crate) mail: Option<Arc<Email>>,
+    pub(crate) drift: Option<Arc<DriftPlan>>,
 }
 
 impl Settings {
@@ -73,6 +75,7 @@ impl Settings {
             canaries: Arc::clone(&plan.canaries),
             status: plan.status.clone(),
             mail: plan.mail.clone(),
+            drift: plan.drift.clone(),
         }
     }
 }

@@ -98,6 +98,7 @@ pub(crate) fn plan_to_address(address: std::net::SocketAddr, expectations: Vec<E
         canaries: std::sync::Arc::new([]),
         status: None,
         mail: None,
+        drift: None,
     }
 }
 

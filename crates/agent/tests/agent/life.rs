@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
+use muster_config::plan::{DriftPlan, Watch, WatchItem};
 use muster_core::expectation::Rhythm;
 use muster_core::host_roll::{HostRoll, Scheduled, Starter, Timer, TimerRhythm};
 use muster_core::outbox::Delivery;
@@ -205,11 +206,11 @@ pub(crate) fn duties() {
         until("every duty was performed", || agent.handle().duties().iter().all(|duty| duty.performed > 0))
             .await;
         let standing = agent.handle().duties();
-        assert_eq!(standing.len(), 18);
+        assert_eq!(standing.len(), 19);
         assert!(standing.iter().all(|duty| duty.well), "{standing:#?}");
         until_board(&agent.handle(), "all are well", |it| {
             let duties: Vec<_> = it.board.lines.iter().filter(|line| line.id.table() == "duty").collect();
-            duties.len() == 18 && duties.iter().all(|line| line.condition.word() == "ok")
+            duties.len() == 19 && duties.iter().all(|line| line.condition.word() == "ok")
         })
         .await;
         agent.stop().await.unwrap();
@@ -245,7 +246,7 @@ pub(crate) fn stopping() {
         let (store, _): (Arc<dyn Store>, _) = open().unwrap();
         let loaded = store.load().unwrap();
         // Nothing loud ever happened, and still all rows are there: they did not wait for their minute.
-        assert_eq!(loaded.rows.len(), 18 + 1 + 1);
+        assert_eq!(loaded.rows.len(), 19 + 1 + 1);
         assert!(muster_host::clock::now().wall.since(loaded.watermark.unwrap().wall) < Span::seconds(5));
     });
 }
@@ -258,5 +259,45 @@ pub(crate) fn second() {
         assert!(matches!(refused, Some(muster_agent::agent::StartError::Running(_))), "{refused:?}");
         agent.stop().await.unwrap();
         house.start().await.stop().await.unwrap();
+    });
+}
+
+pub(crate) fn accepted() {
+    on_one_thread(async {
+        let mut house = House::new(vec![expects("drift.site", Rhythm::Every(Span::minutes(5)))]);
+        let site = house.folder.path().join("site");
+        let file = site.join("a.conf");
+        std::fs::create_dir(&site).unwrap();
+        std::fs::write(&file, "listen 80;\n").unwrap();
+        let text = site.display().to_string();
+        let watch = vec![
+            WatchItem { id: id("drift.site"), text: text.clone(), what: Watch::Path(text.clone()) },
+            WatchItem { id: id("drift.none"), text: "/no/such".into(), what: Watch::Path("/no/such".into()) },
+        ];
+        house.plan.expectations.push(expects("drift.none", Rhythm::Every(Span::minutes(5))));
+        house.plan.drift = Some(Arc::new(DriftPlan { watch, every: Span::seconds(1) }));
+        let agent = house.start().await;
+        until_board(&agent.handle(), "it is accepted", |it| word(it, "drift.site") == "ok").await;
+        until("what cannot be seen is told", || house.receiver.about("drift.none") == ["opened"]).await;
+        std::fs::write(&file, "listen 81;\n").unwrap();
+        until("it pages", || house.receiver.about("drift.site") == ["opened"]).await;
+        let store = agent.handle().store();
+        let signals = store.signals(Some(&id("drift.site")), None, 9).unwrap().items;
+        let tail = signals.iter().find_map(|signal| match &signal.report {
+            Report::Failure(outcome) => Some(outcome.tail.clone()),
+            _ => None,
+        });
+        assert!(tail.unwrap().contains("-listen 80;\n+listen 81;\n"));
+        agent.stop().await.unwrap();
+        let agent = house.start().await;
+        until_board(&agent.handle(), "the duties run", |it| word(it, "duty.drift") == "ok").await;
+        assert_eq!(
+            house.receiver.about("drift.site"),
+            ["opened"],
+            "a restart tells nothing twice and ends nothing"
+        );
+        std::fs::write(&file, "listen 80;\n").unwrap();
+        until("its end is told", || house.receiver.about("drift.site") == ["opened", "resolved"]).await;
+        agent.stop().await.unwrap();
     });
 }

@@ -41,6 +41,11 @@ fn main() -> ExitCode {
         .test("a_schedule_that_drifts_pages_once_and_its_end_is_told", &[], life::drift)
         .test("what_the_doctor_finds_later_pages_once_and_its_end_is_told", &[], doctor::examined)
         .test("a_doctor_that_cannot_look_is_told", &[], doctor::not_examined)
+        .test(
+            "what_is_not_as_it_was_accepted_pages_once_with_a_patch_and_its_end_is_told",
+            &[],
+            life::accepted,
+        )
         .test("every_duty_is_performed_and_stands_on_the_board", &[], life::duties)
         .test("a_test_page_says_what_became_of_it", &[], life::test_page)
         .test("stopping_writes_everything_down", &[], life::stopping)

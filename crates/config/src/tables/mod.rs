@@ -13,6 +13,7 @@ pub(crate) mod after;
 pub mod check;
 pub mod defaults;
 pub mod doctor;
+pub mod drift;
 pub mod escalation;
 pub mod job;
 pub mod lent;
@@ -61,6 +62,7 @@ pub const TABLES: &[TableRow] = &[
     check::ROW,
     status_page::ROW,
     doctor::ROW,
+    drift::ROW,
 ];
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.
@@ -75,7 +77,6 @@ pub const NOT_YET: &[&str] = &[
     "router",
     "postgres",
     "contract",
-    "drift",
     "runbook",
 ];
 

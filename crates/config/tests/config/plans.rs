@@ -228,3 +228,31 @@ fn who_subscribes_is_mailed_through_a_channel_and_comes_in_by_an_address() {
         assert!(compile(&source(&text(url)), &CATALOGUE).0.is_none(), "{url}");
     }
 }
+
+#[test]
+fn each_item_of_drift_is_an_expectation_with_a_name_of_its_own() {
+    let plan = plan(
+        "[notify.ops]\nkind = \"hook\"\nurl = \"https://push.example.com/acme\"\n[defaults]\nnotify = [\"ops\"]\n[drift]\n\
+         watch = [\"/etc/nginx\", \"/etc/systemd/system\", \"crontabs\", \"firewall\", \"sshd\", \"env-keys:/opt/*/.env\", \
+         \"/etc/a-b\", \"/etc/a/b\"]\n",
+    );
+    let drift = plan.drift.as_ref().expect("a part");
+    assert_eq!(drift.every, Span::minutes(5));
+    let names: Vec<&str> = drift.watch.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(
+        names[..6],
+        [
+            "drift.etc-nginx",
+            "drift.etc-systemd-system",
+            "drift.crontabs",
+            "drift.firewall",
+            "drift.sshd",
+            "drift.env-keys-opt-env"
+        ]
+    );
+    assert!(names[6].starts_with("drift.etc-a-b-") && names[6] != names[7], "{names:?}");
+    assert_eq!(plan.expectations.len(), 8);
+    let one = expectation(&plan, "drift.etc-nginx");
+    assert_eq!(one.rhythm, Rhythm::Every(Span::minutes(5)));
+    assert_eq!((one.hearing, one.notify.len()), (Hearing::Direct, 1));
+}

@@ -225,6 +225,17 @@ impl Treatment {
         }
     }
 
+    /// Every file that it is about, by its old name and by its new one.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.changes.iter().flat_map(|entry| {
+            let new = match &entry.change.act {
+                Act::Rename { to, .. } => Some(to.as_path()),
+                Act::Content { .. } | Act::Mode { .. } | Act::Order(_) => None,
+            };
+            entry.change.act.file().into_iter().chain(new)
+        })
+    }
+
     /// Something of it stands.
     pub fn stands(&self) -> bool {
         self.changes.iter().any(|entry| entry.state.stands())

@@ -27,8 +27,8 @@ mod secrets;
 mod service;
 #[cfg(test)]
 mod tests;
-mod timer;
 pub(crate) mod tests;
+mod timer;
 mod tls;
 
 pub use answer::{Answer, Finding, Place};

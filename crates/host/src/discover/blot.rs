@@ -36,6 +36,11 @@ const TOKENS: [&str; 12] = [
 
 /// The command with what looks like a secret blotted out, at most 400 bytes.
 pub fn blot(command: &str) -> String {
+    shorten(blot_line(command))
+}
+
+/// The same of a line of any length.
+pub fn blot_line(command: &str) -> String {
     let mut shown: Vec<String> = Vec::new();
     let mut next = Next::Plain;
     let habits = Habits::of(command);
@@ -57,7 +62,7 @@ pub fn blot(command: &str) -> String {
         shown.push(format!("{text}{blank}"));
         next = then;
     }
-    shorten(shown.concat())
+    shown.concat()
 }
 
 /// What the next word is.

@@ -1,10 +1,11 @@
 //! `muster jobs import`, `muster jobs adopt`, `muster jobs release`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use muster_host::adopt::candidate::{Candidate, Left, Standing};
+use muster_host::adopt::place::Place;
 use muster_host::adopt::record::Job;
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::adoption::change::{Change, carry_out};
 use crate::adoption::scene::Scene;
 use crate::ask::agreed;
 use crate::exit_code::ExitCode;
+use crate::own_changes::OwnChanges;
 use crate::refusal::Refusal;
 use crate::say;
 use crate::say::paper::Paper;
@@ -247,7 +249,11 @@ impl Plan<'_> {
                 return Err(Refusal::new(ExitCode::Refused, "nothing was changed"));
             }
             let at = world.now().wall;
+            let accepting = OwnChanges::begin(world, &manner.root);
             carry_out(&self.changes, &scene.layout, &mut scene.record, at)?;
+            if let Some(accepting) = accepting {
+                accepting.end(world, self.files(), "muster jobs adopt, import or release");
+            }
             reload(&self.changes, manner)?;
         } else if !manner.dry_run && scene.has_news()? {
             note(scene)?;
@@ -261,6 +267,14 @@ impl Plan<'_> {
             (false, false) => format!("\n{size}; nothing was changed.\n"),
         })?;
         Ok(ExitCode::Fine)
+    }
+
+    /// The files that it changes; a crontab of our own is where crontab(1) keeps it.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.changes.iter().filter_map(|change| match &change.place {
+            Place::File(path) => Some(path.as_path()),
+            Place::OwnCrontab => None,
+        })
     }
 
     fn answer(&self, world: &World, done: bool) -> Result<ExitCode, Refusal> {

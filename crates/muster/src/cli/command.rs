@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, checks, completions, config, doctor, incident, init, jobs, notify, open, pause, ping, resume, run,
-    scan, schema, status, up,
+    ack, checks, completions, config, doctor, drift, incident, init, jobs, notify, open, pause, ping, resume,
+    run, scan, schema, status, up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
@@ -75,6 +75,7 @@ enum Verb {
     Open(open::Args),
     Scan(scan::Args),
     Doctor(doctor::Args),
+    Drift(drift::Args),
     #[command(subcommand)]
     Config(config::Verb),
     Init(init::Args),
@@ -132,6 +133,7 @@ impl Verb {
             Self::Open(args) => open::execute(world, args),
             Self::Scan(args) => scan::execute(world, args),
             Self::Doctor(args) => doctor::execute(world, args),
+            Self::Drift(args) => drift::execute(world, &args),
             Self::Config(verb) => config::execute(world, verb),
             Self::Init(args) => init::execute(world, args),
             Self::Completions(args) => completions::execute(world, args),

@@ -15,6 +15,7 @@ use muster_host::process::mark;
 
 use crate::ask::agreed;
 use crate::exit_code::ExitCode;
+use crate::own_changes::OwnChanges;
 use crate::refusal::Refusal;
 use crate::say;
 use crate::say::paper::Paper;
@@ -73,6 +74,7 @@ pub(super) fn fix(
     if guarded {
         guard(world, &mut treatment, &folder, wishes.confirm_within)?;
     }
+    let accepting = OwnChanges::begin(world, Path::new(&report.vantage.root));
     treatment.carry_out(&folder, &programs).map_err(|error| unkept(&error))?;
     // What is still found was not mended, and is not left half done.
     let after = again()?;
@@ -85,13 +87,28 @@ pub(super) fn fix(
     world.say(&say::mending::mended(&treatment, &left, wishes.confirm_within))?;
     if treatment.waits() && !wishes.yes {
         let stays = agreed(world, "Does a NEW connection still come in? y keeps the changes")?;
-        return match stays {
-            true => confirm(world, Some(&treatment.id)),
-            false => undo(world, Some(&treatment.id)),
-        };
+        if !stays {
+            return undo(world, Some(&treatment.id));
+        }
+        let code = confirm(world, Some(&treatment.id))?;
+        if code == ExitCode::Fine {
+            accept(world, accepting, &treatment, "muster doctor --fix");
+        }
+        return Ok(code);
+    }
+    // What may still be taken back is no accepted state.
+    if !treatment.waits() {
+        accept(world, accepting, &treatment, "muster doctor --fix");
     }
     let all_done = treatment.changes.iter().all(|entry| entry.state == State::Done);
     Ok(if all_done { ExitCode::Fine } else { ExitCode::BadNews })
+}
+
+/// What was changed at somebody's word is no drift.
+fn accept(world: &World, accepting: Option<OwnChanges>, treatment: &Treatment, verb: &str) {
+    if let Some(accepting) = accepting {
+        accepting.end(world, treatment.files(), verb);
+    }
 }
 
 /// Writes the treatment down as one that waits, and starts its guard; nothing is changed before the guard is there.
@@ -188,8 +205,10 @@ pub(super) fn undo(world: &World, id: Option<&str>) -> Result<ExitCode, Refusal>
     found(&folder, id)?;
     let _lock = hold(&folder, PATIENCE).map_err(|error| unkept(&error))?;
     let mut treatment = found(&folder, id)?;
+    let accepting = OwnChanges::begin(world, Path::new("/"));
     let left =
         treatment.undo(&folder, &Programs::default(), "undone", |_| true).map_err(|error| unkept(&error))?;
+    accept(world, accepting, &treatment, "muster doctor undo");
     world.say(&say::mending::undone(&treatment, &left))?;
     Ok(if left.is_empty() { ExitCode::Fine } else { ExitCode::BadNews })
 }

@@ -18,6 +18,7 @@
 //! | [`scan`] | grades a site from outside |
 //! | [`doctor`] | reads a host for traps that fail in silence |
 //! | [`mending`] | what the doctor changes, and how it is kept or taken back |
+//! | [`drift`] | what is no longer as it was accepted |
 //! | [`config`] | reads the configuration and says what is wrong |
 //! | [`init`] | writes a first configuration, or the systemd unit |
 //! | [`completions`], [`schema`] | for shells and editors |
@@ -29,6 +30,7 @@ pub(crate) mod command;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod jobs;

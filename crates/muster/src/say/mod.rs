@@ -12,6 +12,7 @@
 //! | [`lines`] | text in lines of a width |
 //! | [`doctor`] | `muster doctor` |
 //! | [`mending`] | `muster doctor --fix`, `confirm`, `undo` |
+//! | [`drift`] | `muster drift` |
 //! | [`status`] | `muster status` |
 //! | [`watchers`] | who watches this agent |
 //! | [`jobs`] | `muster jobs` |
@@ -28,6 +29,7 @@ pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod json;

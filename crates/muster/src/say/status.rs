@@ -111,9 +111,9 @@ fn bad_news(line: &Line, evidence: Option<&Outcome>, clock: &Clock, paper: &Pape
         text.push_str("    it goes to and fro: this is over once it has been well for a while\n");
     }
     if let Some(outcome) = evidence {
-        // Neither a peer nor a channel runs; what a peer says or does not say is a sentence of its own.
+        // Neither a peer nor a channel runs; what is said of a peer, or of what was accepted, is a sentence of its own.
         let label = match line.id.table() {
-            "peer" => "",
+            "peer" | "drift" => "",
             "channel" => "last try: ",
             _ => "last run: ",
         };

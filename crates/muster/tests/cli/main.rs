@@ -8,6 +8,7 @@ mod checks;
 mod configuration;
 mod crash;
 mod doctor;
+mod drift;
 mod first_steps;
 mod lifecycle;
 mod mending;

@@ -160,7 +160,7 @@ fn evidence(view: &View, run: &Run) -> Markup {
     html! {
         p.facts {
             // A peer does not run; what it says or does not say is a sentence of its own.
-            @if run.about.table() != "peer" { "Last run " }
+            @if !matches!(run.about.table(), "peer" | "drift") { "Last run " }
             (said(run)) " " (view.present.moment_and_distance(run.ended.unwrap_or(run.started)))
             " · " a href=(format!("/runs/{}/{}", run.about, run.id)) { "output" }
         }
