@@ -105,7 +105,11 @@ pub(crate) fn own(world: &World, declared: &Declared, root: Option<&Path>, facts
         }
         fact
     };
-    let heartbeats = plan.expectations.iter().filter(|expected| expected.id.table() == "heartbeat").count();
+    // A heartbeat stands among the checks, and nothing looks for it.
+    let is_heartbeat = |expected: &&Expectation| {
+        expected.id.table() == "check" && !plan.checks.iter().any(|check| check.id == expected.id)
+    };
+    let heartbeats = plan.expectations.iter().filter(is_heartbeat).count();
     Fact::Known(Own {
         file,
         jobs: plan.jobs.iter().take(MOST).map(job).collect(),
@@ -240,7 +244,8 @@ kind = "file"
 glob = "/mnt/x"
 max_age = "26h"
 
-[heartbeat.worker]
+[check.worker]
+kind = "heartbeat"
 every = "5m"
 "#;
 

@@ -17,7 +17,7 @@ pub struct Own {
     pub jobs: Vec<Job>,
     /// `[check.NAME]`, once for each, in the order of the file.
     pub checks: Vec<Check>,
-    /// How many `[heartbeat.NAME]` there are.
+    /// How many checks of kind `heartbeat` there are.
     pub heartbeats: usize,
     /// `[notify.NAME]`, in the order of the file.
     pub channels: Vec<Channel>,

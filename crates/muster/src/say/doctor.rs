@@ -6,7 +6,7 @@ use muster_doctor::baseline::{Change, Changes};
 use muster_doctor::collect::Timing;
 use muster_doctor::report::{Judged, Report};
 use muster_doctor::rules::fixture::Fixture;
-use muster_doctor::rules::{Fix, Outlook, Rule};
+use muster_doctor::rules::{Fix, Outlook, Rule, Severity};
 
 use super::clock::Clock;
 use super::count::counted;
@@ -15,7 +15,8 @@ use super::paper::{Paper, cut};
 
 /// Wider lines are hard to read.
 const WIDEST: usize = 110;
-/// Rules of one part of the report that are told in full before `--all`: the worst come first, and nobody reads a hundred.
+/// Rules of one part of the report that are told in full before `--all`, and all critical ones: the worst come first, and
+/// nobody reads a hundred.
 const IN_FULL: usize = 12;
 /// Findings from which on the first lines are out of sight at the end, so that what they say is said again.
 const MANY: usize = 12;
@@ -44,7 +45,9 @@ pub(crate) fn report(report: &Report, clock: &Clock, paper: &Paper, all: bool) -
             continue;
         }
         let rules = rules_of(&found);
-        let (first, others) = rules.split_at(if all { rules.len() } else { rules.len().min(IN_FULL) });
+        let critical = rules.iter().filter(|rule| rule.severity == Severity::Critical).count();
+        let whole = if all { rules.len() } else { critical.max(IN_FULL).min(rules.len()) };
+        let (first, others) = rules.split_at(whole);
         for rule in first {
             let of_rule: Vec<&Judged> =
                 found.iter().copied().filter(|judged| judged.rule.id == rule.id).collect();
@@ -81,11 +84,12 @@ fn in_short(rules: &[&'static Rule], found: &[&Judged], width: usize) -> String 
     if rules.is_empty() {
         return String::new();
     }
-    let mut text = "  And these, none of them worse; --all shows where, `--only ID` one alone:\n".to_owned();
+    let mut text =
+        "  And these, none of them worse; --all shows where, --only ID one of them alone:\n".to_owned();
     for rule in rules {
         let count = found.iter().filter(|judged| judged.rule.id == rule.id).count();
         let times = if count == 1 { String::new() } else { format!(", {count} times") };
-        let line = format!("{INDENT}{:<8} {} ({}{times})", rule.id, rule.title, rule.severity.word());
+        let line = format!("{INDENT}{:<8} {:<9} {}{times}", rule.id, rule.severity.word(), rule.title);
         text.push_str(&format!("{}\n", cut(&line, width)));
     }
     text
