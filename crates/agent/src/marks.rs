@@ -25,9 +25,9 @@ pub(crate) fn of(paths: &[PathBuf]) -> String {
 fn mark(path: &Path, text: &mut String) {
     if let Ok(about) = std::fs::symlink_metadata(path) {
         // Writing to a String cannot fail.
-        _ = write!(
+        _ = writeln!(
             text,
-            "{}\0{} {} {} {} {}\n",
+            "{}\0{} {} {} {} {}",
             path.display(),
             about.ino(),
             about.size(),

@@ -48,12 +48,15 @@ async fn live(house: &House, duty: &str, until_then: impl FnMut() -> bool) {
     house.clock.forward(Span::hours(25));
 }
 
+/// What is found, which rules are blind, and what was told of what came later.
+type Day = (&'static [(&'static str, &'static str)], &'static [&'static str], &'static [&'static str]);
+
 pub(crate) fn examined() {
     on_one_thread(async {
         let mut house = House::new(Vec::new());
         let path = house.folder.path().join("report.json");
         house.examiner = script(&format!("cat {}; exit 1", path.display()));
-        let days: [(&[(&str, &str)], &[&str], &[&str]); 5] = [
+        let days: [Day; 5] = [
             (&[("CRON004", "shop")], &[], &[]),
             (&[("CRON004", "shop"), ("LOG001", "api.log")], &[], &["opened"]),
             (&[("CRON004", "shop")], &["LOG001"], &["opened"]),

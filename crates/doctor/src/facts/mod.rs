@@ -58,7 +58,6 @@ use needs::Need;
 use nginx::Nginx;
 use outside::Outside;
 use own::Own;
-use postgres::Server;
 use postgres::{Bouncer, Server};
 use processes::Processes;
 use projects::Projects;
@@ -71,7 +70,7 @@ use tls::Tls;
 use ufw::Ufw;
 
 /// The version of this format: facts of another one are refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Everything that one run saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -26,7 +26,6 @@ mod own;
 mod secrets;
 mod service;
 #[cfg(test)]
-mod tests;
 pub(crate) mod tests;
 mod timer;
 mod tls;

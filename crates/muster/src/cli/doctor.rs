@@ -237,17 +237,15 @@ fn no_such_rule(word: &str) -> Refusal {
 fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
     if let Some(path) = &args.facts {
         let text = read(path)?;
-        let facts: Facts = serde_json::from_str(&text)
-            .map_err(|error| Refusal::usage(format!("{} holds no facts", path.display())).because(&error))?;
-        if facts.format != FORMAT {
-            let what = format!(
-                "{} has facts of format {}, and this muster reads {FORMAT}",
-                path.display(),
-                facts.format
-            );
+        let none = |error| Refusal::usage(format!("{} holds no facts", path.display())).because(&error);
+        // First, because facts of another format lack what those of this one have.
+        let Stamp { format } = serde_json::from_str(&text).map_err(none)?;
+        if format != FORMAT {
+            let what =
+                format!("{} has facts of format {format}, and this muster reads {FORMAT}", path.display());
             return Err(Refusal::usage(what));
         }
-        return Ok((facts, Vec::new()));
+        return Ok((serde_json::from_str(&text).map_err(none)?, Vec::new()));
     }
     if let Some(root) = &args.root
         && !root.is_dir()
@@ -272,6 +270,12 @@ fn facts(world: &World, args: &Args) -> Result<(Facts, Vec<Timing>), Refusal> {
         }
     }
     Ok((facts, timings))
+}
+
+/// What facts say of themselves first.
+#[derive(serde::Deserialize)]
+struct Stamp {
+    format: u32,
 }
 
 /// What the checks and channels of muster.toml must reach, by TCP. Checks that a peer makes go out from there.
