@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use muster_testbed::host::Host;
 use serde_json::Value;
 
+use crate::doctor_plain::widths;
 use crate::server::{binaries, code};
 
 const TRAPS: &str = include_str!("messy/traps.sh");
@@ -206,6 +207,7 @@ pub(crate) fn traps_and_near_misses() -> Result<(), String> {
     compare(&report, &mut wrong)?;
     blind(&host, &report, &mut wrong)?;
     again(&host)?;
+    widths(&host)?;
     mend(&host, &report, &mut wrong)?;
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

@@ -156,7 +156,12 @@ fn rules_of(found: &[&Judged]) -> Vec<&'static Rule> {
 fn in_full(rule: &Rule, found: &[&Judged], paper: &Paper, width: usize, all: bool) -> String {
     let count = if found.len() == 1 { String::new() } else { format!(", {} times", found.len()) };
     let head = format!("{}  {} ({}{count})", rule.id, rule.title, rule.severity.word());
-    let mut text = format!("  {}\n", paper.strong(&head));
+    let mut text = String::new();
+    for (at, line) in wrapped(&head, width.saturating_sub(INDENT.len() + 6)).iter().enumerate() {
+        // Behind the id.
+        let lead = if at == 0 { "  " } else { "          " };
+        text.push_str(&format!("{lead}{}\n", paper.strong(line)));
+    }
     let shown = if all { found.len() } else { PLACES };
     for judged in found.iter().take(shown) {
         text.push_str(&one(judged, width));
