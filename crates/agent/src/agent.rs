@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::board::Snapshot;
-use muster_host::lock::{Attempt, Lock, try_lock};
+use muster_host::lock::{Attempt, Lock, wait};
 use muster_host::state::Layout;
 use muster_store::contract::Store;
 use sd_notify::NotifyState;
@@ -33,6 +33,9 @@ const INBOX: usize = 2048;
 
 /// Looks that may be asked for at the same time.
 const ORDERS: usize = 16;
+
+/// A program that an agent was starting when it was killed holds its lock for as long as it takes to become itself.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long duties have to come to their end.
 const LAST_DUTIES: Duration = Duration::from_secs(1);
@@ -218,7 +221,11 @@ impl Agent {
 /// Makes sure that there is one agent per state directory. A lock that cannot be taken at all, on a disk that is full or
 /// read-only, must not stop the one agent that could tell of it.
 fn lock(layout: &Layout) -> Result<Option<Lock>, StartError> {
-    match try_lock(&layout.root().join("agent.lock")) {
+    let sleep = |pause| {
+        std::thread::sleep(pause);
+        true
+    };
+    match wait(&layout.root().join("agent.lock"), LOCK_PATIENCE, sleep) {
         Ok(Attempt::Locked(lock)) => Ok(Some(lock)),
         Ok(Attempt::Held(_) | Attempt::Orphaned(_)) => Err(StartError::Running(layout.root().to_owned())),
         Err(error) => {

@@ -28,7 +28,10 @@ fn read(ground: &Ground) -> Put {
     let hoard = match (ground.live, containers::socket(ground)) {
         (false, _) => Fact::nothing("only files were read"),
         (true, Fact::Known(socket)) => match count(&socket) {
-            Ok(hoard) => Fact::Known(hoard),
+            Ok(Some(hoard)) => Fact::Known(hoard),
+            Ok(None) => Fact::nothing(
+                "this engine would walk every volume to count, and go on after nobody waits; `docker system df` asks it",
+            ),
             Err(why) => Fact::unknown(format!("what the engine keeps: {why}")),
         },
         (true, Fact::Unknown { why }) => Fact::unknown(why),
@@ -37,21 +40,21 @@ fn read(ground: &Ground) -> Put {
     Box::new(|facts| facts.hoard = hoard)
 }
 
-fn count(socket: &str) -> Result<Hoard, String> {
+/// None from an engine that cannot be asked for a part.
+fn count(socket: &str) -> Result<Option<Hoard>, String> {
     let engine = Engine::new(Path::new(socket), Instant::now() + ANSWER);
     let gone = || "it does not know the question".to_owned();
     let version = engine.get("/version")?.ok_or_else(gone)?;
     let spoken = version.get("ApiVersion").and_then(Value::as_str).and_then(|text| text.split_once('.'));
     let spoken = spoken.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-    let question = match spoken.is_some_and(|spoken: (u32, u32)| spoken >= PARTS) {
-        true => "/system/df?type=image&type=build-cache",
-        false => "/system/df",
-    };
-    let counted = engine.get(question)?.ok_or_else(gone)?;
+    if spoken.is_none_or(|spoken: (u32, u32)| spoken < PARTS) {
+        return Ok(None);
+    }
+    let counted = engine.get("/system/df?type=image&type=build-cache")?.ok_or_else(gone)?;
     let about = engine.get("/info")?.ok_or_else(gone)?;
     let mut hoard = hoard(&counted);
     about.get("DockerRootDir").and_then(Value::as_str).unwrap_or_default().clone_into(&mut hoard.folder);
-    Ok(hoard)
+    Ok(Some(hoard))
 }
 
 fn hoard(counted: &Value) -> Hoard {
@@ -69,10 +72,6 @@ fn hoard(counted: &Value) -> Hoard {
         .filter(|step| !flag(step, "InUse") && !flag(step, "Shared"))
         .map(|step| bytes(step, "/Size"))
         .sum();
-    for volume in all("Volumes").filter(|volume| number(volume, "/UsageData/RefCount") == 0) {
-        seen.volumes.0 += 1;
-        seen.volumes.1 += bytes(volume, "/UsageData/Size");
-    }
     seen
 }
 
@@ -89,14 +88,9 @@ mod tests {
                 {"Containers": -1, "Size": 5000, "SharedSize": -1},
             ],
             "BuildCache": [{"InUse": false, "Shared": false, "Size": 70}, {"InUse": true, "Shared": false, "Size": 9}],
-            "Volumes": [
-                {"UsageData": {"RefCount": 0, "Size": 40}},
-                {"UsageData": {"RefCount": 1, "Size": 4000}},
-                {"UsageData": null},
-            ],
         });
         let seen = hoard(&counted);
-        assert_eq!((seen.images, seen.cache, seen.volumes), ((1, 600), 70, (1, 40)));
+        assert_eq!((seen.images, seen.cache), ((1, 600), 70));
         assert_eq!(hoard(&serde_json::json!({})), Hoard::default());
     }
 }

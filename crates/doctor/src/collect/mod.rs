@@ -2,7 +2,10 @@
 //! One that is late or dies leaves its part *unknown*, with the reason; the others go on.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -136,7 +139,18 @@ pub struct Timing {
     pub late: bool,
 }
 
-/// Reads a host. Takes as long as the slowest collector, and never longer than that one may.
+/// So many read at the same time. Each has a heap of its own, and most wait for the disk and not for each other.
+const WORKERS: usize = 8;
+
+/// What a worker says.
+enum Word {
+    /// It begins with this one.
+    Begun(usize),
+    /// It is done with it; none where it died of it.
+    Done(usize, Option<Put>),
+}
+
+/// Reads a host. Each collector has its own time; one that is given up leaves its place to the next.
 pub fn collect(wanted: &Wanted) -> (Facts, Vec<Timing>) {
     let ground = Arc::new(Ground::new(&wanted.root, wanted.live));
     let vantage = Vantage {
@@ -147,50 +161,67 @@ pub fn collect(wanted: &Wanted) -> (Facts, Vec<Timing>) {
     let mut facts = Facts::blank(ground.host_name(), wanted.at, vantage);
     let (sender, receiver) = mpsc::channel();
     let begun = Instant::now();
-    let mut open: BTreeMap<usize, &Collector> = BTreeMap::new();
-    for (place, collector) in COLLECTORS.iter().enumerate() {
-        let (sender, ground) = (sender.clone(), Arc::clone(&ground));
-        let read = collector.read;
-        let work = move || {
-            let put = read(&ground);
-            // Nobody listens any more: it came too late.
-            drop(sender.send((place, put)));
-        };
-        match std::thread::Builder::new().name(collector.name.to_owned()).spawn(work) {
-            // A thread that hangs in the kernel ends with the process.
-            Ok(_) => _ = open.insert(place, collector),
-            Err(error) => (collector.blind)(&mut facts, format!("no thread to look: {error}")),
+    let next = Arc::new(AtomicUsize::new(0));
+    let hire = || worker(Arc::clone(&ground), Arc::clone(&next), sender.clone());
+    let mut failed = None;
+    let mut workers = 0;
+    for _ in 0..WORKERS {
+        match hire() {
+            Ok(()) => workers += 1,
+            Err(error) => failed = Some(error),
         }
     }
-    drop(sender);
+    let mut open: BTreeMap<usize, (&Collector, Option<Instant>)> =
+        COLLECTORS.iter().map(|collector| (collector, None)).enumerate().collect();
     let mut timings = Vec::new();
     let mut puts: BTreeMap<usize, Put> = BTreeMap::new();
     while !open.is_empty() {
-        let took = begun.elapsed();
-        let next = open.values().map(|collector| collector.within).min().unwrap_or_default();
-        let wait = next.saturating_sub(took);
-        let heard =
-            if wait.is_zero() { Err(mpsc::RecvTimeoutError::Timeout) } else { receiver.recv_timeout(wait) };
-        match heard {
-            Ok((place, put)) => {
-                if let Some(collector) = open.remove(&place) {
-                    timings.push(Timing { name: collector.name, took: begun.elapsed(), late: false });
+        if workers == 0 {
+            let why = failed.map_or_else(String::new, |error: io::Error| format!(": {error}"));
+            open.values().for_each(|(one, _)| (one.blind)(&mut facts, format!("no thread to look{why}")));
+            break;
+        }
+        let due = open.values().filter_map(|(one, since)| Some((*since)? + one.within)).min();
+        let wait = due.map_or(WITHIN, |due| due.saturating_duration_since(Instant::now()));
+        let mut give_up = |open: &mut BTreeMap<usize, (&Collector, Option<Instant>)>, place, why: String| {
+            if let Some((collector, since)) = open.remove(&place) {
+                let took = since.unwrap_or(begun).elapsed();
+                timings.push(Timing { name: collector.name, took, late: true });
+                (collector.blind)(&mut facts, why);
+            }
+        };
+        match receiver.recv_timeout(wait) {
+            Ok(Word::Begun(place)) => {
+                if let Some((_, since)) = open.get_mut(&place) {
+                    *since = Some(Instant::now());
+                }
+            }
+            Ok(Word::Done(place, None)) => {
+                give_up(&mut open, place, format!("the collector {} died", COLLECTORS[place].name));
+            }
+            Ok(Word::Done(place, Some(put))) => {
+                if let Some((collector, since)) = open.remove(&place) {
+                    let took = since.unwrap_or(begun).elapsed();
+                    timings.push(Timing { name: collector.name, took, late: false });
                     puts.insert(place, put);
                 }
             }
-            Err(why) => {
-                let died = why == mpsc::RecvTimeoutError::Disconnected;
-                let over = |collector: &Collector| died || collector.within <= begun.elapsed();
-                let given_up: Vec<usize> =
-                    open.iter().filter(|(_, one)| over(one)).map(|(place, _)| *place).collect();
-                for place in given_up {
-                    let Some(collector) = open.remove(&place) else { continue };
-                    timings.push(Timing { name: collector.name, took: begun.elapsed(), late: true });
-                    let why = match died {
-                        true => format!("the collector {} died", collector.name),
-                        false => format!("not seen within {} ms", collector.within.as_millis()),
-                    };
-                    (collector.blind)(&mut facts, why);
+            Err(_) => {
+                let now = Instant::now();
+                let is_over = |(one, since): &(&Collector, Option<Instant>)| {
+                    since.is_some_and(|since| since + one.within <= now)
+                };
+                let late: Vec<usize> =
+                    open.iter().filter(|(_, one)| is_over(one)).map(|(place, _)| *place).collect();
+                for place in late {
+                    let within = COLLECTORS[place].within;
+                    give_up(&mut open, place, format!("not seen within {} ms", within.as_millis()));
+                    // A thread that hangs in the kernel ends with the process.
+                    workers -= 1;
+                    match hire() {
+                        Ok(()) => workers += 1,
+                        Err(error) => failed = Some(error),
+                    }
                 }
             }
         }
@@ -201,4 +232,19 @@ pub fn collect(wanted: &Wanted) -> (Facts, Vec<Timing>) {
     }
     ground.settle(&mut facts);
     (facts, timings)
+}
+
+/// Takes one collector after the other until none is left.
+fn worker(ground: Arc<Ground>, next: Arc<AtomicUsize>, sender: mpsc::Sender<Word>) -> io::Result<()> {
+    let work = move || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(collector) = COLLECTORS.get(place) else { return };
+            // Nobody listens any more: it came too late.
+            drop(sender.send(Word::Begun(place)));
+            let put = catch_unwind(AssertUnwindSafe(|| (collector.read)(&ground))).ok();
+            drop(sender.send(Word::Done(place, put)));
+        }
+    };
+    std::thread::Builder::new().name("collector".to_owned()).spawn(work).map(drop)
 }

@@ -29,8 +29,6 @@ pub struct Hoard {
     pub images: (u64, u64),
     /// Steps of builds.
     pub cache: u64,
-    /// Volumes that no container has, and their bytes.
-    pub volumes: (u64, u64),
 }
 
 /// One container.

@@ -103,7 +103,7 @@ fn finding(found: &Found, open: bool, is_news: bool) -> Markup {
                 b { (found.title) } " " span.mono { (found.id) }
                 " " span.source { (found.severity.word()) @if is_news { " · new" } " · " (found.place()) }
             }
-            p.why { (found.observed) @if let Some(words) = &found.forecast { "; " (words) } "." }
+            p.why { (words::with_code(&found.observed)) @if let Some(words) = &found.forecast { "; " (words) } "." }
             @if !found.text.is_empty() { pre.line { (found.text) } }
             dl.facts {
                 dt { "Why nothing says so" } dd { (words::with_code(&found.silent)) }

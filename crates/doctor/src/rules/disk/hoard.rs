@@ -1,4 +1,4 @@
-//! DISK006: images, builds and volumes that nothing uses.
+//! DISK006: images and builds that nothing uses.
 
 use muster_core::words::size;
 
@@ -17,10 +17,10 @@ pub(in crate::rules) const RULE: Rule = Rule {
     title: "the container engine hoards what nothing uses",
     silent: "Each deploy leaves an image behind and each build its steps; the engine removes none of it. One day the pull of a deploy \
              fills the disk, and the databases on it stop as well.",
-    cure: "Run `docker image prune -a --filter until=168h` and `docker builder prune --filter until=168h` by a job each week. Look into \
-           volumes before they are removed: they may be data.",
+    cure: "Run `docker image prune -a --filter until=168h` and `docker builder prune --filter until=168h` by a job each week.",
     fix: Fix::Told,
-    unless: "It is less than 5 GB and less than a fifth of the file system; layers that a used image shares do not count.",
+    unless: "It is less than 5 GB and less than a fifth of the file system; layers that a used image shares do not count. Volumes are not counted: they may be data. An engine \
+             older than Docker 23 counts everything or nothing, so it is not asked.",
     judge,
     bad: Fixture::facts("images of a year", |facts| tell(facts, 40, 12)),
     good: [
@@ -41,7 +41,7 @@ fn tell(facts: &mut Facts, count: u64, gib: u64) {
 
 fn judge(facts: &Facts) -> Answer {
     Answer::of(&facts.hoard, |hoard, answer| {
-        let all = hoard.images.1.saturating_add(hoard.cache).saturating_add(hoard.volumes.1);
+        let all = hoard.images.1.saturating_add(hoard.cache);
         let mount = facts.disks.known().and_then(|disks| disks.of(&hoard.folder));
         let space = mount.and_then(|mount| mount.space.known());
         let fifth = space.map(|space| space.used.saturating_add(space.free) / 5);
@@ -49,14 +49,12 @@ fn judge(facts: &Facts) -> Answer {
             return;
         }
         let observed = format!(
-            "nothing uses {} of {}: {} images ({}), steps of builds ({}), {} volumes ({})",
+            "nothing uses {} of {}: {} images ({}), steps of builds ({})",
             size(all),
             hoard.folder,
             hoard.images.0,
             size(hoard.images.1),
             size(hoard.cache),
-            hoard.volumes.0,
-            size(hoard.volumes.1)
         );
         answer.find(Finding::new(&hoard.folder, Place::of("docker system df"), observed));
     })

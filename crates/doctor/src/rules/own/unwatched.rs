@@ -55,7 +55,8 @@ fn judge(facts: &Facts) -> Answer {
             Fact::Known(ledger) => {
                 for channel in &own.channels {
                     let heard = ledger.get(&channel.id);
-                    if let Some(observed) = unproven(heard, facts) {
+                    if let Some(how) = unproven(heard, facts) {
+                        let observed = format!("{} {how}", channel.id);
                         let finding = Finding::new(&channel.id, Place::of(&own.file), observed);
                         let name = channel.id.strip_prefix("channel.").unwrap_or(&channel.id);
                         answer.find(finding.forecast(format!("`muster notify test {name}` proves it")));
@@ -71,9 +72,9 @@ fn unproven(heard: Option<&Heard>, facts: &Facts) -> Option<String> {
     let failed = heard.is_some_and(|heard| matches!(heard.condition.as_str(), "firing" | "pending"));
     match success {
         Some(at) if facts.at.since(at) <= PROVEN => None,
-        Some(at) => Some(format!("it last took a page or a test {} ago", facts.at.since(at))),
-        None if failed => Some("it has never taken a page, and its last one failed".to_owned()),
-        None => Some("it has never taken a page or a test".to_owned()),
+        Some(at) => Some(format!("last took a page or a test {} ago", facts.at.since(at))),
+        None if failed => Some("has never taken a page, and its last one failed".to_owned()),
+        None => Some("has never taken a page or a test".to_owned()),
     }
 }
 
