@@ -199,6 +199,11 @@ impl Ground {
         Some((about.mode() & 0o7777, about.uid(), about.gid()))
     }
 
+    /// It shares the kernel of another host, whose clock and counts are not its own.
+    pub(crate) fn is_container(&self) -> bool {
+        ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"].iter().any(|path| self.exists(path))
+    }
+
     /// Something stands at this path.
     pub(crate) fn exists(&self, path: &str) -> bool {
         self.open(path, OFlags::PATH).is_ok()

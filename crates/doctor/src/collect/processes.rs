@@ -30,13 +30,13 @@ const ANSWER: Duration = Duration::from_secs(1);
 
 fn read(ground: &Ground) -> Put {
     let processes = match ground.live {
-        true => look(),
+        true => look(ground),
         false => Fact::nothing("only files were read"),
     };
     Box::new(|facts| facts.processes = processes)
 }
 
-fn look() -> Fact<Processes> {
+fn look(ground: &Ground) -> Fact<Processes> {
     let now = clock::now();
     let booted = Timestamp::from_millis(now.wall.millis().saturating_sub_unsigned(now.uptime.as_millis()));
     let until = Instant::now() + LOOK;
@@ -57,7 +57,7 @@ fn look() -> Fact<Processes> {
         running.extend(process(pid, booted));
     }
     running.sort_by_key(|process: &Process| process.pid);
-    let oom_kills = oom_kills();
+    let oom_kills = oom_kills(ground);
     let oom_log = match oom_kills {
         Fact::Known(0) => Fact::nothing("the kernel killed nothing since it was started"),
         _ => oom_log(),
@@ -114,7 +114,10 @@ fn files(pid: u32, limits: &str) -> Fact<(u64, u64)> {
     }
 }
 
-fn oom_kills() -> Fact<u64> {
+fn oom_kills(ground: &Ground) -> Fact<u64> {
+    if ground.is_container() {
+        return Fact::nothing("the kernel counts for all containers of its host");
+    }
     let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
     match text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()) {
         Some(count) => Fact::Known(count),
@@ -166,7 +169,9 @@ mod tests {
 
     #[test]
     fn this_process_is_seen() {
-        let Fact::Known(seen) = look() else { panic!("nothing seen") };
+        let Fact::Known(seen) = look(&Ground::new(std::path::Path::new("/"), true)) else {
+            panic!("nothing seen")
+        };
         let own = seen.of(std::process::id()).expect("it runs");
         let (open, limit) = own.files.known().copied().expect("its own files");
         assert!(open >= 3 && limit >= open && own.rss > 0);

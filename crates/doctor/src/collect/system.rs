@@ -42,10 +42,7 @@ fn clock(ground: &Ground) -> Fact<Clock> {
     if !ground.live {
         return Fact::nothing("only files were read");
     }
-    if ground.exists("/.dockerenv")
-        || ground.exists("/run/.containerenv")
-        || ground.exists("/run/systemd/container")
-    {
+    if ground.is_container() {
         return Fact::nothing("the clock belongs to the host of this container");
     }
     let uptime = muster_host::process::read_small("/proc/uptime").unwrap_or_default();

@@ -230,6 +230,8 @@ impl Programs {
             .env("PATH", &self.path)
             .env("LC_ALL", "C")
             .env("SYSTEMD_COLORS", "0")
+            // Links of System V beside the unit are not given back by `disable`.
+            .env("SYSTEMCTL_SKIP_SYSV", "1")
             .current_dir("/")
             .process_group(0)
             .stdin(given)

@@ -62,6 +62,11 @@ fn judge(facts: &Facts) -> Answer {
             if named.is_empty() { String::new() } else { format!("; by group: {}", named.join(", ")) };
         let place = Place::of("the log of the kernel");
         match (&processes.oom_kills, &processes.oom_log) {
+            (Fact::Nothing { .. }, _) if !named.is_empty() => {
+                let place = Place::of("memory.events");
+                let observed = format!("killed since their groups were made: {}", named.join(", "));
+                answer.find(Finding::new("the kernel", place, observed));
+            }
             (Fact::Known(0) | Fact::Nothing { .. }, _) => {}
             (_, Fact::Known(log)) => {
                 if let Some((at, line)) = log.last() {
