@@ -132,11 +132,11 @@ fn ledger(
     plan: &Plan<Part, Probe>,
     dues: &mut BTreeMap<String, Timestamp>,
 ) -> Fact<BTreeMap<String, Heard>> {
-    let lines = match world.glance(ANSWER, || plan.expectations.clone()) {
+    let lines = match world.glance(ANSWER, "job,channel", || plan.expectations.clone()) {
         Ok(lines) => lines,
         Err(why) => return Fact::unknown(why),
     };
-    let wanted = |id: &ExpectationId| matches!(id.table(), "job" | "check" | "channel");
+    let wanted = |id: &ExpectationId| matches!(id.table(), "job" | "channel");
     let mut ledger = BTreeMap::new();
     for line in lines.into_iter().filter(|line| wanted(&line.id)).take(3 * MOST) {
         if let Some(due) = line.due {

@@ -214,20 +214,21 @@ impl World {
         }
     }
 
-    /// The roll by the agent if it answers within that time, or as last written down if none runs.
+    /// These tables of the roll by the agent if it answers within that time, or the roll as last written down if none runs.
     ///
     /// # Errors
     /// Why nobody can say, in words.
     pub(crate) fn glance(
         &self,
         within: Duration,
+        tables: &str,
         expected: impl FnOnce() -> Vec<Expectation>,
     ) -> Result<Vec<Line>, String> {
         let words = |refusal: Refusal| refusal.what;
         let layout = self.layout().map_err(words)?;
         let client = Client::new(layout.socket()).patient(within);
         let runtime = self.runtime().map_err(words)?;
-        match runtime.block_on(client.get::<BoardAnswer>("/api/v1/board")) {
+        match runtime.block_on(client.get::<BoardAnswer>(&format!("/api/v1/board?tables={tables}"))) {
             Ok(answer) => Ok(answer.lines),
             Err(Unanswered::NotRunning(_)) if layout.db().exists() => {
                 let snapshot = memory::recall(&layout, expected(), self.now());

@@ -98,11 +98,27 @@ pub async fn health(State(web): State<Web>) -> Response {
     (status, Json(json!({ "version": VERSION, "status": word }))).into_response()
 }
 
-/// `GET board`.
-pub async fn board(State(web): State<Web>) -> Response {
+/// Which part of the roll is wanted.
+#[derive(Debug, Default, Deserialize)]
+pub struct BoardQuery {
+    /// Tables with commas between them; none: all.
+    tables: Option<String>,
+}
+
+/// `GET board?tables=job,channel`: the headline is about all, the lines are those of these tables.
+pub async fn board(State(web): State<Web>, query: Asked<BoardQuery>) -> Response {
+    let BoardQuery { tables } = match read_query(query) {
+        Ok(query) => query,
+        Err(refusal) => return refusal.json(),
+    };
+    let wanted = |line: &&Line| match &tables {
+        Some(tables) => tables.split(',').any(|table| table == line.id.table()),
+        None => true,
+    };
     let (snapshot, present) = (web.snapshot(), web.present());
     let said = words::headline(&snapshot.board);
-    let lines: Vec<_> = snapshot.board.lines.iter().map(|line| Told::new(line, &present)).collect();
+    let lines: Vec<_> =
+        snapshot.board.lines.iter().filter(wanted).map(|line| Told::new(line, &present)).collect();
     answer(json!({
         "at": snapshot.board.at,
         "headline": { "sentence": said.sentence, "also": said.also, "tone": said.tone },

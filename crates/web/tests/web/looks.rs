@@ -214,6 +214,13 @@ fn health_says_when_something_is_wrong() {
 fn the_api_says_what_the_pages_show() {
     let server = Server::start();
     let board = server.get("/api/v1/board").json();
+    let channels = server.get("/api/v1/board?tables=channel,none").json();
+    let tables = |board: &serde_json::Value| -> std::collections::BTreeSet<String> {
+        let lines = board["lines"].as_array().unwrap().iter();
+        lines.map(|line| line["id"].as_str().unwrap().split('.').next().unwrap().to_owned()).collect()
+    };
+    assert!(tables(&board).contains("job") && !tables(&channels).contains("job"), "{channels}");
+    assert_eq!(channels["headline"], board["headline"]);
     assert_eq!(board["version"], 1);
     assert_eq!(board["headline"]["sentence"], "1 thing went wrong.");
     let bad = &server.get("/api/v1/expectations/job.bad").json()["expectation"];
