@@ -74,6 +74,34 @@ fn what_nobody_saw_is_never_ok() {
     }
 }
 
+/// The same facts with one part that nobody could see, for each part that was seen.
+fn blinded(facts: &Facts) -> Vec<(String, Facts)> {
+    let whole = serde_json::to_value(facts).expect("facts are data");
+    let seen = |part: &serde_json::Value| part.get("known").is_some();
+    let parts = whole.as_object().expect("a map").iter().filter(|(_, part)| seen(part));
+    let blind = |(name, _): (&String, &serde_json::Value)| {
+        let mut other = whole.clone();
+        other[name] = serde_json::json!({ "unknown": { "why": "blinded" } });
+        (name.clone(), serde_json::from_value(other).expect("facts are read again"))
+    };
+    parts.map(blind).collect()
+}
+
+#[test]
+fn a_trap_is_never_fine_because_a_part_of_the_host_was_not_seen() {
+    let mut silent = Vec::new();
+    for rule in RULES {
+        let facts = facts_of(&rule.bad);
+        for (part, facts) in blinded(&facts) {
+            let answer = (rule.judge)(&facts);
+            if answer.findings.is_empty() && answer.unknown.is_empty() {
+                silent.push(format!("{} without {part}: {answer:?}", rule.id));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
 #[test]
 fn every_rule_explains_itself() {
     let mut ids = BTreeSet::new();

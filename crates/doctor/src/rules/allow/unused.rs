@@ -43,12 +43,19 @@ pub(in crate::rules) const RULE: Rule = Rule {
 };
 
 fn judge(facts: &Facts) -> Answer {
-    each(facts, |note| {
+    let mut hidden = Vec::new();
+    let mut answer = each(facts, |note| {
         let allowance = of_note(note, facts.at).ok()?;
         // A rule that judges notes cannot be hidden by one: it would ask itself.
         let rule = rule(&allowance.rule).filter(|rule| rule.group() != RULE.group())?;
         let answer = (rule.judge)(facts);
         let hides = answer.findings.iter().any(|finding| allowance.is_about(rule, finding));
-        (!hides && answer.unknown.is_empty()).then(|| format!("{} finds nothing here", allowance.rule))
-    })
+        let unused = !hides && answer.unknown.is_empty();
+        if !hides {
+            hidden.extend(answer.unknown);
+        }
+        unused.then(|| format!("{} finds nothing here", allowance.rule))
+    });
+    hidden.into_iter().for_each(|why| answer.blind(why));
+    answer
 }

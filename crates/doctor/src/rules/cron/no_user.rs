@@ -50,8 +50,14 @@ fn judge(facts: &Facts) -> Answer {
         }
         for line in &table.lines {
             let Some(user) = line.user.as_deref().filter(|user| is_program(user)) else { continue };
-            if !matches!(facts.user(user), Some(None)) {
-                continue;
+            match facts.user(user) {
+                Some(None) => {}
+                Some(Some(_)) => continue,
+                None => {
+                    answer
+                        .blind(format!("whether {user} is a user of this host: its list could not be read"));
+                    continue;
+                }
             }
             let observed = format!("{user:?} stands where the user should: {lost}");
             answer.find(Finding::new(super::subject(table, line), place(table, line), observed));

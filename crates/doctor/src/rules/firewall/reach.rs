@@ -57,6 +57,8 @@ pub(super) fn each_way(facts: &Facts, judge: impl FnOnce(&Firewall, &[Way<'_>], 
         let used = used(facts, firewall);
         // Several files may name the same; it is asked once.
         let targets: Vec<Vec<Asked>> = needs.iter().map(|need| targets(firewall, need)).collect();
+        let askers = [facts.containers.why_unknown(), facts.projects.why_unknown()];
+        askers.into_iter().flatten().for_each(|why| answer.blind(format!("who needs what: {why}")));
         let all: BTreeSet<Asked> = targets.iter().flatten().copied().collect();
         if all.len() > TARGETS {
             answer.blind(format!("who reaches what: more than {TARGETS} addresses are named"));
