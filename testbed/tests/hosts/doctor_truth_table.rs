@@ -49,7 +49,7 @@ fresh() {
     ufw --force enable
 }
 docker_again() {
-    systemctl restart docker
+    systemctl reset-failed docker.service docker.socket; systemctl restart docker
     until docker ps --filter status=running --format '{{.Names}}' | grep -q api; do sleep 0.2; done
 }
 ";

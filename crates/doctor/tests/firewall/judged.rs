@@ -30,6 +30,7 @@ fn facts(lane: &Lane, needs: &[(By, &str, u16, Protocol)]) -> Facts {
         forward: "DROP".to_owned(),
         forward_line: None,
     });
+    facts.projects = Fact::nothing("there are none");
     facts.filters = Fact::Known(Filters::default());
     let container = |name: &str, address: [u8; 4]| Container {
         addresses: vec![address.into()],

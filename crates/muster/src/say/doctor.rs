@@ -111,7 +111,7 @@ fn sum(report: &Report) -> String {
         parts.push(format!("{waiting} will fail and nothing will say so"));
     }
     if hygiene > 0 {
-        parts.push(format!("{hygiene} would make it worse"));
+        parts.push(format!("{hygiene} would make another fault worse"));
     }
     let found =
         if parts.is_empty() { "Nothing was found that is wrong".to_owned() } else { parts.join(", ") };
@@ -251,7 +251,7 @@ fn next(report: &Report, all: bool, width: usize) -> String {
         words.push(format!("{}.", sum(report)));
     }
     if safe > 0 {
-        words.push(format!("`muster doctor --fix` mends {safe} of them; it shows the difference first, and `muster doctor undo` takes it back."));
+        words.push(format!("`muster doctor --fix` mends {safe} of them; it shows the difference and asks first, and `muster doctor undo` takes it back."));
     }
     if let Some(first) = report.findings.first() {
         words.push(format!("`muster doctor explain {}` says more about a rule.", first.rule.id));

@@ -12,7 +12,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     severity: Severity::High,
     outlook: Outlook::Waiting,
     title: "a service is not started again after a crash",
-    silent: "Without Restart= systemd takes the end of a service for its wish. One crash, and it is down until somebody looks.",
+    silent: "Without Restart= systemd starts nothing again that has ended. One crash, and it is down until somebody looks.",
     cure: "Set Restart=on-failure and RestartSec=5s in a drop-in (`systemctl edit`), then `systemctl daemon-reload`.",
     fix: Fix::Safe,
     unless: "It is a oneshot, something else starts it (a timer, a socket, OnFailure=), or Restart=no was written on purpose.",
