@@ -21,7 +21,7 @@ pub enum Script {
 }
 
 /// Programs that start another: name, options that take a separate value, arguments before the command.
-const WRAPPERS: [(&str, &[&str], usize); 19] = [
+const WRAPPERS: [(&str, &[&str], usize); 20] = [
     ("env", &["-u", "-C", "--unset", "--chdir"], 0),
     ("nice", &["-n", "--adjustment"], 0),
     ("ionice", &["-c", "-n", "--class", "--classdata"], 0),
@@ -32,6 +32,7 @@ const WRAPPERS: [(&str, &[&str], usize); 19] = [
     ("sudo", &["-u", "-g", "-h", "-C", "-D", "--user", "--group"], 0),
     ("runuser", &["-u", "-g", "-G", "--user", "--group"], 0),
     ("systemd-cat", &["-t", "-p", "--identifier", "--priority"], 0),
+    ("systemd-run", &["-p", "-u", "-E", "--property", "--unit", "--setenv", "--uid", "--gid", "--slice"], 0),
     ("stdbuf", &["-i", "-o", "-e"], 0),
     ("nohup", &[], 0),
     ("setsid", &[], 0),
@@ -443,6 +444,7 @@ mod tests {
             ),
             ("muster --config /etc/m.toml run --state=/x nightly --timeout 5m -- x", Some("nightly")),
             ("flock -n /tmp/l timeout -k 5 1h muster run a -- b", Some("a")),
+            ("systemd-run --quiet --scope -p MemoryMax=20M muster run a -- b", Some("a")),
             ("bash -lc 'cd /x; muster run a -- b'", Some("a")),
             ("su - app -c \"muster run a -- b\"", Some("a")),
             ("flock -n /tmp/l -c 'muster run a'", Some("a")),
