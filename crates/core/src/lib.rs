@@ -35,6 +35,7 @@ pub mod look;
 pub mod maintenance;
 pub mod notice;
 pub mod outbox;
+pub mod plan;
 pub mod racing;
 pub mod roll_call;
 pub mod rota;
