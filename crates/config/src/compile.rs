@@ -12,18 +12,22 @@ use crate::codes;
 use crate::fault::Faults;
 use crate::kind::{Catalogue, KIND, Kind};
 use crate::nearest::nearest;
-use crate::plan::{CheckPlan, JobPlan, PeerPlan, Plan, Vantage};
+use crate::plan::{CheckPlan, JobPlan, PeerPlan, Plan, ServicePlan, Vantage};
 use crate::section::{Reading, Section};
 use crate::shape::{looks_secret, shown};
 use crate::source::{FILE_LIMIT, Source};
 use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
+use crate::tables::host::Hosts;
 use crate::tables::names::{Names, circle_fault, circles};
 use crate::tables::{
     Form, NOT_YET, TABLES, TableRow, check, defaults, doctor, drift, job, lent, maintenance, muster, named,
-    notify, peer, status_page,
+    notify, peer, safe, service, status_page,
 };
 use crate::tree::{self, Entry, Table, Value};
+
+/// The table of a deploy on the roll.
+const DEPLOY: &str = "deploy";
 
 /// Most jobs and checks in one file.
 pub const EXPECTATION_LIMIT: usize = 20_000;
@@ -88,7 +92,16 @@ fn read<C, K: Clone>(
         reading.error(codes::TOO_MANY, &entry.span, what);
         return None;
     }
-    let names = Names::of(reading, document, &[("peer", &peers), ("job", &jobs), ("check", &checks)]);
+    let services = named(reading, document, service::ROW.name);
+    if let Some((entry, _)) = services.get(service::SERVICE_LIMIT) {
+        let what = format!("{} services, and at most {} are read", services.len(), service::SERVICE_LIMIT);
+        reading.error(codes::TOO_MANY, &entry.span, what);
+        return None;
+    }
+    let hosts = Hosts::read(reading, document);
+    let families: &[(&str, &[_])] =
+        &[("peer", &peers), ("job", &jobs), ("check", &checks), (DEPLOY, &services)];
+    let names = Names::of(reading, document, families);
     let channels = notify::channels(reading, document, catalogue.channels, &names);
     let escalations = Escalations::read(reading, document, &names, &defaults);
     let mut roll = Roll {
@@ -97,6 +110,7 @@ fn read<C, K: Clone>(
         names: &names,
         defaults: &defaults,
         escalations: &escalations,
+        hosts: &hosts,
         found: Vec::new(),
         jobs: Vec::new(),
         rota: Vec::new(),
@@ -110,6 +124,7 @@ fn read<C, K: Clone>(
     for (entry, table) in checks {
         plans.extend(roll.check(entry, table, catalogue.checks));
     }
+    let services = services.into_iter().filter_map(|(entry, table)| roll.service(entry, table)).collect();
     let drift = document.get(drift::ROW.name).and_then(|entry| {
         let section = single(reading, document, &empty, &drift::ROW);
         let (plan, expectations) = drift::read(&section).unzip();
@@ -133,6 +148,8 @@ fn read<C, K: Clone>(
     Some(Plan {
         allow: allow.unwrap_or_default(),
         drift,
+        hosts: hosts.plans,
+        services,
         muster: muster?,
         channels,
         notify: escalations.rest.notify,
@@ -241,6 +258,7 @@ struct Roll<'a> {
     names: &'a Names,
     defaults: &'a Defaults,
     escalations: &'a Escalations,
+    hosts: &'a Hosts,
     found: Vec<(Range<usize>, Told)>,
     jobs: Vec<JobPlan>,
     rota: Vec<muster_core::rota::Entry>,
@@ -261,6 +279,7 @@ impl Roll<'_> {
         if let Some(host) = section.text("host")
             && host != name
             && host != self.reading.source().host
+            && host != self.hosts.here().name
         {
             self.reading.not_yet(&section.place("host"), "jobs of other hosts");
         }
@@ -276,6 +295,23 @@ impl Roll<'_> {
         let section = Section::open(self.reading, table, vec![peer::FIELDS], path, entry.node.span.clone());
         let id = ExpectationId::of("peer", &entry.key).ok()?;
         let (plan, expectation) = peer::read(&section, &entry.key, &id).unzip();
+        self.add(&section, entry, expectation);
+        plan
+    }
+
+    /// What is deployed, and that each deploy must end.
+    fn service(&mut self, entry: &Entry, table: &Table) -> Option<ServicePlan> {
+        let path = format!("service.{}", shown(&entry.key));
+        let section =
+            Section::open(self.reading, table, vec![service::FIELDS], path, entry.node.span.clone());
+        let id = ExpectationId::of(DEPLOY, &entry.key).ok()?;
+        if !safe::is_name(&entry.key) {
+            self.reading
+                .error(codes::BAD_NAME, &entry.span, "this is no usable name of a service".into())
+                .help(safe::NAME_HELP.into());
+            return None;
+        }
+        let (plan, expectation) = service::read(&section, &entry.key, &id, self.hosts).unzip();
         self.add(&section, entry, expectation);
         plan
     }

@@ -54,7 +54,7 @@ pub fn job_only(source: &Source<'_>, name: &str) -> JobReading {
     JobReading { job, state, keep, faults: reading.finish() }
 }
 
-/// The jobs and checks that a file names, in order of their names, well formed or not, as far as they can be made out: for telling a report
+/// The jobs, checks and deploys that a file names, in order of their names, well formed or not, as far as they can be made out: for telling a report
 /// about something known from one about something unknown while the file is broken.
 pub fn names_only(text: &str) -> Vec<ExpectationId> {
     if text.len() > FILE_LIMIT {
@@ -63,11 +63,11 @@ pub fn names_only(text: &str) -> Vec<ExpectationId> {
     let (document, errors) = tree::parse(text);
     let headers = if errors.is_empty() { Vec::new() } else { tree::headers(text) };
     let mut found = BTreeSet::new();
-    for family in ["job", "check"] {
+    for (family, kind) in [("job", "job"), ("check", "check"), ("service", "deploy")] {
         let tables = document.table(family).map(|table| table.entries.as_slice()).unwrap_or_default();
         let below = headers.iter().filter(|path| path.first().is_some_and(|first| first == family));
         let names = tables.iter().map(|entry| &entry.key).chain(below.filter_map(|path| path.get(1)));
-        found.extend(names.filter_map(|name| ExpectationId::of(family, name).ok()));
+        found.extend(names.filter_map(|name| ExpectationId::of(kind, name).ok()));
     }
     found.into_iter().collect()
 }

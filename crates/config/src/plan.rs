@@ -16,6 +16,7 @@ pub mod drift;
 pub mod expect;
 pub mod peer;
 pub mod retries;
+pub mod service;
 pub mod status_page;
 
 use crate::secret::{MaybeSecret, SecretRef};
@@ -26,6 +27,9 @@ pub use drift::{DriftPlan, Watch, WatchItem};
 pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use peer::PeerPlan;
 pub use retries::Retries;
+pub use service::{
+    HealthSpec, HostPlan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Source, Strategy, Then,
+};
 pub use status_page::{Component, MAIL_KIND, StatusPage, Subscribe};
 
 /// A whole file, ready to be carried out. `C` is the part of a channel and `K` that of a check, of whatever kind.
@@ -58,6 +62,10 @@ pub struct Plan<C, K> {
     pub allow: Vec<Allow>,
     /// What is held against its accepted state, if anything is.
     pub drift: Option<DriftPlan>,
+    /// The machines that services are deployed to, in the order of the file.
+    pub hosts: Vec<HostPlan>,
+    /// What is deployed, in the order of the file.
+    pub services: Vec<ServicePlan>,
 }
 
 /// What `[muster]` says.

@@ -24,9 +24,7 @@ pub fn reference<C, K>(catalogue: &Catalogue<C, K>) -> String {
     for row in TABLES {
         table(&mut page, row, catalogue);
     }
-    if says_assertions(catalogue) {
-        language(&mut page);
-    }
+    language(&mut page);
     not_yet(&mut page);
     codes(&mut page);
     page
@@ -110,12 +108,6 @@ fn asserted(prefix: &str, fields: &[Field]) -> Vec<(String, &'static [Term])> {
             }
         })
         .collect()
-}
-
-fn says_assertions<C, K>(catalogue: &Catalogue<C, K>) -> bool {
-    let tables = TABLES.iter().map(|row| row.fields);
-    let kinds = TABLES.iter().flat_map(|row| catalogue.entries(row.name)).map(|kind| kind.fields);
-    tables.chain(kinds).any(|fields| !asserted("", fields).is_empty())
 }
 
 const LANGUAGE: &str = "\

@@ -363,14 +363,19 @@ fn check_secret(reading: &Reading<'_>, node: &Node, path: &str) {
     }
 }
 
-fn is_variable(text: &str) -> bool {
+/// True for the name of an environment variable.
+pub(crate) fn is_variable(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// `SMTP_PASSWORD` for `notify.ops.smtp.password`.
+/// `SMTP_PASSWORD` for `notify.ops.smtp.password`; what is the name of a variable already is suggested as it is.
 fn suggested_name(path: &str) -> String {
+    let last = path.rsplit('.').next().unwrap_or_default();
+    if is_variable(last) && !last.contains(|c: char| c.is_ascii_lowercase()) {
+        return last.to_owned();
+    }
     let mut parts: Vec<&str> = path.rsplit('.').take(2).collect();
     parts.reverse();
     parts
@@ -418,5 +423,6 @@ mod tests {
     fn the_suggested_variable_names_table_and_key() {
         assert_eq!(suggested_name("notify.ops.smtp.password"), "SMTP_PASSWORD");
         assert_eq!(suggested_name("notify.my-chat.url"), "MY_CHAT_URL");
+        assert_eq!(suggested_name("service.api.secrets.DATABASE_URL"), "DATABASE_URL");
     }
 }

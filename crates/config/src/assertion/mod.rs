@@ -22,6 +22,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`facts`] | the values, and where they come from |
+//! | [`json`] | what a path finds in a body |
 //! | [`term`] | the words of a kind |
 //! | `lexer`, `quantity` | a text cut into tokens; numbers with units |
 //! | `parse`, `operand` | tokens to an expression |
@@ -35,6 +36,7 @@ mod capture;
 mod compiled;
 mod expression;
 pub mod facts;
+pub mod json;
 mod judge;
 mod lexer;
 mod operand;

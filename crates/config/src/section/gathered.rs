@@ -42,6 +42,16 @@ impl<'a> Section<'a> {
         table.entries.iter().filter_map(one).collect()
     }
 
+    /// The keys of a table with free keys, each with its place, in the order of the file.
+    pub fn table_keys(&self, key: &str) -> Vec<(String, Range<usize>)> {
+        match self.node(key).as_deref().map(|node| &node.value) {
+            Some(Value::Table(table)) => {
+                table.entries.iter().map(|entry| (entry.key.clone(), entry.span.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The place of the table's header.
     pub fn header(&self) -> Range<usize> {
         self.place.clone()

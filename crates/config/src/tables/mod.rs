@@ -15,6 +15,7 @@ pub mod defaults;
 pub mod doctor;
 pub mod drift;
 pub mod escalation;
+pub mod host;
 pub mod job;
 pub mod lent;
 pub(crate) mod maintenance;
@@ -23,6 +24,8 @@ pub(crate) mod names;
 pub mod notify;
 pub mod peer;
 pub(crate) mod rhythm;
+pub(crate) mod safe;
+pub mod service;
 pub mod status_page;
 
 /// One table.
@@ -60,6 +63,8 @@ pub const TABLES: &[TableRow] = &[
     peer::ROW,
     job::ROW,
     check::ROW,
+    host::ROW,
+    service::ROW,
     status_page::ROW,
     doctor::ROW,
     drift::ROW,
@@ -67,8 +72,6 @@ pub const TABLES: &[TableRow] = &[
 
 /// Tables of the language that this release refuses because it cannot carry them out yet.
 pub const NOT_YET: &[&str] = &[
-    "host",
-    "service",
     "failover",
     "certificate",
     "backup",

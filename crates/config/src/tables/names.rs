@@ -9,7 +9,7 @@ use crate::codes;
 use crate::nearest::nearest;
 use crate::section::{Reading, Section};
 use crate::shape::shown;
-use crate::tables::NOT_YET;
+use crate::tables::{NOT_YET, host};
 use crate::tree::{Entry, Table, Value};
 
 /// Every name that the file defines, each with the place of its definition.
@@ -19,7 +19,7 @@ pub(crate) struct Names {
     pub(crate) channels: BTreeMap<ChannelName, Range<usize>>,
     /// Below `[escalation]`.
     pub(crate) escalations: BTreeMap<String, Range<usize>>,
-    /// Jobs, checks and peers.
+    /// Jobs, checks, peers and deploys.
     pub(crate) expectations: BTreeMap<ExpectationId, Range<usize>>,
     /// The peers that have an address.
     callable: BTreeSet<String>,
@@ -165,8 +165,9 @@ impl Names {
 
     fn parent(&self, section: &Section<'_>, text: &str, place: &Range<usize>) -> Option<ExpectationId> {
         let table = text.split_once('.').map_or("", |(table, _)| table);
-        if NOT_YET.contains(&table) {
-            section.reading().not_yet(place, &format!("[{table}]"));
+        // Hosts are deployed to; nothing is known yet of how they are.
+        if NOT_YET.contains(&table) || table == host::ROW.name {
+            section.reading().not_yet(place, &format!("`depends_on` of a [{table}]"));
             return None;
         }
         self.expectation(section.reading(), text, place)

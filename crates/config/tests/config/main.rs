@@ -11,6 +11,7 @@ mod catalogue;
 mod corpus;
 mod plans;
 mod rows;
+mod services;
 
 use std::path::{Path, PathBuf};
 
