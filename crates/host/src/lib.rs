@@ -7,6 +7,7 @@
 //! | [`ids`] | fresh names of runs and signals |
 //! | [`adopt`] | wraps what this host schedules, and takes it back |
 //! | [`discover`] | what this host starts by itself, and how it stands |
+//! | [`nginx`] | what nginx is told |
 //! | [`process`] | who is alive, and whose child it is |
 //! | [`scope`] | transient scopes of systemd |
 //! | [`state`] | where muster keeps its files, and where its configuration is |
@@ -24,6 +25,7 @@ pub mod clock;
 pub mod discover;
 pub mod ids;
 pub mod lock;
+pub mod nginx;
 pub mod process;
 pub mod scope;
 pub mod secret;

@@ -1,9 +1,10 @@
 //! What nginx is told: its files with what they include, the folders of sites, and the ports that it could hand on to.
 
 mod hello;
-mod parse;
 mod running;
 pub(super) mod test;
+
+use muster_host::nginx::{fits, parse};
 
 use super::ground::Ground;
 use super::{Collector, Put, WITHIN};
@@ -146,7 +147,7 @@ fn file(ground: &Ground, nginx: &mut Nginx, path: &str, depth: usize, left: &mut
     };
     let number = u32::try_from(nginx.files.len()).unwrap_or(u32::MAX);
     nginx.files.push(path.to_owned());
-    let mut tree = parse::parse(&text, number);
+    let mut tree = parse(&text, number);
     complete(ground, nginx, &mut tree, depth, left);
     tree
 }
@@ -206,20 +207,6 @@ fn matching(ground: &Ground, prefix: &str, pattern: &str) -> Vec<String> {
     paths
 }
 
-/// glob(7) without ranges, which nobody includes by: `[` stands for any letter of its set.
-pub(crate) fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some((b'*', rest)) => (0..=name.len()).any(|at| fits(rest, &name[at..])),
-        Some((b'?', rest)) => !name.is_empty() && fits(rest, &name[1..]),
-        Some((b'[', rest)) => match (rest.iter().position(|byte| *byte == b']'), name.split_first()) {
-            (Some(end), Some((first, after))) => rest[..end].contains(first) && fits(&rest[end + 1..], after),
-            _ => false,
-        },
-        Some((byte, rest)) => name.first() == Some(byte) && fits(rest, &name[1..]),
-    }
-}
-
 /// Listening sockets of `/proc/net/tcp` and `tcp6`.
 fn ports(ground: &Ground) -> Fact<Vec<Port>> {
     if !ground.live {
@@ -276,20 +263,6 @@ fn hidden_ports(ground: &Ground) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_fit_patterns_as_a_shell_says() {
-        for (pattern, name, fit) in [
-            ("*.conf", "a.conf", true),
-            ("*.conf", "a.conf.bak", false),
-            ("*", "x", true),
-            ("a?[bc]*", "axb", true),
-            ("a?[bc]*", "axd", false),
-            ("[a", "a", false),
-        ] {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), fit, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn listeners_are_told_from_connections_and_other_addresses() {

@@ -1,7 +1,7 @@
 //! The text of one nginx configuration file as a tree: every directive with its place, nothing refused. What cannot be
 //! read to its end is read as far as it goes.
 
-use crate::facts::nginx::Directive;
+use super::directive::Directive;
 
 /// Most directives of one file.
 const DIRECTIVES: usize = 20_000;
@@ -10,8 +10,8 @@ const DEPTH: usize = 24;
 /// Blocks that hold tables or programs, not directives.
 const TABLES: [&str; 5] = ["types", "map", "geo", "charset_map", "split_clients"];
 
-/// The directives of a text.
-pub(super) fn parse(text: &str, file: u32) -> Vec<Directive> {
+/// The directives of a text, which is the file of this number.
+pub fn parse(text: &str, file: u32) -> Vec<Directive> {
     let mut reader = Reader { text, at: 0, line: 1, file, left: DIRECTIVES };
     reader.block(0)
 }
