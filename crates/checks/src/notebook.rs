@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use muster_config::assertion::facts::{Facts, Unseen, Value};
+use muster_config::assertion::json;
 use muster_config::assertion::term::Argument;
 
 /// Longest trace of one look, in bytes; what comes after it is counted only.
@@ -157,22 +158,6 @@ impl Seen {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
-    fn find_json(&self, argument: &Argument) -> Result<Value, Unseen> {
-        let Argument::JsonPath(path) = argument else { return Err(Unseen::Hidden("no path".into())) };
-        let body = self.whole_body()?;
-        let tree: serde_json::Value = match serde_json::from_slice(&body.bytes) {
-            Ok(tree) => tree,
-            // An error page in HTML is no proof that a field is not there.
-            Err(error) => return Err(Unseen::Hidden(format!("the body is not JSON: {error}"))),
-        };
-        let nodes = path.query(&tree).all();
-        match nodes.as_slice() {
-            [] => Err(Unseen::Absent(String::new())),
-            [one] => Ok(of_json(one)),
-            several => Ok(Value::List(several.iter().map(|node| of_json(node)).collect())),
-        }
-    }
-
     fn whole_body(&self) -> Result<&Body, Unseen> {
         let body = self.body.as_ref().ok_or_else(|| Unseen::Hidden("no body was read".into()))?;
         match body.cut {
@@ -182,24 +167,10 @@ impl Seen {
     }
 }
 
-/// A node of JSON as a value; an object is its text.
-fn of_json(node: &serde_json::Value) -> Value {
-    match node {
-        serde_json::Value::Null => Value::Nothing,
-        serde_json::Value::Bool(flag) => Value::Flag(*flag),
-        serde_json::Value::Number(number) => {
-            number.as_f64().map_or_else(|| Value::Text(number.to_string()), Value::Number)
-        }
-        serde_json::Value::String(text) => Value::Text(text.clone()),
-        serde_json::Value::Array(items) => Value::List(items.iter().map(of_json).collect()),
-        serde_json::Value::Object(_) => Value::Text(node.to_string()),
-    }
-}
-
 impl Facts for Seen {
     fn value(&self, term: &str, argument: Option<&Argument>) -> Result<Value, Unseen> {
         match (term, argument) {
-            ("json", Some(argument)) => self.find_json(argument),
+            ("json", Some(Argument::JsonPath(path))) => json::find(path, &self.whole_body()?.bytes),
             ("header", Some(Argument::Text(name))) => self
                 .headers
                 .iter()
