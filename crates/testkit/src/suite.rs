@@ -44,6 +44,14 @@ pub enum Part {
     Swift,
     /// nginx(8) with TLS and HTTP/2.
     Nginx,
+    /// logrotate(8).
+    Logrotate,
+    /// systemd-analyze(1), which judges units without a running systemd.
+    SystemdAnalyze,
+    /// Python 3.
+    Python,
+    /// Node.js.
+    Node,
     /// Network namespaces with iptables, nftables and ipsets in them, and Docker's proxy.
     Netfilter,
 }
@@ -67,6 +75,10 @@ impl Part {
             Self::Loop => "loop",
             Self::Swift => "swift",
             Self::Nginx => "nginx",
+            Self::Logrotate => "logrotate",
+            Self::SystemdAnalyze => "systemd-analyze",
+            Self::Python => "python",
+            Self::Node => "node",
             Self::Netfilter => "netfilter",
         }
     }
@@ -102,6 +114,10 @@ impl Part {
                     && answers("unshare", &["--mount", "true"])
             }
             Self::Nginx => answers("nginx", &["-v"]),
+            Self::Logrotate => Path::new("/usr/sbin/logrotate").exists(),
+            Self::SystemdAnalyze => answers("systemd-analyze", &["--version"]),
+            Self::Python => answers("python3", &["--version"]),
+            Self::Node => answers("node", &["--version"]),
             Self::Netfilter => {
                 let tools =
                     "iptables-nft-save && ip6tables-nft-save && ipset list && nft list ruleset && ip link";
