@@ -73,6 +73,11 @@ impl Layout {
         self.root.join("doctor")
     }
 
+    /// What is deployed on this host, a folder for each service.
+    pub fn deploy(&self) -> PathBuf {
+        self.root.join("deploy")
+    }
+
     /// What the agent keeps of its examinations of the host.
     pub fn chart(&self) -> PathBuf {
         self.root.join("chart.json")

@@ -1,0 +1,87 @@
+//! The web server that is there already, and which side of a service it leads to.
+
+pub mod nginx;
+
+use std::time::Instant;
+
+use muster_config::plan::ServiceSpec;
+
+use crate::release::Side;
+use crate::trouble::Trouble;
+use nginx::{Nginx, Place, Token};
+
+/// The ports of loopback that the two sides of a service listen on; they never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Ports {
+    /// Of the blue side.
+    pub blue: u16,
+    /// Of the green side.
+    pub green: u16,
+}
+
+impl Ports {
+    /// The port of a side.
+    pub const fn of(self, side: Side) -> u16 {
+        match side {
+            Side::Blue => self.blue,
+            Side::Green => self.green,
+        }
+    }
+}
+
+/// What a request through the front came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// The side that the front says it led to; none if it was not our front that answered.
+    pub side: Option<Side>,
+}
+
+/// Leads requests for one service to one of its sides. It remembers nothing but the side, on disk.
+pub trait Front: std::fmt::Debug {
+    /// What on this host would keep it from working; changes nothing. Empty if nothing would.
+    fn objections(&self) -> Vec<Trouble>;
+
+    /// Makes what the front needs once and for all; true if anything changed. A change that does not come into force is
+    /// taken back to the byte.
+    ///
+    /// # Errors
+    /// The web server refuses it, or goes on with what it had before, which its exit code does not tell.
+    fn install(&self, until: Instant) -> Result<bool, Trouble>;
+
+    /// The side that requests are led to.
+    ///
+    /// # Errors
+    /// Nobody could see.
+    fn side(&self) -> Result<Side, Trouble>;
+
+    /// Leads all requests from now on to a side. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// It could not be written; requests go where they went.
+    fn point(&self, side: Side) -> Result<(), Trouble>;
+
+    /// Asks for a path through the web server of this host, on a fresh connection.
+    ///
+    /// # Errors
+    /// Nobody answered in time.
+    fn ask(&self, path: &str, until: Instant) -> Result<Answer, Trouble>;
+
+    /// Connections to a port of loopback that are established now. A request whose side has just been chosen may not have
+    /// its connection yet, so a side is left when none was seen several times in a row.
+    ///
+    /// # Errors
+    /// Nobody could see.
+    fn connections(&self, port: u16) -> Result<usize, Trouble>;
+}
+
+/// The front of a service on this host.
+///
+/// # Errors
+/// A name that could not stand in a file of nginx, or a token that is none of ours.
+pub fn of(spec: &ServiceSpec, ports: Ports, token: &str) -> Result<Box<dyn Front + Send>, Trouble> {
+    let token = Token::parse(token).ok_or_else(|| Trouble::new("the token in the books is damaged"))?;
+    let place = Place::of_host(&spec.service);
+    Ok(Box::new(Nginx::new(&spec.service, spec.domains.clone(), ports, token, place)?))
+}

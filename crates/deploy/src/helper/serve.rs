@@ -1,0 +1,178 @@
+//! Hears questions on standard input and answers them on standard output, one after the other. What it hears nothing from
+//! for [`PATIENCE`] seconds it takes for dead: it ends, and with it the lease.
+
+use std::io::{self, BufRead, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use muster_core::plan::Observed;
+use muster_host::atomic::{self, Durability};
+use muster_host::lock::{self, Attempt, Lock};
+use muster_host::state::Layout;
+
+use super::site::{Site, trouble};
+use crate::books::Folder;
+use crate::trouble::Trouble;
+use crate::wire::{self, Answer, Ask, PATIENCE, Question, Said};
+
+/// The longest that a question may take.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A lease with what it is for.
+struct Held {
+    site: Site,
+    lease: Lock,
+    by: String,
+}
+
+/// Serves until the deployer is gone.
+///
+/// # Errors
+/// Standard output is gone.
+pub fn serve(
+    layout: &Layout,
+    input: impl BufRead + Send + 'static,
+    mut output: impl Write,
+) -> io::Result<()> {
+    let (sender, questions) = mpsc::channel();
+    let (alive, beats) = mpsc::channel();
+    std::thread::Builder::new().name("listen".into()).spawn(move || listen(input, &sender, &alive))?;
+    std::thread::Builder::new().name("patience".into()).spawn(move || wait(&beats))?;
+    let mut held = None;
+    while let Ok(Ask { id, what }) = questions.recv() {
+        let said = answer(layout, &mut held, what);
+        output.write_all(&wire::line(&Answer { id, said })?)?;
+        output.flush()?;
+    }
+    if let Some(held) = held {
+        held.lease.release();
+    }
+    Ok(())
+}
+
+fn listen(mut input: impl BufRead, questions: &mpsc::Sender<Ask>, alive: &mpsc::Sender<()>) {
+    while let Ok(Some(ask)) = wire::read::<Ask>(&mut input) {
+        // Nobody waits any more: the helper is about to end.
+        if alive.send(()).is_err() {
+            return;
+        }
+        if !matches!(ask.what, Question::Beat) && questions.send(ask).is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends the process when the deployer is not heard any more, also in the middle of an act: whoever comes next finds in the
+/// books what was done.
+#[expect(clippy::exit, reason = "an act that hangs must not keep the lease")]
+fn wait(beats: &mpsc::Receiver<()>) {
+    loop {
+        match beats.recv_timeout(Duration::from_secs(PATIENCE)) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => std::process::exit(75),
+            // Standard input has ended; an act on its way may end in the time that a deployer has to come back.
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(Duration::from_secs(PATIENCE));
+                std::process::exit(75);
+            }
+        }
+    }
+}
+
+fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
+    match what {
+        Question::Beat => Said::Done { note: String::new() },
+        Question::Observe { service } => observe(layout, held.as_ref(), &service),
+        Question::Hold { spec, by } => {
+            let folder = Folder::new(layout, &spec.service);
+            if let Err(error) = folder.create() {
+                return Said::Failed(trouble(format!("the folder of {}: {error}", spec.service)));
+            }
+            let lease = match lock::try_lock(&folder.lease()) {
+                Ok(Attempt::Locked(lease)) => lease,
+                Ok(Attempt::Held(_) | Attempt::Orphaned(_)) => {
+                    return Said::Busy { holder: holder(&folder).unwrap_or_else(|| "somebody".to_owned()) };
+                }
+                Err(error) => return Said::Failed(trouble(format!("the lease: {error}"))),
+            };
+            sign(&folder, &by, "began");
+            match Site::open(layout, *spec) {
+                Ok(site) => {
+                    let said = seen(&folder, site.observed(), None);
+                    *held = Some(Held { site, lease, by });
+                    said
+                }
+                Err(troubles) => Said::Failed(troubles),
+            }
+        }
+        Question::Begin(errand) => with(held, |held| held.site.begin(*errand)),
+        Question::Do { act, within } => with(held, |held| {
+            sign(&held.site.folder, &held.by, act.word());
+            held.site.perform(act, Instant::now() + Duration::from_millis(within).min(LONGEST))
+        }),
+        Question::Done { stays, why } => {
+            let Some(mut ended) = held.take() else { return Said::Done { note: String::new() } };
+            ended.site.done(stays, &why);
+            ended.lease.release();
+            Said::Done { note: String::new() }
+        }
+    }
+}
+
+fn with(held: &mut Option<Held>, act: impl FnOnce(&mut Held) -> Result<String, Vec<Trouble>>) -> Said {
+    let Some(held) = held.as_mut() else { return Said::Failed(trouble("the lease is not held")) };
+    match act(held) {
+        Ok(note) => Said::Done { note },
+        Err(troubles) => Said::Failed(troubles),
+    }
+}
+
+fn observe(layout: &Layout, held: Option<&Held>, service: &str) -> Said {
+    let folder = Folder::new(layout, service);
+    if let Some(held) = held.filter(|held| held.site.spec.service == service) {
+        return seen(&folder, held.site.observed(), None);
+    }
+    // Without a name it is a greeting.
+    if service.is_empty() || !folder.exists() {
+        return Said::Seen { observed: Observed::default(), entries: Vec::new(), held: None };
+    }
+    let books = match folder.read() {
+        Ok(books) => books,
+        Err(error) => return Said::Failed(trouble(format!("the books of {service}: {error}"))),
+    };
+    let is_held = matches!(lock::try_lock(&folder.lease()), Ok(Attempt::Held(_)));
+    let holder = is_held.then(|| holder(&folder).unwrap_or_else(|| "somebody".to_owned()));
+    let observed = match books.spec {
+        Some(spec) => match Site::open(layout, spec) {
+            Ok(site) => site.observed(),
+            Err(troubles) => return Said::Failed(troubles),
+        },
+        None => Observed::default(),
+    };
+    seen(&folder, observed, holder)
+}
+
+fn seen(folder: &Folder, observed: Observed, held: Option<String>) -> Said {
+    match folder.entries() {
+        Ok((entries, _)) => {
+            // A line has its limit; the newest are what people ask for.
+            let skip = entries.len().saturating_sub(100);
+            Said::Seen { observed, entries: entries.into_iter().skip(skip).collect(), held }
+        }
+        Err(error) => Said::Failed(trouble(format!("the record: {error}"))),
+    }
+}
+
+/// Writes down who has the lease and what it is at, for whoever finds it taken.
+fn sign(folder: &Folder, by: &str, act: &str) {
+    let since = muster_host::clock::now().wall;
+    let text = format!("{by}, at {act} since {since}\n");
+    // Words for people: nothing depends on them.
+    drop(atomic::write(&folder.holder(), text.as_bytes(), 0o600, Durability::Kernel));
+}
+
+fn holder(folder: &Folder) -> Option<String> {
+    let text = muster_host::process::read_small(folder.holder().to_str()?).ok()?;
+    let text: String = String::from_utf8_lossy(&text).chars().filter(|c| !c.is_control()).take(200).collect();
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,19 @@
+//! Deploys on real parts: nginx, a Docker engine, systemd, and the tools that read what a new service begins as.
+
+use std::process::ExitCode;
+
+use muster_testkit::suite::Suite;
+
+#[cfg(test)]
+mod front;
+#[cfg(test)]
+mod runtime;
+#[cfg(test)]
+mod scaffold;
+
+fn main() -> ExitCode {
+    if let Some(suite) = runtime::inside() {
+        return suite.run();
+    }
+    scaffold::tests(runtime::tests(front::tests(Suite::new()))).run()
+}
