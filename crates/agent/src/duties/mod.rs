@@ -8,6 +8,7 @@
 //! | [`deliver`] | sees to it that waiting pages are handed out |
 //! | [`store`] | comes back to the disk after the store was gone |
 //! | [`discover`] | looks at what this host does by itself |
+//! | [`deploys`] | goes back from releases that nobody confirmed |
 //! | [`doctor`] | has the host examined |
 //! | [`config`] | reads the configuration again when it changed |
 //! | [`drift`] | holds what this host is against what was accepted |
@@ -28,6 +29,7 @@ mod audit;
 mod beat;
 mod config;
 mod deliver;
+mod deploys;
 mod discover;
 mod doctor;
 mod drift;

@@ -10,8 +10,8 @@ use muster_host::spool::users::Users;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    audit, beat, config, deliver, discover, doctor, drift, logs, looks, peers, prune, runs, spool, start,
-    status_mail, status_page, status_push, store, watchdog,
+    audit, beat, config, deliver, deploys, discover, doctor, drift, logs, looks, peers, prune, runs, spool,
+    start, status_mail, status_page, status_push, store, watchdog,
 };
 use crate::clock::Clock;
 use crate::driver::{Duty, Registration};
@@ -73,6 +73,7 @@ pub(crate) struct Duties {
     start: Registration,
     deliver: Registration,
     store: Registration,
+    deploys: Registration,
     discover: Registration,
     doctor: Registration,
     drift: Registration,
@@ -103,6 +104,7 @@ impl Duties {
             start: register(start::TERMS, &context.wake_start, start::Start::new(context, intake)),
             deliver: register(deliver::TERMS, &own(), deliver::Deliver::new(context)),
             store: register(store::TERMS, &context.wake_store, store::Store::new(context)),
+            deploys: register(deploys::TERMS, &own(), deploys::Deploys::new(context)),
             discover: register(discover::TERMS, &context.wake_discover, discover::Discover::new(context)),
             doctor: register(doctor::TERMS, &own(), doctor::Doctor::new(context)),
             drift: register(drift::TERMS, &own(), drift::Drift::new(context)),
@@ -121,13 +123,14 @@ impl Duties {
     }
 
     /// The list. Destructured in full, so that a duty which is not in it does not compile.
-    pub(crate) fn list(self) -> [Registration; 19] {
+    pub(crate) fn list(self) -> [Registration; 20] {
         let Self {
             spool,
             runs,
             start,
             deliver,
             store,
+            deploys,
             discover,
             doctor,
             drift,
@@ -149,6 +152,7 @@ impl Duties {
             start,
             deliver,
             store,
+            deploys,
             discover,
             doctor,
             drift,
@@ -174,6 +178,7 @@ impl Duties {
             start::TERMS,
             deliver::TERMS,
             store::TERMS,
+            deploys::TERMS,
             discover::TERMS,
             doctor::TERMS,
             drift::TERMS,

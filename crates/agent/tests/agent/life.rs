@@ -206,11 +206,11 @@ pub(crate) fn duties() {
         until("every duty was performed", || agent.handle().duties().iter().all(|duty| duty.performed > 0))
             .await;
         let standing = agent.handle().duties();
-        assert_eq!(standing.len(), 19);
+        assert_eq!(standing.len(), 20);
         assert!(standing.iter().all(|duty| duty.well), "{standing:#?}");
         until_board(&agent.handle(), "all are well", |it| {
             let duties: Vec<_> = it.board.lines.iter().filter(|line| line.id.table() == "duty").collect();
-            duties.len() == 19 && duties.iter().all(|line| line.condition.word() == "ok")
+            duties.len() == 20 && duties.iter().all(|line| line.condition.word() == "ok")
         })
         .await;
         agent.stop().await.unwrap();
@@ -246,7 +246,7 @@ pub(crate) fn stopping() {
         let (store, _): (Arc<dyn Store>, _) = open().unwrap();
         let loaded = store.load().unwrap();
         // Nothing loud ever happened, and still all rows are there: they did not wait for their minute.
-        assert_eq!(loaded.rows.len(), 19 + 1 + 1);
+        assert_eq!(loaded.rows.len(), 20 + 1 + 1);
         assert!(muster_host::clock::now().wall.since(loaded.watermark.unwrap().wall) < Span::seconds(5));
     });
 }
