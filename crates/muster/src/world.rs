@@ -102,6 +102,15 @@ impl World {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
 
+    /// Whoever is at the keyboard, also behind sudo(8).
+    pub(crate) fn who(&self) -> String {
+        let own = muster_host::user::own();
+        match std::env::var("SUDO_USER") {
+            Ok(user) if !user.is_empty() && user != own && user.len() <= 64 => format!("{user} (as {own})"),
+            _ => own,
+        }
+    }
+
     /// What this host does by itself.
     pub(crate) fn discover(&self) -> HostRoll {
         muster_host::discover::discover(Path::new("/"), Reach::Machine)

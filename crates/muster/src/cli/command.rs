@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ack, checks, completions, config, doctor, drift, incident, init, jobs, notify, open, pause, ping, resume,
-    run, scan, schema, status, up,
+    ack, checks, completions, config, deploy, doctor, drift, host, incident, init, jobs, new, notify, open,
+    pause, ping, resume, run, scan, schema, status, up,
 };
 use crate::exit_code::{ExitCode, TABLE};
 use crate::logging;
@@ -76,9 +76,17 @@ enum Verb {
     Scan(scan::Args),
     Doctor(doctor::Args),
     Drift(drift::Args),
+    Deploy(deploy::Args),
+    Rollback(deploy::Back),
+    Releases(deploy::List),
+    Lock(deploy::Lock),
+    #[command(subcommand, hide = true)]
+    Host(host::Verb),
     #[command(subcommand)]
     Config(config::Verb),
     Init(init::Args),
+    #[command(subcommand)]
+    New(new::Verb),
     Completions(completions::Args),
     #[command(hide = true)]
     Schema(schema::Args),
@@ -134,8 +142,14 @@ impl Verb {
             Self::Scan(args) => scan::execute(world, args),
             Self::Doctor(args) => doctor::execute(world, args),
             Self::Drift(args) => drift::execute(world, &args),
+            Self::Deploy(args) => deploy::deploy(world, &args),
+            Self::Rollback(args) => deploy::rollback(world, &args),
+            Self::Releases(args) => deploy::releases(world, &args),
+            Self::Lock(args) => deploy::lock(world, &args),
+            Self::Host(verb) => host::execute(world, &verb),
             Self::Config(verb) => config::execute(world, verb),
             Self::Init(args) => init::execute(world, args),
+            Self::New(verb) => new::execute(world, verb),
             Self::Completions(args) => completions::execute(world, args),
             Self::Schema(args) => schema::execute(world, args),
         }

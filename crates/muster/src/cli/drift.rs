@@ -176,7 +176,7 @@ fn accept(world: &World, what: &[String], why: &str, manner: &Manner) -> Result<
         .filter(|(item, _)| what.is_empty() || what.iter().any(|word| is_item(word, item)))
         .filter_map(|(item, sight)| Some(format!("{}: {}", item.text, sight.as_ref().err()?)))
         .collect();
-    let (by, at) = (who(), world.now().wall);
+    let (by, at) = (world.who(), world.now().wall);
     let mut texts: Vec<String> = Vec::new();
     for (standing, sight) in standings.iter().zip(&looked.sights) {
         let Ok(sight) = sight else { continue };
@@ -198,15 +198,6 @@ fn accept(world: &World, what: &[String], why: &str, manner: &Manner) -> Result<
         world.warn(&format!("not accepted, because it could not be seen: {words}"));
     }
     Ok(if blind.is_empty() { ExitCode::Fine } else { ExitCode::Unknown })
-}
-
-/// Whoever is at the keyboard, also behind sudo(8).
-fn who() -> String {
-    let own = muster_host::user::own();
-    match std::env::var("SUDO_USER") {
-        Ok(user) if !user.is_empty() && user != own && user.len() <= 64 => format!("{user} (as {own})"),
-        _ => own,
-    }
 }
 
 fn is_item(word: &str, item: &WatchItem) -> bool {

@@ -19,8 +19,11 @@
 //! | [`doctor`] | reads a host for traps that fail in silence |
 //! | [`mending`] | what the doctor changes, and how it is kept or taken back |
 //! | [`drift`] | what is no longer as it was accepted |
+//! | [`deploy`] | puts a release in front, and the one before back |
+//! | [`host`] | the part of a deploy on each host |
 //! | [`config`] | reads the configuration and says what is wrong |
 //! | [`init`] | writes a first configuration, or the systemd unit |
+//! | [`new`] | writes all that a new service needs |
 //! | [`completions`], [`schema`] | for shells and editors |
 
 pub(crate) mod ack;
@@ -29,12 +32,15 @@ pub(crate) mod checks;
 pub(crate) mod command;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod deploy;
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod host;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod mending;
+pub(crate) mod new;
 pub(crate) mod notify;
 pub(crate) mod open;
 mod outside;

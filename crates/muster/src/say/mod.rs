@@ -20,6 +20,7 @@
 //! | [`checks`] | `muster checks`, `muster check` |
 //! | [`refused`] | why a verb did not do what it was asked |
 //! | [`log`] | the log of a run |
+//! | [`new`] | `muster new` |
 //! | [`reference`] | the command line as a page |
 //! | [`json`] | the same for programs |
 
@@ -27,6 +28,7 @@ pub(crate) mod adoption;
 pub(crate) mod checks;
 pub(crate) mod clock;
 pub(crate) mod count;
+pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod drift;
@@ -36,6 +38,7 @@ pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod log;
 pub(crate) mod mending;
+pub(crate) mod new;
 pub(crate) mod paper;
 pub(crate) mod reason;
 pub(crate) mod reference;

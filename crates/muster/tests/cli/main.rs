@@ -12,6 +12,7 @@ mod drift;
 mod first_steps;
 mod lifecycle;
 mod mending;
+mod new;
 mod peers;
 mod reports;
 mod rig;

@@ -1,0 +1,35 @@
+//! `muster host`: the part of a deploy on each host. People need none of it.
+
+use std::io::BufReader;
+
+use muster_deploy::helper::{guard, serve};
+
+use crate::exit_code::ExitCode;
+use crate::refusal::Refusal;
+use crate::world::World;
+
+/// The part of a deploy on each host
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Does what a deployer asks for on standard input, and ends when it is not heard any more
+    Serve,
+    /// Goes back from a release that nobody confirms, and stops what was kept warm long enough
+    Guard {
+        /// The service
+        service: String,
+    },
+}
+
+pub(crate) fn execute(world: &World, verb: &Verb) -> Result<ExitCode, Refusal> {
+    let layout = world.layout()?;
+    layout.create().map_err(|error| {
+        Refusal::system(format!("the state directory {}", layout.root().display()), &error)
+    })?;
+    match verb {
+        Verb::Serve => serve::serve(&layout, BufReader::new(std::io::stdin()), std::io::stdout())
+            .map_err(|error| Refusal::system("the deployer is gone", &error))?,
+        Verb::Guard { service } => guard::stand(&layout, service)
+            .map_err(|error| Refusal::system(format!("the guard of {service}"), &error))?,
+    }
+    Ok(ExitCode::Fine)
+}

@@ -1,0 +1,348 @@
+//! `muster deploy` and what belongs to it, for people.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use muster_core::plan::{Act, End, OnFailure, Plan, Settling};
+use muster_deploy::deployer::crew::Result as Heard;
+use muster_deploy::deployer::deploy::{Outcome, Progress};
+use serde::Serialize;
+
+use super::clock::Clock;
+use super::paper::{Paper, harmless};
+
+/// Lines of a log that are shown.
+const LINES: usize = 20;
+
+/// Tells how a deploy goes, one line for each step.
+#[derive(Debug)]
+pub(crate) struct Telling<'a> {
+    service: &'a str,
+    hosts: &'a [String],
+    paper: Paper,
+    act: Option<Act>,
+    done: Vec<(String, Duration, String)>,
+}
+
+impl<'a> Telling<'a> {
+    pub(crate) fn new(service: &'a str, hosts: &'a [String], paper: Paper) -> Self {
+        Self { service, hosts, paper, act: None, done: Vec::new() }
+    }
+
+    /// What there is to say now; often nothing.
+    pub(crate) fn of(&mut self, progress: &Progress<'_>) -> String {
+        match progress {
+            Progress::Settling(settling) => match settling {
+                Settling::Back { release, acts } => format!(
+                    "Release {release} was left in the middle by a deploy that died: {} back first\n",
+                    self.go(acts.len())
+                ),
+                Settling::Forward { release, acts } => format!(
+                    "Release {release} was confirmed by a deploy that died: {} forward first\n",
+                    self.go(acts.len())
+                ),
+                Settling::Settled | Settling::Torn { .. } => String::new(),
+            },
+            Progress::Planned(_, attempt) => format!(
+                "{} release {} to {}\n",
+                self.paper.strong(self.service),
+                attempt.release,
+                self.hosts.join(", ")
+            ),
+            Progress::Began(_, act) if self.act == Some(*act) => String::new(),
+            Progress::Began(_, act) => {
+                let text = self.flush();
+                self.act = Some(*act);
+                text
+            }
+            Progress::Done(host, _, took, note) => {
+                self.done.push((name(self.hosts, *host), *took, (*note).to_owned()));
+                String::new()
+            }
+            Progress::Failed(host, act, took, troubles) => {
+                let mut text = self.flush();
+                for trouble in *troubles {
+                    text.push_str(&format!(
+                        "  {}  {:<10} {:>7}  {}: {}\n",
+                        self.paper.strong("✗"),
+                        act.word(),
+                        seconds(*took),
+                        name(self.hosts, *host),
+                        harmless(&trouble.what)
+                    ));
+                    if let Some(help) = &trouble.help {
+                        text.push_str(&format!("     {:<10} {:>7}  {}\n", "", "help:", harmless(help)));
+                    }
+                    let skip = trouble.lines.len().saturating_sub(LINES);
+                    for line in trouble.lines.iter().skip(skip) {
+                        text.push_str(&format!("     {:<10} {:>7}  | {}\n", "", "", harmless(line)));
+                    }
+                }
+                text
+            }
+        }
+    }
+
+    fn go(&self, count: usize) -> String {
+        match count {
+            1 => "one host goes".to_owned(),
+            count => format!("{count} hosts go"),
+        }
+    }
+
+    /// The line of the step that went on until now.
+    fn flush(&mut self) -> String {
+        let (Some(act), false) = (self.act, self.done.is_empty()) else { return String::new() };
+        let longest = self.done.iter().map(|(_, took, _)| *took).max().unwrap_or_default();
+        // Hosts that say the same are named together.
+        let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (host, _, note) in self.done.drain(..) {
+            said.entry(note).or_default().push(host);
+        }
+        let words = said.into_iter().map(|(note, hosts)| {
+            let note = harmless(&note);
+            if note.is_empty() { hosts.join(", ") } else { format!("{}: {note}", hosts.join(", ")) }
+        });
+        format!("     {:<10} {:>7}  {}\n", act.word(), seconds(longest), words.collect::<Vec<_>>().join("; "))
+    }
+}
+
+fn name(hosts: &[String], host: Option<usize>) -> String {
+    host.map_or_else(|| "public".to_owned(), |host| hosts.get(host).cloned().unwrap_or_default())
+}
+
+fn names(hosts: &[String], those: &[usize]) -> String {
+    let names: Vec<String> = those.iter().map(|host| name(hosts, Some(*host))).collect();
+    names.join(", ")
+}
+
+fn seconds(took: Duration) -> String {
+    match took.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => format!("{:.1} s", took.as_secs_f64()),
+    }
+}
+
+/// The steps, with what becomes of the deploy when each fails.
+pub(crate) fn plan(plan: &Plan, hosts: &[String]) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        let at = match step.hosts.is_empty() {
+            true => "from here".to_owned(),
+            false => names(hosts, &step.hosts),
+        };
+        text.push_str(&format!(
+            "  {:<10} {:<28} at most {:<6} if it fails: {}\n",
+            step.act.word(),
+            at,
+            step.within.to_string(),
+            consequence(step.on_failure)
+        ));
+    }
+    text
+}
+
+fn consequence(on_failure: OnFailure) -> &'static str {
+    match on_failure {
+        OnFailure::Abort => "nothing was touched",
+        OnFailure::Withdraw => "the new release is stopped; nobody was led to it",
+        OnFailure::Back => "all hosts go back",
+        OnFailure::Insist => "it is told again; a host that hears nothing for 60 s goes back by itself",
+        OnFailure::Tell => "it is told",
+    }
+}
+
+/// The last words of a deploy.
+pub(crate) fn end(service: &str, outcome: &Outcome, hosts: &[String], paper: &Paper) -> String {
+    let took = seconds(outcome.took);
+    let release = outcome.attempt.release;
+    match &outcome.end {
+        End::New { complaints } => {
+            let mut text = format!("{} release {release} is in front, after {took}\n", paper.strong(service));
+            for (host, act, why) in complaints {
+                text.push_str(&format!(
+                    "  but {} on {}: {}\n",
+                    act.word(),
+                    name(hosts, *host),
+                    harmless(why)
+                ));
+            }
+            text
+        }
+        End::Old { failed: (host, act), why, unheard } => {
+            let mut text = format!(
+                "{} release {release} is not in front: {}{}\n",
+                paper.strong(service),
+                match (host, act) {
+                    (None, Act::Public) => "public failed: ".to_owned(),
+                    (None, _) => format!("at {}: ", act.word()),
+                    (Some(_), _) => format!("{} failed on {}: ", act.word(), name(hosts, *host)),
+                },
+                harmless(why)
+            );
+            match act {
+                Act::Preflight => text.push_str("Nothing was changed.\n"),
+                _ if release == 1 => text.push_str("Nothing was in front before, and nothing is.\n"),
+                _ => text.push_str(&format!("What was in front before is in front, after {took}.\n")),
+            }
+            if !unheard.is_empty() {
+                text.push_str(&format!(
+                    "Not heard since: {}; they go back by themselves within a minute.\n",
+                    names(hosts, unheard)
+                ));
+            }
+            text
+        }
+        End::Unsure { unheard, why } => format!(
+            "{} release {release} stays, and {} was not heard since: {}\nWhen it is back: `muster deploy {service}` or `muster rollback {service}` settles it.\n",
+            paper.strong(service),
+            names(hosts, unheard),
+            harmless(why)
+        ),
+    }
+}
+
+/// What it came to, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ended {
+    release: u64,
+    attempt: u64,
+    end: &'static str,
+    took_ms: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unheard: Vec<String>,
+    troubles: Vec<Told>,
+}
+
+#[derive(Debug, Serialize)]
+struct Told {
+    host: String,
+    step: &'static str,
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<String>,
+}
+
+pub(crate) fn ended(outcome: &Outcome, hosts: &[String]) -> Ended {
+    let (end, why, unheard) = match &outcome.end {
+        End::New { .. } => ("new", None, Vec::new()),
+        End::Old { why, unheard, .. } => ("old", Some(why.clone()), unheard.clone()),
+        End::Unsure { why, unheard } => ("unsure", Some(why.clone()), unheard.clone()),
+    };
+    let told = outcome.troubles.iter().flat_map(|(host, act, troubles)| {
+        troubles.iter().map(|trouble| Told {
+            host: name(hosts, *host),
+            step: act.word(),
+            what: trouble.what.clone(),
+            help: trouble.help.clone(),
+            lines: trouble.lines.clone(),
+        })
+    });
+    Ended {
+        release: outcome.attempt.release,
+        attempt: outcome.attempt.number,
+        end,
+        took_ms: outcome.took.as_millis(),
+        why,
+        unheard: unheard.into_iter().map(|host| name(hosts, Some(host))).collect(),
+        troubles: told.collect(),
+    }
+}
+
+/// What the hosts know, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    hosts: Vec<OfHost>,
+}
+
+#[derive(Debug, Serialize)]
+struct OfHost {
+    host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<muster_core::plan::Observed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<String>,
+    record: Vec<muster_deploy::books::Entry>,
+}
+
+pub(crate) fn listed(hosts: &[&str], heard: &[Heard]) -> Listed {
+    let of = |(host, heard): (&&str, &Heard)| match heard {
+        Heard::Seen(observed, entries, held) => OfHost {
+            host: (*host).to_owned(),
+            unknown: None,
+            observed: Some((**observed).clone()),
+            held: held.clone(),
+            record: entries.clone(),
+        },
+        other => OfHost {
+            host: (*host).to_owned(),
+            unknown: Some(unknown(other)),
+            observed: None,
+            held: None,
+            record: Vec::new(),
+        },
+    };
+    Listed { hosts: hosts.iter().zip(heard).map(of).collect() }
+}
+
+fn unknown(heard: &Heard) -> String {
+    match heard {
+        Heard::Lost(why) | Heard::Busy(why) | Heard::Done(why) => harmless(why).into_owned(),
+        Heard::Failed(troubles) => {
+            let words: Vec<&str> = troubles.iter().map(|trouble| trouble.what.as_str()).collect();
+            harmless(&words.join("; ")).into_owned()
+        }
+        Heard::Seen(..) => String::new(),
+    }
+}
+
+/// The record of each host, newest last, with what is in front.
+pub(crate) fn releases(hosts: &[&str], heard: &[Heard], clock: &Clock, paper: &Paper) -> String {
+    let mut text = String::new();
+    for (host, heard) in hosts.iter().zip(heard) {
+        let Heard::Seen(observed, entries, held) = heard else {
+            text.push_str(&format!("{}  unknown: {}\n", paper.strong(host), unknown(heard)));
+            continue;
+        };
+        let front = observed.serving().map_or_else(
+            || "nothing is in front".to_owned(),
+            |release| format!("release {release} is in front"),
+        );
+        let held = held.as_ref().map(|by| format!("; now: {}", harmless(by))).unwrap_or_default();
+        let pending = observed
+            .pending
+            .map(|it| format!("; release {} waits to be confirmed", it.release))
+            .unwrap_or_default();
+        text.push_str(&format!("{}  {front}{pending}{held}\n", paper.strong(host)));
+        for entry in entries {
+            let note = if entry.note.is_empty() { String::new() } else { format!("  {}", entry.note) };
+            text.push_str(&format!(
+                "  {:>4}  {:<12} {:<16} {}  {} in {}{}\n",
+                entry.attempt.release,
+                entry.what,
+                harmless(&entry.version),
+                clock.both(entry.at),
+                harmless(&entry.by),
+                seconds(Duration::from_millis(entry.took)),
+                harmless(&note)
+            ));
+        }
+    }
+    text
+}
+
+/// Who has the lease of each host.
+pub(crate) fn leases(hosts: &[&str], heard: &[Heard]) -> String {
+    let line = |(host, heard): (&&str, &Heard)| match heard {
+        Heard::Seen(_, _, Some(held)) => format!("{host}  {}\n", harmless(held)),
+        Heard::Seen(_, _, None) => format!("{host}  nobody deploys\n"),
+        other => format!("{host}  unknown: {}\n", unknown(other)),
+    };
+    hosts.iter().zip(heard).map(line).collect()
+}
