@@ -31,7 +31,7 @@ impl Host {
     /// # Errors
     /// In words, with what Docker said.
     pub fn start(name: &str) -> Result<Self, String> {
-        Self::of(IMAGE, name)
+        Self::of(IMAGE, name, name, &[])
     }
 
     /// Starts a server that has what a web server has beside that: nginx, sshd, logrotate, nft, git.
@@ -39,22 +39,31 @@ impl Host {
     /// # Errors
     /// In words, with what Docker said.
     pub fn start_web(name: &str) -> Result<Self, String> {
-        Self::of(WEB, name)
+        Self::of(WEB, name, name, &[])
     }
 
-    fn of(image: &str, name: &str) -> Result<Self, String> {
+    /// Starts a web server whose own Docker engine has a volume to keep its images on. Unlike the layers of the host
+    /// itself, a volume can have layers on it.
+    pub(crate) fn start_with_volume(name: &str, hostname: &str) -> Result<Self, String> {
+        Self::of(WEB, name, hostname, &["--volume", "/var/lib/docker"])
+    }
+
+    fn of(image: &str, name: &str, hostname: &str, more: &[&str]) -> Result<Self, String> {
         let container = format!("muster-{name}-{}", std::process::id());
-        let words = [
+        let mut words = vec![
             "run",
             "--detach",
             "--name",
             &container,
             "--hostname",
-            name,
+            hostname,
             "--cap-add",
             "SYS_ADMIN",
             "--cap-add",
             "NET_ADMIN",
+            // Whose socket it is, root of a real server may see.
+            "--cap-add",
+            "SYS_PTRACE",
             "--security-opt",
             "seccomp=unconfined",
             "--security-opt",
@@ -66,9 +75,9 @@ impl Host {
             "--volume",
             "/sys/fs/cgroup:/sys/fs/cgroup:rw",
             "--cgroupns=host",
-            image,
-            "/sbin/init",
         ];
+        words.extend(more);
+        words.extend([image, "/sbin/init"]);
         succeed(docker(&words, &[])?)?;
         let host = Self { container };
         // The packaged configuration listens twice on one address when localhost has two names.

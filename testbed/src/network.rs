@@ -1,5 +1,7 @@
 //! A network between servers, beside the one that each of them has. It is gone when the value is dropped.
 
+use std::net::IpAddr;
+
 use crate::host::{Host, docker, succeed};
 
 /// A network. Drop it after the servers that are on it.
@@ -25,6 +27,29 @@ impl Network {
     /// What Docker said.
     pub fn connect(&self, host: &Host) -> Result<(), String> {
         succeed(docker(&["network", "connect", &self.name, host.container()], &[])?).map(drop)
+    }
+
+    /// Puts a server on it, where others know it by this name as well.
+    ///
+    /// # Errors
+    /// What Docker said.
+    pub fn connect_as(&self, host: &Host, name: &str) -> Result<(), String> {
+        succeed(docker(&["network", "connect", "--alias", name, &self.name, host.container()], &[])?)
+            .map(drop)
+    }
+
+    /// The address of a server on it.
+    ///
+    /// # Errors
+    /// It is not on it, or what Docker said.
+    pub fn address(&self, host: &Host) -> Result<IpAddr, String> {
+        let format = format!(
+            "{{{{with index .NetworkSettings.Networks {:?}}}}}{{{{.IPAddress}}}}{{{{end}}}}",
+            self.name
+        );
+        let output = succeed(docker(&["inspect", "--format", &format, host.container()], &[])?)?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        text.parse().map_err(|_| format!("{} is not on {}: {text:?}", host.container(), self.name))
     }
 
     /// Takes a server off it.

@@ -1,14 +1,16 @@
 //! The product on real hosts: Debian with systemd, cron and a mail server. Each scenario has a host of its own.
 //!
-//! `MUSTER_BIN` names the folder with the built `muster` and `receiver`. `MUSTER_TESTBED_OUTAGE` (seconds) widens the
-//! outage of the receiver, 60 by default.
+//! `MUSTER_BIN` names the folder with the built `muster`, `receiver` and `app`, static ones. `MUSTER_TESTBED_OUTAGE`
+//! (seconds) widens the outage of the receiver, 60 by default.
 
 mod adoption;
 mod clock_change;
+mod deploys;
 mod doctor_messy;
 mod doctor_plain;
 mod doctor_truth_table;
 mod firewall;
+mod fleet;
 mod idle_jobs;
 mod jobs;
 mod limits;
@@ -71,6 +73,14 @@ fn main() -> ExitCode {
         .fallible("a_peer_that_is_killed_is_one_page_and_one_end", HOST, peers::killed)
         .fallible("peers_that_are_cut_off_from_each_other_tell_once_each", HOST, peers::cut_off)
         .fallible("the_doctor_compares_its_rules_with_what_a_peer_sees", HOST, peers::seen_from_outside)
+        .fallible("a_fleet_runs_what_its_deployer_tells_it_and_serves_it", HOST, fleet::serves)
+        .fallible(
+            "a_program_under_systemd_is_deployed_and_taken_back_and_no_request_fails",
+            HOST,
+            deploys::under_systemd,
+        )
+        .fallible("whatever_dies_in_a_deploy_the_end_is_all_old_or_all_new", HOST, deploys::whatever_dies)
+        .fallible("three_hosts_get_and_lose_releases_and_no_request_fails", HOST, deploys::three_hosts)
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()
 }

@@ -1,0 +1,260 @@
+//! Three servers with nginx, sshd and an engine of their own, and a machine that deploys to them over ssh. Clients of every
+//! kind ask all three servers without a rest; not one of their requests may fail.
+
+#![expect(clippy::print_stdout, reason = "what a deploy said is read by people when a scenario fails")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use muster_testbed::fleet::{Fleet, Server, Wanted};
+use muster_testbed::host::{Done, Host};
+use muster_testbed::load::report::Report;
+use muster_testbed::load::{Load, Settings};
+
+use crate::server::binaries;
+
+const NAME: &str = "web.test";
+
+/// A release that is broken, what breaks it, and what is said of it.
+const BROKEN: [(&str, &str, &str); 3] = [
+    ("bad500", "health500", "status was 500"),
+    ("crash", "crash:0.1", "it ended"),
+    ("wrongport", "wrongport", "not well within"),
+];
+
+pub(crate) fn three_hosts() -> Result<(), String> {
+    let fleet = Fleet::with_apps(3, &["v1", "v2", "v3"])?;
+    let deployer = &fleet.deployer;
+    let service = format!(
+        "{}[service.web]\nhosts = [\"web1\", \"web2\", \"web3\"]\nimage = \"app\"\nruntime = \"docker\"\n\
+         domains = [\"{NAME}\"]\nport = 8080\nhealth = {{ path = \"/health\", within = \"8s\" }}\n\
+         drain = \"10s\"\nkeep_warm = \"10m\"\nstrategy = {{ canary = \"web1\", hold = \"1s\", then = \"parallel\" }}\n",
+        fleet.tables()
+    );
+    deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
+    deployer.must("muster config check")?;
+    // One server has broken releases that the others have in good order.
+    for (tag, how, _) in BROKEN {
+        for server in &fleet.servers {
+            let how = if server.name == "web3" { how } else { "none" };
+            server.host.must(&format!(
+                "printf 'FROM app:v3\\nENV APP_VERSION={tag} APP_BREAK={how}\\n' | docker build -q -t app:{tag} -"
+            ))?;
+        }
+    }
+
+    let address = fleet.servers.first().map(|server| server.address.to_string()).unwrap_or_default();
+    deployer.must(&format!("echo {address} {NAME} >> /etc/hosts"))?;
+    println!("{}", must(deployer, "muster deploy web v1")?);
+    everywhere(&fleet, "v1")?;
+    let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
+    outcome(&fleet, &loads)?;
+    blameless(&fleet, loads)
+}
+
+fn outcome(fleet: &Fleet, loads: &[Load]) -> Result<(), String> {
+    let deployer = &fleet.deployer;
+    let steady = || match loads.iter().map(|load| load.so_far().failed).sum::<u64>() {
+        0 => Ok(()),
+        failed => Err(format!("{failed} requests failed")),
+    };
+    println!("{}", must(deployer, "muster deploy web v2")?);
+    everywhere(fleet, "v2")?;
+    steady()?;
+    let begin = Instant::now();
+    println!("{}", must(deployer, "muster rollback web")?);
+    println!("rollback, with docker exec: {:?}", begin.elapsed());
+    everywhere(fleet, "v1")?;
+    steady()?;
+    must(deployer, "muster deploy web v3")?;
+    everywhere(fleet, "v3")?;
+    for (tag, _, words) in BROKEN {
+        let done = deployer.run(&format!("muster deploy web {tag}"))?;
+        println!("{}", done.out);
+        expect(&done, 1, words)?;
+        everywhere(fleet, "v3")?;
+        steady()?;
+    }
+    // What has no image is told before anything is touched.
+    let done = deployer.run("muster deploy web nosuch")?;
+    expect(&done, 1, "app:nosuch is not here")?;
+    println!("{}", must(deployer, "muster releases web")?);
+    Ok(())
+}
+
+fn must(host: &Host, script: &str) -> Result<String, String> {
+    host.must(script)
+}
+
+fn expect(done: &Done, code: i32, words: &str) -> Result<(), String> {
+    match done.code == code && done.out.contains(words) {
+        true => Ok(()),
+        false => Err(format!("expected exit {code} and {words:?}: {done:?}")),
+    }
+}
+
+/// Every server gives this version through its nginx.
+fn everywhere(fleet: &Fleet, version: &str) -> Result<(), String> {
+    for server in &fleet.servers {
+        let got = server.host.must(&format!("curl -sS --max-time 5 -H 'Host: {NAME}' http://127.0.0.1/"))?;
+        if !got.contains(version) {
+            return Err(format!("{}: expected {version}, got {got:?}", server.name));
+        }
+    }
+    Ok(())
+}
+
+/// What is killed or cut off, and how many tenths of a second after the deploy began.
+pub(crate) fn whatever_dies() -> Result<(), String> {
+    let fleet = Fleet::with_apps(3, &["v1", "v2"])?;
+    let deployer = &fleet.deployer;
+    let service = format!(
+        "{}[service.web]\nhosts = [\"web1\", \"web2\", \"web3\"]\nimage = \"app\"\nruntime = \"docker\"\n\
+         domains = [\"{NAME}\"]\nport = 8080\nhealth = {{ path = \"/health\", within = \"20s\" }}\n\
+         drain = \"1s\"\nkeep_warm = \"10m\"\nstrategy = {{ then = \"rolling\" }}\n",
+        fleet.tables()
+    );
+    deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
+    deployer.must("muster deploy web v1")?;
+    let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
+    let mut before = "v1";
+    // Each step of the plan, with what dies when it begins.
+    let deaths: [(&str, &str); 7] = [
+        ("probation", "ssh web2 pkill -9 -f host.serve"),
+        ("flip", "pkill -9 -x muster"),
+        ("verify", "pkill -9 -x muster"),
+        ("verify", "ssh web1 pkill -9 -f host.serve"),
+        ("verify", "pkill -9 -x muster; ssh web1 pkill -9 muster; ssh web2 pkill -9 muster"),
+        ("confirm", "pkill -9 -x muster"),
+        ("drain", "pkill -9 -x muster"),
+    ];
+    for (step, death) in deaths {
+        let wanted = if before == "v1" { "v2" } else { "v1" };
+        let done = deployer.run(&format!(
+            "ssh web1 rm -f /var/lib/muster/deploy/web/lease.txt
+             muster deploy web {wanted} --wait 2m > /tmp/out 2>&1 & pid=$!
+             for i in $(seq 600); do
+                 ssh web1 cat /var/lib/muster/deploy/web/lease.txt 2>/dev/null | grep -q 'at {step} ' && break
+                 kill -0 $pid 2>/dev/null || break
+             done
+             {death}
+             wait $pid; echo \"exit $?\"; cat /tmp/out"
+        ))?;
+        println!("── {death} at {step}, {wanted} over {before}\n{}", done.out);
+        // Alone, within a minute and a half, unless it died in the moment of the decision; then the next deploy settles it.
+        let begin = Instant::now();
+        let mut now = versions(&fleet)?;
+        while begin.elapsed() < Duration::from_secs(100) && !(is_one(&now) && is_quiet(&fleet)?) {
+            std::thread::sleep(Duration::from_secs(1));
+            now = versions(&fleet)?;
+        }
+        println!("after {:.0?}: {now:?}", begin.elapsed());
+        if !is_one(&now) {
+            println!("{}", deployer.must("muster deploy web v2 --plan --wait 1m")?);
+            now = versions(&fleet)?;
+        }
+        if !is_one(&now) {
+            return Err(format!("{death} at {step}: {now:?}"));
+        }
+        before = if now[0].contains("v1") { "v1" } else { "v2" };
+    }
+    blameless(&fleet, loads)
+}
+
+/// What each server gives its users.
+fn versions(fleet: &Fleet) -> Result<Vec<String>, String> {
+    let ask = format!("curl -sS --max-time 5 -H 'Host: {NAME}' http://127.0.0.1/");
+    fleet.servers.iter().map(|server| server.host.must(&ask).map(|it| it.trim().to_owned())).collect()
+}
+
+fn is_one(versions: &[String]) -> bool {
+    versions.windows(2).all(|two| two[0] == two[1])
+}
+
+/// Nobody has a lease, and nothing waits to be confirmed.
+fn is_quiet(fleet: &Fleet) -> Result<bool, String> {
+    for server in &fleet.servers {
+        let books = server.host.must("cat /var/lib/muster/deploy/web/books.json")?;
+        let free = server.host.run("flock -n /var/lib/muster/deploy/web/lease.lock true")?.code == 0;
+        if !free || !books.contains("\"pending\": null") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The same for a program under systemd, whose file comes from the machine that deploys.
+pub(crate) fn under_systemd() -> Result<(), String> {
+    let fleet = Fleet::of(Wanted { hosts: 2, binaries: &binaries()?, versions: &[] })?;
+    let deployer = &fleet.deployer;
+    deployer.must(
+        "set -e; mkdir -p /srv/releases
+         for version in v1 v2 v3; do
+             folder=$(mktemp -d); cp /usr/local/bin/app $folder; echo $version > $folder/version
+             tar -C $folder -czf /srv/releases/$version.tar.gz app version; rm -r $folder
+         done",
+    )?;
+    for server in &fleet.servers {
+        server.host.must(
+            "set -e; useradd --system --no-create-home web; mkdir -p /etc/web
+             printf 'COLOUR=deep red\\nAPP_BREAK_FILE=/etc/web/break\\n' > /etc/web/env; chmod 600 /etc/web/env",
+        )?;
+    }
+    let service = format!(
+        "{}[service.web]\nhosts = [\"web1\", \"web2\"]\nartifact = \"/srv/releases/v1.tar.gz\"\nruntime = \"systemd\"\n\
+         command = [\"./app\"]\nuser = \"web\"\ndomains = [\"{NAME}\"]\nport = 8080\nmemory = \"128MiB\"\n\
+         health = {{ path = \"/health\", within = \"8s\" }}\nenv_file = \"/etc/web/env\"\nrequired_env = [\"COLOUR\"]\n\
+         drain = \"10s\"\nkeep_warm = \"10m\"\nstrategy = {{ then = \"parallel\" }}\n",
+        fleet.tables()
+    );
+    deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
+    println!("{}", must(deployer, "muster deploy web")?);
+    everywhere(&fleet, "v1")?;
+    let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
+    for version in ["v2", "v3"] {
+        println!("{}", must(deployer, &format!("muster deploy web /srv/releases/{version}.tar.gz"))?);
+        everywhere(&fleet, version)?;
+    }
+    println!("{}", must(deployer, "muster rollback web")?);
+    everywhere(&fleet, "v2")?;
+    // A host where the new release is not well, and one whose settings lost what is needed.
+    let second = fleet.servers.last().ok_or("no server")?;
+    second.host.must("echo health500 > /etc/web/break.next; mv /etc/web/break.next /etc/web/break")?;
+    let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
+    println!("{}", done.out);
+    second.host.must("rm /etc/web/break; sed -i /COLOUR/d /etc/web/env")?;
+    expect(&done, 1, "status was 500")?;
+    everywhere(&fleet, "v2")?;
+    let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
+    expect(&done, 5, "COLOUR has no value in /etc/web/env")?;
+    everywhere(&fleet, "v2")?;
+    println!("{}", must(deployer, "muster releases web")?);
+    blameless(&fleet, loads)
+}
+
+/// Clients of every kind for one server, two of each; streams are held for as long as a side is drained.
+fn gentle(server: &Server) -> Load {
+    let mut settings = Settings::new(SocketAddr::new(server.address, 80));
+    NAME.clone_into(&mut settings.name);
+    settings.connections = 2;
+    settings.held = Duration::from_secs(1);
+    Load::start(settings)
+}
+
+/// Ends the clients: not one of their requests may have failed.
+fn blameless(fleet: &Fleet, loads: Vec<Load>) -> Result<(), String> {
+    let reports: Vec<Report> = loads.into_iter().map(Load::stop).collect();
+    for (server, report) in fleet.servers.iter().zip(&reports) {
+        let name = &server.name;
+        let asked: u64 = report.versions.values().map(|seen| seen.count).sum();
+        println!("{name}: {asked} requests, {} failed, by {:?}", report.failed, report.versions);
+        if report.failed > 0 {
+            let first: Vec<String> = report.failures.iter().take(10).map(ToString::to_string).collect();
+            return Err(format!("{name}: {} requests failed:\n{}", report.failed, first.join("\n")));
+        }
+        if let Some((tag, _, _)) = BROKEN.iter().find(|(tag, _, _)| report.versions.contains_key(*tag)) {
+            return Err(format!("{name}: users saw the broken release {tag}"));
+        }
+    }
+    Ok(())
+}
