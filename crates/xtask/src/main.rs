@@ -22,7 +22,8 @@ const HELP: &str = "cargo xtask COMMAND
   check              format, clippy, floors, file sizes, generated files
   generate [--check] writes muster.schema.json and docs/reference (or only compares)
   sim [SEEDS STEPS]  the simulation of the roll call, wider than in the tests
-  bench [NAME…]      our figures beside the peers': wrapper, detect, ingest, idle, checks, told, sim, cron, adopt, logs";
+  bench [NAME…]      our figures beside the peers': wrapper, detect, ingest, idle, checks, told, sim, cron, adopt, logs,
+                     doctor, deploy";
 
 /// The test that is the simulation.
 const SIMULATION: &str = "roll_call::sim::sweep::the_promises";

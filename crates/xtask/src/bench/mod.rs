@@ -5,6 +5,7 @@
 mod adopt;
 mod agent;
 mod checks;
+mod deploy;
 mod doctor;
 mod measure;
 mod peers;
@@ -23,7 +24,7 @@ type Bench = fn() -> Result<(), String>;
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn run(names: &[&str]) -> Result<(), String> {
-    const ALL: [(&str, Bench); 11] = [
+    const ALL: [(&str, Bench); 12] = [
         ("wrapper", wrapper::run),
         ("detect", agent::detect),
         ("ingest", agent::ingest),
@@ -35,6 +36,7 @@ pub(crate) fn run(names: &[&str]) -> Result<(), String> {
         ("adopt", adopt::run),
         ("logs", rules::logs),
         ("doctor", doctor::run),
+        ("deploy", deploy::run),
     ];
     if let Some(odd) = names.iter().find(|name| !ALL.iter().any(|(known, _)| known == *name)) {
         return Err(format!("no benchmark {odd:?}; there are: {}", ALL.map(|(name, _)| name).join(", ")));
