@@ -31,7 +31,7 @@ const FIELDS: &[Field] = &[
     Field::new(
         "address",
         Shape::Text,
-        "The name or address where users reach it; a release is looked at there as well, before it counts as good.",
+        "The name or address where users reach it. Nothing uses it yet but people who read the file.",
         "\"203.0.113.10\"",
     ),
     Field::new(

@@ -172,6 +172,7 @@ impl Site {
                 let until = self.in_a_while(self.spec.drain);
                 self.books.warm = Some(Warm { side: to, release: attempt.release, until });
                 drop(self.keep());
+                super::tell::taken_back(self, attempt);
             }
             // It is tried again in a moment.
             Err(troubles) => super::tell::failed(self, attempt, &troubles),
@@ -181,8 +182,9 @@ impl Site {
     /// Stops what was kept warm, if its time is over.
     pub fn cool(&mut self) {
         let Some(warm) = self.books.warm else { return };
-        let is_meant = self.books.placed(warm.side).is_some_and(|it| it.release.number == warm.release);
-        if is_meant && self.serving() != Some(warm.side) {
+        // What runs there counts, and not what was fetched for that side since.
+        let stands = self.runtime.look(warm.side).ok().flatten();
+        if stands.is_some_and(|it| it.release == warm.release) && self.serving() != Some(warm.side) {
             drop(self.runtime.stop(warm.side, self.spec.stop_timeout.to_std()));
         }
         self.books.warm = None;

@@ -18,6 +18,9 @@ use crate::wire::{self, Answer, Ask, PATIENCE, Question, Said};
 /// The longest that a question may take.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// So long somebody else may have the lease who only looks.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// A lease with what it is for.
 struct Held {
     site: Site,
@@ -88,7 +91,8 @@ fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
             if let Err(error) = folder.create() {
                 return Said::Failed(trouble(format!("the folder of {}: {error}", spec.service)));
             }
-            let lease = match lock::try_lock(&folder.lease()) {
+            // A guard looks at it for a moment, twice a second.
+            let lease = match lock::wait(&folder.lease(), MOMENT, pause) {
                 Ok(Attempt::Locked(lease)) => lease,
                 Ok(Attempt::Held(_) | Attempt::Orphaned(_)) => {
                     return Said::Busy { holder: holder(&folder).unwrap_or_else(|| "somebody".to_owned()) };
@@ -117,6 +121,11 @@ fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
             Said::Done { note: String::new() }
         }
     }
+}
+
+fn pause(_most: Duration) -> bool {
+    std::thread::sleep(Duration::from_millis(10));
+    true
 }
 
 fn with(held: &mut Option<Held>, act: impl FnOnce(&mut Held) -> Result<String, Vec<Trouble>>) -> Said {

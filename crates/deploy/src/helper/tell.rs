@@ -27,6 +27,12 @@ pub(super) fn ended(site: &Site, errand: &Errand, stays: bool, why: &str, began:
     }
 }
 
+/// Tells the agent that this host went back by itself.
+pub(super) fn taken_back(site: &Site, attempt: Attempt) {
+    let why = format!("nobody confirmed release {} in time, so this host went back", attempt.release);
+    signal(site, attempt, Report::Failure(reported(why)));
+}
+
 /// Tells the agent that this host could not go back.
 pub(super) fn failed(site: &Site, attempt: Attempt, troubles: &[Trouble]) {
     let words: Vec<&str> = troubles.iter().map(|trouble| trouble.what.as_str()).collect();
