@@ -190,7 +190,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let program = folder.path().join("serve");
         std::fs::copy("/bin/sleep", &program).expect("a program");
-        let mut child = std::process::Command::new(&program).arg("60").spawn().expect("started");
+        // Another test that starts a program at this moment has the copy open for a moment too (ETXTBSY, execve(2)).
+        let mut child = loop {
+            match std::process::Command::new(&program).arg("60").spawn() {
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::yield_now();
+                }
+                started => break started.expect("started"),
+            }
+        };
         let seen = || match look(&Ground::new(Path::new("/"), true), &processes()) {
             Fact::Known(found) => found.into_iter().find(|one| one.pid == child.id()),
             other => panic!("{other:?}"),
