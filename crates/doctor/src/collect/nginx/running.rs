@@ -39,8 +39,8 @@ pub(super) fn look(ground: &Ground, nginx: &Nginx) -> Fact<Vec<Master>> {
         Fact::Unknown { why } => return Fact::unknown(why.clone()),
         Fact::Nothing { why } => return Fact::nothing(why.clone()),
     }
-    let processes = match processes() {
-        Ok(processes) => processes,
+    let (processes, hidden) = match processes() {
+        Ok(found) => found,
         Err(why) => return Fact::unknown(why),
     };
     let until = Instant::now() + ANSWERS;
@@ -74,18 +74,19 @@ pub(super) fn look(ground: &Ground, nginx: &Nginx) -> Fact<Vec<Master>> {
         masters.push(Master { pid: process.pid, conf, read_at, files, shown });
     }
     match masters.is_empty() {
+        true if hidden => Fact::unknown("where nginx runs is shown to root only"),
         true => Fact::nothing("nginx runs only in containers, or in a way of its own"),
         false => Fact::Known(masters),
     }
 }
 
-/// Processes of nginx that see this host's processes and files as we do.
-fn processes() -> Result<Vec<Process>, String> {
+/// Processes of nginx that see this host's processes and files as we do, and whether there are some of which nobody tells us.
+fn processes() -> Result<(Vec<Process>, bool), String> {
     let now = clock::now();
     let booted = now.wall.millis().saturating_sub_unsigned(now.uptime.as_millis());
     let ticks = i64::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100).max(1);
     let entries = std::fs::read_dir("/proc").map_err(|error| format!("/proc: {error}"))?;
-    let mut found = Vec::new();
+    let (mut found, mut hidden) = (Vec::new(), false);
     for entry in entries.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
@@ -97,7 +98,11 @@ fn processes() -> Result<Vec<Process>, String> {
         let Ok(stat) = stat(pid) else { continue };
         let line = read_small(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        // Without rights its namespaces are hidden; then it is as good as one in a container.
+        // One that has ended meanwhile is not hidden, it is gone.
+        if let Err(error) = std::fs::read_link(format!("/proc/{pid}/ns/pid")) {
+            hidden |= error.kind() == std::io::ErrorKind::PermissionDenied;
+            continue;
+        }
         if !same_namespace(pid, "pid")
             || std::fs::read_link(format!("/proc/{pid}/root")).is_ok_and(|root| root.as_os_str() != "/")
         {
@@ -111,7 +116,7 @@ fn processes() -> Result<Vec<Process>, String> {
             title: line.trim().strip_prefix("nginx: ").unwrap_or_default().to_owned(),
         });
     }
-    Ok(found)
+    Ok((found, hidden))
 }
 
 fn same_namespace(pid: u32, kind: &str) -> bool {
