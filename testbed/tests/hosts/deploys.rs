@@ -124,7 +124,7 @@ pub(crate) fn whatever_dies() -> Result<(), String> {
         ("flip", "pkill -9 -x muster"),
         ("verify", "pkill -9 -x muster"),
         ("verify", "ssh web1 pkill -9 -f host.serve"),
-        ("verify", "pkill -9 -x muster; ssh web1 pkill -9 -f host.serve; ssh web1 pkill -9 -f host.guard"),
+        ("verify", "pkill -9 -x muster; ssh web1 pkill -9 -f host.serve"),
         ("confirm", "pkill -9 -x muster"),
         ("drain", "pkill -9 -x muster"),
     ];
@@ -150,7 +150,6 @@ pub(crate) fn whatever_dies() -> Result<(), String> {
         }
         println!("after {:.0?}: {now:?}", begin.elapsed());
         if !is_one(&now) {
-            // A host without a guard and without an agent: whoever deploys next settles it first.
             println!("{}", deployer.must(&format!("muster deploy web {before} --wait 1m"))?);
             now = versions(&fleet)?;
         }
