@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use muster_testbed::fleet::{Fleet, Server, Wanted};
-use muster_testbed::host::{Done, Host};
+use muster_testbed::host::Done;
 use muster_testbed::load::report::Report;
 use muster_testbed::load::{Load, Settings};
 
@@ -25,12 +25,7 @@ const BROKEN: [(&str, &str, &str); 3] = [
 pub(crate) fn three_hosts() -> Result<(), String> {
     let fleet = Fleet::with_apps(3, &["v1", "v2", "v3"])?;
     let deployer = &fleet.deployer;
-    let service = format!(
-        "{}[service.web]\nhosts = [\"web1\", \"web2\", \"web3\"]\nimage = \"app\"\nruntime = \"docker\"\n\
-         domains = [\"{NAME}\"]\nport = 8080\nhealth = {{ path = \"/health\", within = \"8s\" }}\n\
-         drain = \"10s\"\nkeep_warm = \"10m\"\nstrategy = {{ canary = \"web1\", hold = \"1s\", then = \"parallel\" }}\n",
-        fleet.tables()
-    );
+    let service = in_docker(&fleet, ("8s", "10s"), "canary = \"web1\", hold = \"1s\", then = \"parallel\"");
     deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
     deployer.must("muster config check")?;
     // One server has broken releases that the others have in good order.
@@ -45,11 +40,21 @@ pub(crate) fn three_hosts() -> Result<(), String> {
 
     let address = fleet.servers.first().map(|server| server.address.to_string()).unwrap_or_default();
     deployer.must(&format!("echo {address} {NAME} >> /etc/hosts"))?;
-    println!("{}", must(deployer, "muster deploy web v1")?);
+    println!("{}", deployer.must("muster deploy web v1")?);
     everywhere(&fleet, "v1")?;
     let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
     outcome(&fleet, &loads)?;
     blameless(&fleet, loads)
+}
+
+/// The service on all three servers: within which time it has to be well, and how long it drains.
+fn in_docker(fleet: &Fleet, (within, drain): (&str, &str), strategy: &str) -> String {
+    format!(
+        "{}[service.web]\nhosts = [\"web1\", \"web2\", \"web3\"]\nimage = \"app\"\nruntime = \"docker\"\n\
+         domains = [\"{NAME}\"]\nport = 8080\nhealth = {{ path = \"/health\", within = \"{within}\" }}\n\
+         drain = \"{drain}\"\nkeep_warm = \"10m\"\nstrategy = {{ {strategy} }}\n",
+        fleet.tables()
+    )
 }
 
 fn outcome(fleet: &Fleet, loads: &[Load]) -> Result<(), String> {
@@ -58,15 +63,15 @@ fn outcome(fleet: &Fleet, loads: &[Load]) -> Result<(), String> {
         0 => Ok(()),
         failed => Err(format!("{failed} requests failed")),
     };
-    println!("{}", must(deployer, "muster deploy web v2")?);
+    println!("{}", deployer.must("muster deploy web v2")?);
     everywhere(fleet, "v2")?;
     steady()?;
     let begin = Instant::now();
-    println!("{}", must(deployer, "muster rollback web")?);
+    println!("{}", deployer.must("muster rollback web")?);
     println!("rollback, with docker exec: {:?}", begin.elapsed());
     everywhere(fleet, "v1")?;
     steady()?;
-    must(deployer, "muster deploy web v3")?;
+    deployer.must("muster deploy web v3")?;
     everywhere(fleet, "v3")?;
     for (tag, _, words) in BROKEN {
         let done = deployer.run(&format!("muster deploy web {tag}"))?;
@@ -78,12 +83,8 @@ fn outcome(fleet: &Fleet, loads: &[Load]) -> Result<(), String> {
     // What has no image is told before anything is touched.
     let done = deployer.run("muster deploy web nosuch")?;
     expect(&done, 1, "app:nosuch is not here")?;
-    println!("{}", must(deployer, "muster releases web")?);
+    println!("{}", deployer.must("muster releases web")?);
     Ok(())
-}
-
-fn must(host: &Host, script: &str) -> Result<String, String> {
-    host.must(script)
 }
 
 fn expect(done: &Done, code: i32, words: &str) -> Result<(), String> {
@@ -104,16 +105,11 @@ fn everywhere(fleet: &Fleet, version: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What is killed or cut off, and how many tenths of a second after the deploy began.
+/// The deployer, a helper or both are killed at one step after the other.
 pub(crate) fn whatever_dies() -> Result<(), String> {
     let fleet = Fleet::with_apps(3, &["v1", "v2"])?;
     let deployer = &fleet.deployer;
-    let service = format!(
-        "{}[service.web]\nhosts = [\"web1\", \"web2\", \"web3\"]\nimage = \"app\"\nruntime = \"docker\"\n\
-         domains = [\"{NAME}\"]\nport = 8080\nhealth = {{ path = \"/health\", within = \"20s\" }}\n\
-         drain = \"1s\"\nkeep_warm = \"10m\"\nstrategy = {{ then = \"rolling\" }}\n",
-        fleet.tables()
-    );
+    let service = in_docker(&fleet, ("20s", "1s"), "then = \"rolling\"");
     deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
     deployer.must("muster deploy web v1")?;
     let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
@@ -208,14 +204,14 @@ pub(crate) fn under_systemd() -> Result<(), String> {
         fleet.tables()
     );
     deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
-    println!("{}", must(deployer, "muster deploy web")?);
+    println!("{}", deployer.must("muster deploy web")?);
     everywhere(&fleet, "v1")?;
     let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
     for version in ["v2", "v3"] {
-        println!("{}", must(deployer, &format!("muster deploy web /srv/releases/{version}.tar.gz"))?);
+        println!("{}", deployer.must(&format!("muster deploy web /srv/releases/{version}.tar.gz"))?);
         everywhere(&fleet, version)?;
     }
-    println!("{}", must(deployer, "muster rollback web")?);
+    println!("{}", deployer.must("muster rollback web")?);
     everywhere(&fleet, "v2")?;
     // A host where the new release is not well, and one whose settings lost what is needed.
     let second = fleet.servers.last().ok_or("no server")?;
@@ -228,7 +224,7 @@ pub(crate) fn under_systemd() -> Result<(), String> {
     let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
     expect(&done, 5, "COLOUR has no value in /etc/web/env")?;
     everywhere(&fleet, "v2")?;
-    println!("{}", must(deployer, "muster releases web")?);
+    println!("{}", deployer.must("muster releases web")?);
     blameless(&fleet, loads)
 }
 

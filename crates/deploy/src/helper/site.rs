@@ -49,6 +49,7 @@ impl Site {
         let unkept = |error: std::io::Error| trouble(format!("the books of {}: {error}", spec.service));
         folder.create().map_err(unkept)?;
         let mut books = folder.read().map_err(unkept)?;
+        let before = books.clone();
         if books.token.is_empty() {
             books.token = token().map_err(unkept)?;
         }
@@ -56,7 +57,10 @@ impl Site {
             books.ports = Some(preflight::choose_ports().map_err(|trouble| vec![trouble])?);
         }
         books.spec = Some(spec.clone());
-        folder.write(&books).map_err(unkept)?;
+        // Whoever only looks leaves the disk alone.
+        if books != before {
+            folder.write(&books).map_err(unkept)?;
+        }
         let ports = books.ports.filter(|_| !spec.domains.is_empty());
         let front = ports.map(|ports| front::of(&spec, ports, &books.token)).transpose();
         Ok(Self {

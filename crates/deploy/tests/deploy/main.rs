@@ -10,6 +10,8 @@ mod front;
 mod runtime;
 #[cfg(test)]
 mod scaffold;
+#[cfg(test)]
+mod wait;
 
 fn main() -> ExitCode {
     if let Some(suite) = runtime::inside() {

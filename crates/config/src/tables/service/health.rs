@@ -58,7 +58,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "expect",
         Shape::Assertions(TERMS),
-        "What must be true of each answer. Redirects are not followed, and 256 KiB of the body are read.",
+        "What must be true of each answer. Redirects are not followed, and 64 KiB of the body are read.",
         "[\"status == 200\", \"json('$.database') == 'ok'\"]",
     )
     .default("[\"status == 200\"]"),

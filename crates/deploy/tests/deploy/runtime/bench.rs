@@ -9,6 +9,8 @@ use muster_config::plan::{HealthSpec, RestartSpec, RuntimeSpec, ServiceSpec};
 use muster_core::time::{Span, Timestamp};
 use muster_deploy::release::Release;
 
+use crate::wait::within;
+
 /// Answers on `PORT` with the number of its release and `COLOUR`, and ends well when it is asked to.
 pub(crate) const SERVER: &str = r#"
 use IO::Socket::INET; $| = 1; $SIG{TERM} = sub { exit 0 };
@@ -83,13 +85,6 @@ pub(crate) fn answer(port: u16) -> Option<String> {
 }
 
 /// Waits until something is seen, at most half a minute.
-pub(crate) fn wait<T>(what: &str, mut see: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(seen) = see() {
-            return seen;
-        }
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
+pub(crate) fn wait<T>(what: &str, see: impl FnMut() -> Option<T>) -> T {
+    within(Duration::from_secs(30), what, see)
 }

@@ -1,7 +1,9 @@
 //! A throw-away server with systemd, in which this very test program is run again.
 
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::wait::within;
 
 /// Says to this program that it is on such a server, and may do there what it likes.
 pub(crate) const INSIDE: &str = "MUSTER_ON_A_THROWAWAY_HOST";
@@ -39,15 +41,10 @@ impl Server {
 
     /// Waits until it has booted.
     fn wait(&self) {
-        let until = Instant::now() + Duration::from_secs(60);
-        loop {
+        within(Duration::from_secs(60), "systemd to come up", || {
             let state = docker(&["exec", &self.0, "systemctl", "is-system-running"]).stdout;
-            if matches!(state.trim_ascii(), b"running" | b"degraded") {
-                return;
-            }
-            assert!(Instant::now() < until, "systemd did not come up");
-            std::thread::sleep(Duration::from_millis(200));
-        }
+            matches!(state.trim_ascii(), b"running" | b"degraded").then_some(())
+        });
     }
 
     /// Runs this program there, and fails with what it said.

@@ -4,11 +4,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_deploy::scaffold::languages::find;
 
 use crate::scaffold::files::{docker, order, written};
+use crate::wait::within;
 
 /// Longest time that anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,17 +23,6 @@ fn ask(port: u16, path: &str) -> Option<String> {
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     (!text.is_empty()).then_some(text)
-}
-
-fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// A program that is killed at the end of the test, whatever comes.
@@ -58,7 +48,7 @@ fn lives(code: &Path, first: &dyn Fn(&Path)) {
         .spawn()
         .expect("started");
     let mut app = Running(child);
-    let health = until("it is well", || ask(port, "/health?deep=1"));
+    let health = within(PATIENCE, "it to be well", || ask(port, "/health?deep=1"));
     assert!(
         health.starts_with("HTTP/1.") && health.lines().next().is_some_and(|line| line.contains(" 200 ")),
         "{health}"
@@ -72,7 +62,7 @@ fn lives(code: &Path, first: &dyn Fn(&Path)) {
     // `exec` in the script: the signal reaches the app itself.
     let told = Command::new("kill").args(["-s", "TERM", &app.0.id().to_string()]).status().expect("kill");
     assert!(told.success());
-    let ended = until("it ends", || app.0.try_wait().expect("asked"));
+    let ended = within(PATIENCE, "its end", || app.0.try_wait().expect("asked"));
     assert_eq!(ended.code(), Some(0), "in order, not by the signal");
 }
 
