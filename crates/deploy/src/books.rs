@@ -89,14 +89,14 @@ pub struct Before {
     pub confirmed: Option<Attempt>,
 }
 
-/// A release that is kept ready for a while.
+/// A release that runs and is not in front: for a while, or until a deploy that may have died has led to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warm {
     /// Where it stands.
     pub side: Side,
     /// Its number.
     pub release: u64,
-    /// Until when.
+    /// Until when. Then it is stopped as soon as nobody has held the lease for a while.
     pub until: Timestamp,
 }
 

@@ -25,7 +25,7 @@ const BROKEN: [(&str, &str, &str); 3] = [
 pub(crate) fn three_hosts() -> Result<(), String> {
     let fleet = Fleet::with_apps(3, &["v1", "v2", "v3"])?;
     let deployer = &fleet.deployer;
-    let service = in_docker(&fleet, ("8s", "10s"), "canary = \"web1\", hold = \"1s\", then = \"parallel\"");
+    let service = in_docker(&fleet, ("30s", "10s"), "canary = \"web1\", hold = \"1s\", then = \"parallel\"");
     deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
     deployer.must("muster config check")?;
     // One server has broken releases that the others have in good order.
@@ -107,23 +107,78 @@ fn everywhere(fleet: &Fleet, version: &str) -> Result<(), String> {
 
 /// The deployer, a helper or both are killed at one step after the other.
 pub(crate) fn whatever_dies() -> Result<(), String> {
-    let fleet = Fleet::with_apps(3, &["v1", "v2"])?;
-    let deployer = &fleet.deployer;
-    let service = in_docker(&fleet, ("20s", "1s"), "then = \"rolling\"");
-    deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
-    deployer.must("muster deploy web v1")?;
+    let fleet = attackable()?;
     let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
-    let mut before = "v1";
-    // Each step of the plan, with what dies when it begins.
-    let deaths: [(&str, &str); 7] = [
-        ("probation", "ssh web2 pkill -9 -f host.serve"),
-        ("flip", "pkill -9 -x muster"),
-        ("verify", "pkill -9 -x muster"),
-        ("verify", "ssh web1 pkill -9 -f host.serve"),
-        ("verify", "pkill -9 -x muster; ssh web1 pkill -9 -f host.serve"),
-        ("confirm", "pkill -9 -x muster"),
-        ("drain", "pkill -9 -x muster"),
-    ];
+    attacked(
+        &fleet,
+        &[
+            ("probation", "ssh web2 pkill -9 -f host.serve"),
+            ("probation", "pkill -9 -x muster"),
+            ("flip", "pkill -9 -x muster"),
+            ("verify", "pkill -9 -x muster"),
+            ("verify", "ssh web1 pkill -9 -f host.serve"),
+            ("verify", "pkill -9 -x muster; ssh web1 pkill -9 -f host.serve"),
+            ("confirm", "pkill -9 -x muster"),
+            ("drain", "pkill -9 -x muster"),
+        ],
+    )?;
+    blameless(&fleet, loads)
+}
+
+/// What a deploy stands on is killed, or a host cannot be reached any more by who deploys, while its users still reach it.
+pub(crate) fn whatever_breaks() -> Result<(), String> {
+    let fleet = attackable()?;
+    // These cost requests by themselves: the proxies of an engine die with it, and nobody answers for an nginx.
+    attacked(
+        &fleet,
+        &[
+            ("start", "ssh web2 pkill -9 -x dockerd"),
+            ("probation", "ssh web3 pkill -9 -x dockerd"),
+            ("verify", "ssh web3 pkill -9 -x dockerd"),
+            ("probation", "ssh web1 'pkill -9 -x nginx; sleep 1; systemctl restart nginx'"),
+            ("verify", "ssh web1 'pkill -9 -x nginx; sleep 1; systemctl restart nginx'"),
+            ("verify", "ssh web1 'docker ps -q --latest | xargs docker kill -s KILL' >/dev/null"),
+        ],
+    )?;
+    let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
+    attacked(
+        &fleet,
+        &[
+            ("probation", "ssh web2 'docker ps -q --latest | xargs docker kill -s KILL' >/dev/null"),
+            ("flip", &cut_off("web3")),
+            ("verify", &cut_off("web2")),
+        ],
+    )?;
+    blameless(&fleet, loads)
+}
+
+/// Three servers with the first release.
+fn attackable() -> Result<Fleet, String> {
+    let fleet = Fleet::with_apps(3, &["v1", "v2"])?;
+    let service = in_docker(&fleet, ("30s", "1s"), "then = \"rolling\"");
+    fleet.deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
+    for server in &fleet.servers {
+        // Without this an engine that is started again takes the containers with it that still serve.
+        server
+            .host
+            .must("echo '{\"live-restore\": true}' > /etc/docker/daemon.json; systemctl reload docker")?;
+    }
+    fleet.deployer.must("muster deploy web v1")?;
+    Ok(fleet)
+}
+
+/// Words that keep ssh away from a host for longer than anybody waits.
+fn cut_off(host: &str) -> String {
+    format!(
+        "ssh {host} 'nohup sh -c \"iptables -I INPUT -p tcp --dport 22 -j DROP; sleep 75; \
+         iptables -D INPUT -p tcp --dport 22 -j DROP\" >/dev/null 2>&1 &'"
+    )
+}
+
+/// Deploys again and again, each time with something bad when a step begins on the first host.
+fn attacked(fleet: &Fleet, deaths: &[(&str, &str)]) -> Result<(), String> {
+    let deployer = &fleet.deployer;
+    let mut before = if versions(fleet)?.concat().contains("v1") { "v1" } else { "v2" };
     for (step, death) in deaths {
         let wanted = if before == "v1" { "v2" } else { "v1" };
         let done = deployer.run(&format!(
@@ -139,40 +194,43 @@ pub(crate) fn whatever_dies() -> Result<(), String> {
         println!("── {death} at {step}, {wanted} over {before}\n{}", done.out);
         // Alone, within a minute and a half, unless it died in the moment of the decision; then the next deploy settles it.
         let begin = Instant::now();
-        let mut now = versions(&fleet)?;
-        while begin.elapsed() < Duration::from_secs(100) && !(is_one(&now) && is_quiet(&fleet)?) {
+        let mut now = versions(fleet)?;
+        while begin.elapsed() < Duration::from_secs(100) && !(is_one(&now) && is_quiet(fleet)?) {
             std::thread::sleep(Duration::from_secs(1));
-            now = versions(&fleet)?;
+            now = versions(fleet)?;
         }
         println!("after {:.0?}: {now:?}", begin.elapsed());
         if !is_one(&now) {
             println!("{}", deployer.must(&format!("muster deploy web {before} --wait 1m"))?);
-            now = versions(&fleet)?;
+            now = versions(fleet)?;
         }
-        if !is_one(&now) {
-            return Err(format!("{death} at {step}: {now:?}"));
+        if !is_one(&now) || !is_quiet(fleet)? {
+            return Err(format!("{death} at {step}: {now:?}, or something is left"));
         }
         before = if now[0].contains("v1") { "v1" } else { "v2" };
     }
-    blameless(&fleet, loads)
+    Ok(())
 }
 
 /// What each server gives its users.
 fn versions(fleet: &Fleet) -> Result<Vec<String>, String> {
     let ask = format!("curl -sS --max-time 5 -H 'Host: {NAME}' http://127.0.0.1/");
-    fleet.servers.iter().map(|server| server.host.must(&ask).map(|it| it.trim().to_owned())).collect()
+    // Whoever does not answer yet is asked again.
+    fleet.servers.iter().map(|server| server.host.run(&ask).map(|it| it.out.trim().to_owned())).collect()
 }
 
 fn is_one(versions: &[String]) -> bool {
-    versions.windows(2).all(|two| two[0] == two[1])
+    versions.windows(2).all(|two| two[0] == two[1]) && !versions.concat().is_empty()
 }
 
-/// Nobody has a lease, and nothing waits to be confirmed.
+/// Nobody has a lease, nothing waits to be confirmed, and nothing runs but what is in front and what is kept warm.
 fn is_quiet(fleet: &Fleet) -> Result<bool, String> {
     for server in &fleet.servers {
         let books = server.host.must("cat /var/lib/muster/deploy/web/books.json")?;
         let free = server.host.run("flock -n /var/lib/muster/deploy/web/lease.lock true")?.code == 0;
-        if !free || !books.contains("\"pending\": null") {
+        let wanted = if books.contains("\"warm\": null") { "1" } else { "2" };
+        let runs = server.host.run("docker ps --quiet | wc -l")?.out;
+        if !free || !books.contains("\"pending\": null") || runs.trim() != wanted {
             return Ok(false);
         }
     }
@@ -199,7 +257,7 @@ pub(crate) fn under_systemd() -> Result<(), String> {
     let service = format!(
         "{}[service.web]\nhosts = [\"web1\", \"web2\"]\nartifact = \"/srv/releases/v1.tar.gz\"\nruntime = \"systemd\"\n\
          command = [\"./app\"]\nuser = \"web\"\ndomains = [\"{NAME}\"]\nport = 8080\nmemory = \"128MiB\"\n\
-         health = {{ path = \"/health\", within = \"8s\" }}\nenv_file = \"/etc/web/env\"\nrequired_env = [\"COLOUR\"]\n\
+         health = {{ path = \"/health\", within = \"30s\" }}\nenv_file = \"/etc/web/env\"\nrequired_env = [\"COLOUR\"]\n\
          drain = \"10s\"\nkeep_warm = \"10m\"\nstrategy = {{ then = \"parallel\" }}\n",
         fleet.tables()
     );

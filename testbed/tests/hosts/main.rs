@@ -80,6 +80,11 @@ fn main() -> ExitCode {
             deploys::under_systemd,
         )
         .fallible("whatever_dies_in_a_deploy_the_end_is_all_old_or_all_new", HOST, deploys::whatever_dies)
+        .fallible(
+            "whatever_breaks_beside_a_deploy_the_end_is_all_old_or_all_new",
+            HOST,
+            deploys::whatever_breaks,
+        )
         .fallible("three_hosts_get_and_lose_releases_and_no_request_fails", HOST, deploys::three_hosts)
         .fallible("cron_and_the_schedule_agree_in_both_nights_of_the_clock_change", CRON, clock_change::agree)
         .run()

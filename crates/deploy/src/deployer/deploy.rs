@@ -240,8 +240,8 @@ impl Ready<'_> {
                     None => {
                         was_public = before.take().is_some_and(|before| before.join().unwrap_or(false));
                         let (spec, asked) = (service.spec.clone(), asked.clone());
-                        // Where nobody reached it before, nobody waits for it now.
-                        let within = if was_public { order.within.to_std() } else { BEFORE };
+                        // Where nobody reached it before, it is asked once and not waited for.
+                        let within = if was_public { order.within.to_std() } else { Duration::ZERO };
                         let thread = std::thread::Builder::new()
                             .name("public".into())
                             .spawn(move || drop(asked.send(public::ask(&spec, within))));

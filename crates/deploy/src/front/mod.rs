@@ -50,6 +50,12 @@ pub trait Front: std::fmt::Debug {
     /// The web server refuses it, or goes on with what it had before, which its exit code does not tell.
     fn install(&self, until: Instant) -> Result<bool, Trouble>;
 
+    /// Takes away what [`Front::install`] made, as before the first release.
+    ///
+    /// # Errors
+    /// A file that stays, or a web server that does not read its files again.
+    fn remove(&self, until: Instant) -> Result<(), Trouble>;
+
     /// The side that requests are led to.
     ///
     /// # Errors

@@ -116,7 +116,12 @@ impl Site {
         let port = self.port(side).unwrap_or(0);
         placed.proven = None;
         *self.books.place(side) = Some(placed.clone());
-        self.books.warm = self.books.warm.filter(|warm| warm.side != side);
+        // Should nobody lead to it because the deployer died, the guard stops it.
+        self.books.warm = (!self.spec.stop_first).then(|| Warm {
+            side,
+            release: placed.release.number,
+            until: muster_host::clock::now().wall,
+        });
         self.keep()?;
         // What was kept warm there gives way.
         let stands = self.runtime.look(side).map_err(|trouble| vec![trouble])?;
@@ -124,6 +129,9 @@ impl Site {
             self.empty(side, until);
             let stopped = self.runtime.stop(side, self.spec.stop_timeout.to_std());
             stopped.map_err(|trouble| vec![trouble])?;
+        }
+        if self.books.warm.is_some() {
+            guard::ensure(&self.layout, &self.spec.service).map_err(|trouble| vec![trouble])?;
         }
         self.runtime.start(&placed.release, side, port, until).map_err(|trouble| vec![trouble])
     }
@@ -319,9 +327,14 @@ impl Site {
     /// Leads requests to where they went before, which runs again first if it was stopped.
     pub(super) fn back(&mut self) -> Outcome {
         let Some(before) = self.books.before else { return Ok("nothing was led anywhere".to_owned()) };
-        if let Some(side) = before.side {
-            self.wake(side)?;
-            self.point(side)?;
+        match (before.side, &self.front) {
+            (Some(side), _) => {
+                self.wake(side)?;
+                self.point(side)?;
+            }
+            // Nothing answered for it before.
+            (None, Some(front)) => front.remove(Instant::now() + AGAIN).map_err(|trouble| vec![trouble])?,
+            (None, None) => self.books.side = None,
         }
         let attempt = self.books.pending.as_ref().map(|pending| pending.attempt).or(self.books.confirmed);
         self.books.pending = None;
@@ -354,7 +367,7 @@ impl Site {
         }
         self.runtime.resume(side, until).map_err(|trouble| vec![trouble])?;
         // It was well before; if it is not now, it is still what was there, and users are led to it.
-        drop(probation::is_well(self, side, until));
+        drop(probation::is_well(self, side, None, until));
         Ok(())
     }
 
@@ -370,11 +383,12 @@ impl Site {
         // Whoever was led to it may end there in peace.
         let left = self.empty(side, until);
         let stopped = self.runtime.stop(side, self.spec.stop_timeout.to_std());
+        stopped.map_err(|trouble| vec![trouble.lines(self.runtime.words(side, LINES))])?;
+        self.books.warm = self.books.warm.filter(|warm| warm.side != side);
+        self.keep()?;
         if left > 0 {
-            stopped.map_err(|trouble| vec![trouble])?;
             return Ok(format!("{left} connections were cut"));
         }
-        stopped.map_err(|trouble| vec![trouble.lines(self.runtime.words(side, LINES))])?;
         Ok(format!("kept on {} with its log", side.word()))
     }
 }

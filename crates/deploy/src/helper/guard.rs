@@ -154,7 +154,11 @@ impl Watch {
             {
                 site.take_back();
             }
-        } else if is_over && let Ok(mut site) = Site::open(layout, spec) {
+        } else if is_over
+            // A helper that died may have a successor in a moment, and a deploy that goes on.
+            && since.elapsed() >= WAIT
+            && let Ok(mut site) = Site::open(layout, spec)
+        {
             site.cool();
         }
         lease.release();

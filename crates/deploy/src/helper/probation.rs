@@ -19,7 +19,8 @@ pub(super) fn pass(site: &mut Site, until: Instant) -> Outcome {
     let side = site.target()?;
     let begin = Instant::now();
     let until = until.min(begin + site.spec.health.within.to_std());
-    let restarts = is_well(site, side, until)?;
+    // It was just started: one that was started again since then is not well, however seldom it is looked at.
+    let restarts = is_well(site, side, Some(0), until)?;
     if let Some(placed) = site.books.place(side) {
         placed.proven = Some(restarts);
     }
@@ -27,13 +28,18 @@ pub(super) fn pass(site: &mut Site, until: Instant) -> Outcome {
     Ok(format!("well after {:.1} s", begin.elapsed().as_secs_f64()))
 }
 
-/// Waits until what stands on a side is well; how often it was started again by then.
-pub(super) fn is_well(site: &Site, side: Side, until: Instant) -> Result<u32, Vec<Trouble>> {
+/// Waits until what stands on a side is well, and has not been started again more often than `restarts` times, or than at the
+/// first look; how often it was by then.
+pub(super) fn is_well(
+    site: &Site,
+    side: Side,
+    mut restarts: Option<u32>,
+    until: Instant,
+) -> Result<u32, Vec<Trouble>> {
     let bad = |what: String| vec![Trouble::new(what).lines(site.words(side))];
     let health = Health::new(&site.spec.health).map_err(trouble)?;
     let begin = Instant::now();
     let (mut well, mut last) = (0, "nobody answered yet".to_owned());
-    let mut restarts = None;
     loop {
         let seen = site.runtime.look(side).map_err(|trouble| vec![trouble])?;
         let Some(seen) = seen else { return Err(bad("it is not there".to_owned())) };
@@ -46,7 +52,7 @@ pub(super) fn is_well(site: &Site, side: Side, until: Instant) -> Result<u32, Ve
             return Err(bad("it ended and was started again".to_owned()));
         }
         if seen.state == State::Running {
-            match question(site, &health, side) {
+            match site.port(side).map(|port| health.ask(port)) {
                 Some(Ok(())) => well += 1,
                 Some(Err(why)) => (well, last) = (0, why),
                 None if begin.elapsed() >= WORKER => return Ok(seen.restarts),
@@ -54,7 +60,11 @@ pub(super) fn is_well(site: &Site, side: Side, until: Instant) -> Result<u32, Ve
             }
         }
         if well >= site.spec.health.consecutive {
-            return Ok(seen.restarts);
+            // Once, at the end: a runtime takes longer to tell than a release to answer.
+            match is_ours(site, side) {
+                Ok(()) => return Ok(seen.restarts),
+                Err(why) => (well, last) = (0, why),
+            }
         }
         if Instant::now() + PAUSE >= until {
             return Err(bad(format!(
@@ -68,12 +78,17 @@ pub(super) fn is_well(site: &Site, side: Side, until: Instant) -> Result<u32, Ve
 
 /// Asks once; none of a worker.
 fn question(site: &Site, health: &Health, side: Side) -> Option<Result<(), String>> {
-    let port = site.port(side)?;
-    Some(health.ask(port).and_then(|()| match site.runtime.listens(side, port) {
+    Some(health.ask(site.port(side)?).and_then(|()| is_ours(site, side)))
+}
+
+/// Whether what listens on the port of a side is the release that stands there.
+fn is_ours(site: &Site, side: Side) -> Result<(), String> {
+    let Some(port) = site.port(side) else { return Ok(()) };
+    match site.runtime.listens(side, port) {
         Ok(true) => Ok(()),
         Ok(false) => Err(format!("what answers on port {port} is not this release")),
         Err(trouble) => Err(trouble.what),
-    }))
+    }
 }
 
 /// Watches the release for as long as a canary is held: two bad answers in a row, an end or a restart fail it.

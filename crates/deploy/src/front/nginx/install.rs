@@ -57,6 +57,39 @@ pub(super) fn install(nginx: &Nginx, until: Instant) -> Result<bool, Trouble> {
     Ok(true)
 }
 
+/// Removes both files and has nginx read what is left. Where somebody names them without a wildcard, nginx would not start
+/// again without them: then they stay.
+pub(super) fn remove(nginx: &Nginx, until: Instant) -> Result<(), Trouble> {
+    let before =
+        [nginx.upstreams(), nginx.snippet()].iter().map(|path| look(path)).collect::<Result<Vec<_>, _>>()?;
+    for it in &before {
+        gone(&it.path).map_err(|error| told(&it.path, &error))?;
+    }
+    if program::test(&nginx.place, until).is_ok() {
+        return program::reload(&nginx.place, until);
+    }
+    for it in before {
+        put_back(it)?;
+    }
+    Ok(())
+}
+
+fn put_back(before: Before) -> Result<(), Trouble> {
+    let Before { path, held } = before;
+    let done = match held {
+        Some((bytes, mode)) => atomic::write(&path, &bytes, mode, Durability::Disk),
+        None => gone(&path),
+    };
+    done.map_err(|error| Trouble::new(format!("{} could not be put back: {error}", path.display())))
+}
+
+fn gone(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
+}
+
 /// Writes, tests, tells nginx, and waits until it serves by what was written. The flag of a failure says whether nginx was
 /// told.
 fn force(
@@ -119,16 +152,9 @@ fn back(
     was_told: bool,
     mut trouble: Trouble,
 ) -> Trouble {
-    for Before { path, held } in before {
-        let done = match held {
-            Some((bytes, mode)) => atomic::write(&path, &bytes, mode, Durability::Disk),
-            None => fs::remove_file(&path).or_else(|error| match error.kind() {
-                ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            }),
-        };
-        if let Err(error) = done {
-            trouble.lines.push(format!("{} could not be put back: {error}", path.display()));
+    for before in before {
+        if let Err(stays) = put_back(before) {
+            trouble.lines.push(stays.what);
         }
     }
     for folder in made {

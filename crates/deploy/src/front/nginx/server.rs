@@ -179,6 +179,10 @@ impl Front for Nginx {
         install::install(self, until)
     }
 
+    fn remove(&self, until: Instant) -> Result<(), Trouble> {
+        install::remove(self, until)
+    }
+
     fn side(&self) -> Result<Side, Trouble> {
         flag::side(&self.place.flags)
     }

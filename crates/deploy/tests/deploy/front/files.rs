@@ -69,6 +69,25 @@ pub(crate) fn a_silent_failure_is_taken_back() {
     assert_eq!(front.install(soon()), Ok(false), "it serves by what was there");
 }
 
+pub(crate) fn what_was_made_is_removed() {
+    let bed = Bed::start();
+    let front = bed.installed();
+    front.remove(soon()).expect("removed");
+    assert_eq!(bed.texts(), [None, None]);
+    until("nginx forgets it", || !front.ask("/", soon()).is_ok_and(|answer| answer.side.is_some()));
+    front.remove(soon()).expect("twice is once");
+    // A block of somebody's own that names the file itself: without it nginx would not start again.
+    bed.write(
+        "conf.d/own.conf",
+        &format!("server {{ listen {}; server_name api.test; include muster/api.conf; }}\n", bed.at),
+    );
+    assert_eq!(front.install(soon()), Ok(true));
+    let texts = bed.texts();
+    front.remove(soon()).expect("left");
+    assert_eq!(bed.texts(), texts);
+    assert_eq!(front.install(soon()), Ok(false), "it serves as before");
+}
+
 pub(crate) fn refused_files_are_taken_back() {
     let bed = Bed::start();
     let front = bed.installed();

@@ -17,6 +17,7 @@ pub(crate) fn tests(suite: Suite) -> Suite {
         .test("a_second_install_changes_nothing", nginx, files::a_second_install_changes_nothing)
         .test("what_was_written_and_never_read_is_read", nginx, files::what_was_never_read_is_read)
         .test("a_reload_that_fails_in_silence_is_taken_back", nginx, files::a_silent_failure_is_taken_back)
+        .test("what_the_front_made_is_removed", nginx, files::what_was_made_is_removed)
         .test("files_that_are_refused_are_taken_back", nginx, files::refused_files_are_taken_back)
         .test("two_services_share_one_nginx", nginx, files::two_services_share_one_nginx)
         .test("a_tls_block_of_somebody_else_leads_to_the_sides", nginx, files::a_tls_block_leads_to_the_sides)
