@@ -115,9 +115,9 @@ pub(crate) fn whatever_dies() -> Result<(), String> {
             ("probation", "ssh web2 pkill -9 -f host.serve"),
             ("probation", "pkill -9 -x muster"),
             ("flip", "pkill -9 -x muster"),
-            ("verify", "pkill -9 -x muster"),
-            ("verify", "ssh web1 pkill -9 -f host.serve"),
-            ("verify", "pkill -9 -x muster; ssh web1 pkill -9 -f host.serve"),
+            ("watch", "pkill -9 -x muster"),
+            ("watch", "ssh web1 pkill -9 -f host.serve"),
+            ("watch", "pkill -9 -x muster; ssh web1 pkill -9 -f host.serve"),
             ("confirm", "pkill -9 -x muster"),
             ("drain", "pkill -9 -x muster"),
         ],
@@ -128,25 +128,26 @@ pub(crate) fn whatever_dies() -> Result<(), String> {
 /// What a deploy stands on is killed, or a host cannot be reached any more by who deploys, while its users still reach it.
 pub(crate) fn whatever_breaks() -> Result<(), String> {
     let fleet = attackable()?;
-    // These cost requests by themselves: the proxies of an engine die with it, and nobody answers for an nginx.
+    // These cost requests by themselves: an engine takes its containers with it, and nobody answers for an nginx.
     attacked(
         &fleet,
         &[
-            ("start", "ssh web2 pkill -9 -x dockerd"),
+            // What was about to start keeps its port, as the pre-flight says, until the engine is started in order.
+            ("start", "ssh web2 'pkill -9 -x dockerd; sleep 9; systemctl restart docker'"),
             ("probation", "ssh web3 pkill -9 -x dockerd"),
-            ("verify", "ssh web3 pkill -9 -x dockerd"),
+            ("watch", "ssh web1 pkill -9 -x dockerd"),
             ("probation", "ssh web1 'pkill -9 -x nginx; sleep 1; systemctl restart nginx'"),
-            ("verify", "ssh web1 'pkill -9 -x nginx; sleep 1; systemctl restart nginx'"),
-            ("verify", "ssh web1 'docker ps -q --latest | xargs docker kill -s KILL' >/dev/null"),
+            ("watch", "ssh web1 'pkill -9 -x nginx; sleep 1; systemctl restart nginx'"),
+            ("watch", &kill_release("web1", "green", "blue")),
         ],
     )?;
     let loads: Vec<Load> = fleet.servers.iter().map(gentle).collect();
     attacked(
         &fleet,
         &[
-            ("probation", "ssh web2 'docker ps -q --latest | xargs docker kill -s KILL' >/dev/null"),
+            ("probation", &kill_release("web2", "blue", "green")),
             ("flip", &cut_off("web3")),
-            ("verify", &cut_off("web2")),
+            ("watch", &cut_off("web1")),
         ],
     )?;
     blameless(&fleet, loads)
@@ -157,14 +158,16 @@ fn attackable() -> Result<Fleet, String> {
     let fleet = Fleet::with_apps(3, &["v1", "v2"])?;
     let service = in_docker(&fleet, ("30s", "1s"), "then = \"rolling\"");
     fleet.deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
-    for server in &fleet.servers {
-        // Without this an engine that is started again takes the containers with it that still serve.
-        server
-            .host
-            .must("echo '{\"live-restore\": true}' > /etc/docker/daemon.json; systemctl reload docker")?;
-    }
     fleet.deployer.must("muster deploy web v1")?;
     Ok(fleet)
+}
+
+/// Words that kill the release of a host: that of this side while green is in front, and otherwise of the other one.
+fn kill_release(host: &str, green: &str, blue: &str) -> String {
+    format!(
+        "ssh {host} 'side={blue}; [ -e /var/lib/muster-front/web/green ] && side={green}
+         kill -9 $(docker inspect -f {{{{.State.Pid}}}} muster-web-$side)'"
+    )
 }
 
 /// Words that keep ssh away from a host for longer than anybody waits.
@@ -184,10 +187,7 @@ fn attacked(fleet: &Fleet, deaths: &[(&str, &str)]) -> Result<(), String> {
         let done = deployer.run(&format!(
             "ssh web1 rm -f /var/lib/muster/deploy/web/lease.txt
              muster deploy web {wanted} --wait 2m > /tmp/out 2>&1 & pid=$!
-             for i in $(seq 600); do
-                 ssh web1 cat /var/lib/muster/deploy/web/lease.txt 2>/dev/null | grep -q 'at {step} ' && break
-                 kill -0 $pid 2>/dev/null || break
-             done
+             ssh web1 \"timeout 60 sh -c 'until grep -qsE \\\"at ({step}|finish|withdraw) \\\" /var/lib/muster/deploy/web/lease.txt; do :; done'\"
              {death}
              wait $pid; echo \"exit $?\"; cat /tmp/out"
         ))?;

@@ -237,6 +237,7 @@ impl Site {
             return Err(trouble("this host went back, because nobody confirmed the release in time"));
         }
         self.books.pending = None;
+        self.books.before = None;
         self.books.confirmed = Some(attempt);
         let release = self.placed(side)?.release;
         self.books.kept.retain(|kept| kept.number != release.number);
@@ -326,7 +327,10 @@ impl Site {
 
     /// Leads requests to where they went before, which runs again first if it was stopped.
     pub(super) fn back(&mut self) -> Outcome {
-        let Some(before) = self.books.before else { return Ok("nothing was led anywhere".to_owned()) };
+        // What stands there of a deploy that was confirmed is nothing to go back to.
+        let Some(before) = self.books.before.filter(|_| self.books.pending.is_some()) else {
+            return Ok("nothing was led anywhere".to_owned());
+        };
         match (before.side, &self.front) {
             (Some(side), _) => {
                 self.wake(side)?;
@@ -336,8 +340,7 @@ impl Site {
             (None, Some(front)) => front.remove(Instant::now() + AGAIN).map_err(|trouble| vec![trouble])?,
             (None, None) => self.books.side = None,
         }
-        let attempt = self.books.pending.as_ref().map(|pending| pending.attempt).or(self.books.confirmed);
-        self.books.pending = None;
+        let attempt = self.books.pending.take().map(|pending| pending.attempt);
         self.books.confirmed = before.confirmed;
         self.books.before = None;
         if let Some(attempt) = attempt {

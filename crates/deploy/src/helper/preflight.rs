@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use super::site::{Outcome, Site};
 use crate::environment::Environment;
 use crate::front::Ports;
-use crate::runtime::State;
+use crate::runtime::{self, State};
 use crate::trouble::Trouble;
 use muster_core::plan::Side;
 
@@ -82,9 +82,12 @@ fn taken(site: &Site, side: Side) -> Option<Trouble> {
     if stands.is_some_and(|seen| matches!(seen.state, State::Running | State::Changing)) {
         return None;
     }
-    TcpListener::bind(("127.0.0.1", port)).err().map(|error| {
-        Trouble::new(format!("port {port} of the {} side is somebody else's: {error}", side.word()))
-            .help(format!("`ss -ltnp sport = :{port}` says whose"))
+    runtime::is_free(port).err().map(|trouble| {
+        trouble.help(format!(
+            "it is the port of the {} side; end what listens there. A docker-proxy without a container, as engines that died \
+             leave them, goes with `systemctl restart docker`",
+            side.word()
+        ))
     })
 }
 

@@ -21,6 +21,8 @@ use muster_host::state::Layout;
 use crate::release::{Release, Side};
 use crate::trouble::Trouble;
 
+pub(crate) use sockets::is_free;
+
 /// How the release on a side stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {

@@ -109,7 +109,7 @@ fn arguments(pid: u32) -> Vec<String> {
 ///
 /// # Errors
 /// Somebody listens there already, and who.
-pub(super) fn is_free(port: u16) -> Result<(), Trouble> {
+pub(crate) fn is_free(port: u16) -> Result<(), Trouble> {
     let Err(error) = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)) else { return Ok(()) };
     let who = listeners(port).and_then(|sockets| processes(&sockets)).unwrap_or_default();
     let who: Vec<String> = who

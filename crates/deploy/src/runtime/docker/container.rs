@@ -1,7 +1,8 @@
 //! Makes the container of a side, starts and stops it.
 //!
-//! A side that runs comes back after a reboot and one that was stopped does not, so its policy is `unless-stopped` while
-//! it runs and `no` from before it is stopped. `on-failure:MAX` would hold to a number of restarts, but is neither: at
+//! A side that runs comes back after a reboot and one that was stopped does not, so its policy is `always` while it runs and
+//! `no` from before it is stopped. With `unless-stopped` an engine that was killed ends its containers when it is started
+//! again, takes them for stopped, and leaves them down (seen with Docker 20.10). `on-failure:MAX` would hold to a number of restarts, but is neither: at
 //! an orderly reboot a program that ends with code 0 when it is asked to is left down for ever (seen with Docker 20.10),
 //! and Docker has no window of time, so it counts the restarts of a container's whole life (a program that fails once in
 //! twelve seconds and one that fails once a month are alike), and then leaves it down. What bounds a release that cannot

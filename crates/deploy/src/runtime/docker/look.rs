@@ -16,8 +16,8 @@ pub(super) const SERVICE: &str = "muster.service";
 pub(super) const SIDE: &str = "muster.side";
 /// The label with the number of the release.
 pub(super) const RELEASE: &str = "muster.release";
-/// The policy of a container that runs: it comes back after a reboot, unless it was stopped.
-pub(super) const COMES_BACK: &str = "unless-stopped";
+/// The policy of a container that runs: it comes back after a reboot, and after the death of its engine.
+pub(super) const COMES_BACK: &str = "always";
 /// The policy of a container that was stopped in order.
 pub(super) const STAYS_DOWN: &str = "no";
 

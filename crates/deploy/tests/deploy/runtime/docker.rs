@@ -101,7 +101,7 @@ pub(crate) fn starts_stops_and_resumes() {
         "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}} {{.HostConfig.SecurityOpt}} {{.Config.Env}}",
         &name,
     ]);
-    assert!(told.starts_with("unless-stopped 67108864 [no-new-privileges]"), "{told}");
+    assert!(told.starts_with("always 67108864 [no-new-privileges]"), "{told}");
 
     let second = release(2, IMAGE, None, &["perl", "-e", SERVER]);
     let taken = on.start(&second, Side::Blue, port, soon()).expect_err("taken");
