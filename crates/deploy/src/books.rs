@@ -80,9 +80,11 @@ pub struct Pending {
     pub to: Side,
 }
 
-/// How it was before.
+/// How it was before a deploy led requests somewhere else. It is kept when that is confirmed: another host may not follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
+    /// The deploy; only this one goes back to it.
+    pub attempt: Attempt,
     /// The side that requests were led to; none where nothing was.
     pub side: Option<Side>,
     /// What was confirmed.

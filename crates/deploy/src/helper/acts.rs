@@ -152,7 +152,8 @@ impl Site {
     fn promise(&mut self, side: Side) -> Result<(), Vec<Trouble>> {
         let attempt = self.errand()?.attempt;
         if self.books.pending.as_ref().is_none_or(|pending| pending.attempt != attempt) {
-            self.books.before = Some(Before { side: self.serving(), confirmed: self.books.confirmed });
+            let confirmed = self.books.confirmed;
+            self.books.before = Some(Before { attempt, side: self.serving(), confirmed });
             self.books.pending = Some(Pending { attempt, to: side });
             self.keep()?;
         }
@@ -237,7 +238,6 @@ impl Site {
             return Err(trouble("this host went back, because nobody confirmed the release in time"));
         }
         self.books.pending = None;
-        self.books.before = None;
         self.books.confirmed = Some(attempt);
         let release = self.placed(side)?.release;
         self.books.kept.retain(|kept| kept.number != release.number);
@@ -327,8 +327,10 @@ impl Site {
 
     /// Leads requests to where they went before, which runs again first if it was stopped.
     pub(super) fn back(&mut self) -> Outcome {
-        // What stands there of a deploy that was confirmed is nothing to go back to.
-        let Some(before) = self.books.before.filter(|_| self.books.pending.is_some()) else {
+        let pending = self.books.pending.as_ref().map(|pending| pending.attempt);
+        let attempt = pending.or(self.errand.as_ref().map(|errand| errand.attempt));
+        // What stands there of another deploy is nothing to go back to.
+        let Some(before) = self.books.before.filter(|before| Some(before.attempt) == attempt) else {
             return Ok("nothing was led anywhere".to_owned());
         };
         match (before.side, &self.front) {
@@ -340,7 +342,7 @@ impl Site {
             (None, Some(front)) => front.remove(Instant::now() + AGAIN).map_err(|trouble| vec![trouble])?,
             (None, None) => self.books.side = None,
         }
-        let attempt = self.books.pending.take().map(|pending| pending.attempt);
+        self.books.pending = None;
         self.books.confirmed = before.confirmed;
         self.books.before = None;
         if let Some(attempt) = attempt {
