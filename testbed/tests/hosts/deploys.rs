@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what a deploy said is read by people when a scenario fails")]
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use muster_testbed::fleet::{Fleet, Server, Wanted};
 use muster_testbed::host::Done;
@@ -223,14 +223,18 @@ fn is_one(versions: &[String]) -> bool {
     versions.windows(2).all(|two| two[0] == two[1]) && !versions.concat().is_empty()
 }
 
-/// Nobody has a lease, nothing waits to be confirmed, and nothing runs but what is in front and what is kept warm.
+/// Nobody has a lease, nothing waits to be confirmed, and nothing runs but what is in front and what is still kept warm.
 fn is_quiet(fleet: &Fleet) -> Result<bool, String> {
     for server in &fleet.servers {
         let books = server.host.must("cat /var/lib/muster/deploy/web/books.json")?;
+        let books: serde_json::Value = serde_json::from_str(&books).map_err(|error| error.to_string())?;
         let free = server.host.run("flock -n /var/lib/muster/deploy/web/lease.lock true")?.code == 0;
-        let wanted = if books.contains("\"warm\": null") { "1" } else { "2" };
         let runs = server.host.run("docker ps --quiet | wc -l")?.out;
-        if !free || !books.contains("\"pending\": null") || runs.trim() != wanted {
+        let warm = books.pointer("/warm/until").and_then(serde_json::Value::as_u64);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+        let is_over = warm.is_some_and(|until| u128::from(until) <= now.as_millis());
+        let wanted = if warm.is_some() { "2" } else { "1" };
+        if !free || !books["pending"].is_null() || is_over || runs.trim() != wanted {
             return Ok(false);
         }
     }
