@@ -69,6 +69,17 @@ impl Environment {
     }
 }
 
+/// Those of these names that have no value in a file of settings; all its lines must say something.
+///
+/// # Errors
+/// The file cannot be read, is open to others, or has a line that says nothing.
+pub(crate) fn without_value(path: &Path, names: &[String]) -> Result<Vec<String>, Trouble> {
+    let mut values = BTreeMap::new();
+    parse(&read(path)?, path, &mut values)?;
+    let is_empty = |name: &&String| values.get(*name).is_none_or(String::is_empty);
+    Ok(names.iter().filter(is_empty).cloned().collect())
+}
+
 fn read(path: &Path) -> Result<String, Trouble> {
     let shown = path.display();
     let file = fs::File::open(path).map_err(|error| Trouble::new(format!("{shown}: {error}")))?;

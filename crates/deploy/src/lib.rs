@@ -9,6 +9,7 @@
 //! | [`deployer`] | reaches the hosts, carries out the plan, says how it goes |
 //! | [`helper`] | the part on each host |
 //! | [`wire`] | what the two say to each other |
+//! | [`base`] | what must be on a host before anything is deployed to it |
 //! | [`books`] | what a host keeps of a service, and its record |
 //! | [`release`] | one version of a service, and where it stands |
 //! | [`environment`], [`health`] | what a release gets, and whether it is well |
@@ -18,6 +19,7 @@
 //! | [`scaffold`] | a new service from nothing |
 //! | [`trouble`] | what went wrong, for people |
 
+pub mod base;
 pub mod books;
 pub mod deployer;
 pub mod environment;

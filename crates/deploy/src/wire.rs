@@ -7,6 +7,7 @@ use muster_config::plan::ServiceSpec;
 use muster_core::plan::{Act, Attempt, Observed};
 use serde::{Deserialize, Serialize};
 
+use crate::base::{Fate, Piece, Standing, Wanted};
 use crate::books::Entry;
 use crate::trouble::Trouble;
 
@@ -62,6 +63,15 @@ pub enum Question {
         /// Why not, or what went wrong beside it.
         why: String,
     },
+    /// How the host stands to pieces of its base; changes nothing.
+    Look(Vec<Wanted>),
+    /// Makes pieces of the base that are missing.
+    Make(Vec<Piece>),
+    /// Takes the base back.
+    Undo {
+        /// Only says what would become of it.
+        only_look: bool,
+    },
 }
 
 impl std::fmt::Debug for Question {
@@ -74,6 +84,9 @@ impl std::fmt::Debug for Question {
             Self::Begin(errand) => write!(f, "Begin({:?})", errand.attempt),
             Self::Do { act, .. } => write!(f, "Do({act:?})"),
             Self::Done { stays, .. } => write!(f, "Done({stays})"),
+            Self::Look(wanted) => write!(f, "Look({})", wanted.len()),
+            Self::Make(pieces) => write!(f, "Make({})", pieces.len()),
+            Self::Undo { only_look } => write!(f, "Undo({only_look})"),
         }
     }
 }
@@ -138,6 +151,10 @@ pub enum Said {
     },
     /// It is not done.
     Failed(Vec<Trouble>),
+    /// How the host stands to each piece, in the order of the question.
+    Standings(Vec<Standing>),
+    /// What becomes of what was made, the last one first.
+    Fates(Vec<Fate>),
 }
 
 /// Reads one line of at most [`LINE_LIMIT`] bytes; none at the end.

@@ -78,6 +78,11 @@ impl Layout {
         self.root.join("deploy")
     }
 
+    /// What was made of this host before anything was deployed to it, with what was replaced for that.
+    pub fn prepare(&self) -> PathBuf {
+        self.root.join("prepare")
+    }
+
     /// What the agent keeps of its examinations of the host.
     pub fn chart(&self) -> PathBuf {
         self.root.join("chart.json")

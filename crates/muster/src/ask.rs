@@ -8,9 +8,14 @@ use crate::world::World;
 
 /// Asks a person. Without one nothing is done.
 pub(crate) fn agreed(world: &World, question: &str) -> Result<bool, Refusal> {
+    agreed_or(world, question, "--dry-run")
+}
+
+/// The same for a verb that has another word for only showing it.
+pub(crate) fn agreed_or(world: &World, question: &str, only_shows: &str) -> Result<bool, Refusal> {
     if !std::io::stdin().is_terminal() {
         return Err(Refusal::new(ExitCode::Refused, "nobody is here to be asked, and nothing was changed")
-            .help("--yes does it without asking, --dry-run only shows it"));
+            .help(format!("--yes does it without asking, {only_shows} only shows it")));
     }
     world.say(&format!("\n{question} [y/N] "))?;
     drop(std::io::stdout().flush());

@@ -239,5 +239,6 @@ fn result(said: Said) -> Result {
         Said::Seen { observed, entries, held } => Result::Seen(Box::new(observed), entries, held),
         Said::Busy { holder } => Result::Busy(holder),
         Said::Failed(troubles) => Result::Failed(troubles),
+        Said::Standings(_) | Said::Fates(_) => Result::Lost("it answers another question".to_owned()),
     }
 }

@@ -5,9 +5,11 @@
 //! | [`link`] | a helper on a host, over ssh or on this machine |
 //! | [`crew`] | all hosts of a service, each asked by a thread of its own |
 //! | [`deploy`] | one deploy or rollback from its beginning to its end |
+//! | [`prepare`] | one host, before anything is deployed to it |
 //! | [`public`] | the service as its users see it |
 
 pub mod crew;
 pub mod deploy;
 pub mod link;
+pub mod prepare;
 mod public;

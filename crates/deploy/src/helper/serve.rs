@@ -11,6 +11,7 @@ use muster_host::lock::{self, Attempt, Lock};
 use muster_host::state::Layout;
 
 use super::site::{Site, trouble};
+use crate::base::Base;
 use crate::books::Folder;
 use crate::trouble::Trouble;
 use crate::wire::{self, Answer, Ask, PATIENCE, Question, Said};
@@ -120,7 +121,20 @@ fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
             ended.lease.release();
             Said::Done { note: String::new() }
         }
+        Question::Look(wanted) => base(layout, |base| base.look(&wanted).map(Said::Standings)),
+        Question::Make(pieces) => base(layout, |base| {
+            base.make(&pieces).map(|()| Said::Done { note: String::new() }).map_err(|trouble| vec![trouble])
+        }),
+        Question::Undo { only_look } => base(layout, |base| {
+            let fates = if only_look { base.fates() } else { base.undo() };
+            fates.map(Said::Fates).map_err(|trouble| vec![trouble])
+        }),
     }
+}
+
+fn base(layout: &Layout, act: impl FnOnce(&Base) -> Result<Said, Vec<Trouble>>) -> Said {
+    let base = Base::of_host(layout).map_err(|trouble| vec![trouble]);
+    base.and_then(|base| act(&base)).unwrap_or_else(Said::Failed)
 }
 
 fn pause(_most: Duration) -> bool {

@@ -100,6 +100,7 @@ impl Order {
         let mut values = Values::from([
             ("name", self.name.clone()),
             ("domain", self.domain.clone()),
+            ("names", self.domain.clone()),
             ("port", self.port.to_string()),
             ("user", self.user.clone()),
             ("group", self.group.clone()),

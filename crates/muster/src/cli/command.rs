@@ -80,7 +80,7 @@ enum Verb {
     Rollback(deploy::Back),
     Releases(deploy::List),
     Lock(deploy::Lock),
-    #[command(subcommand, hide = true)]
+    #[command(subcommand)]
     Host(host::Verb),
     #[command(subcommand)]
     Config(config::Verb),

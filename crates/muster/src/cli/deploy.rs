@@ -276,7 +276,7 @@ fn secrets(service: &ServicePlan) -> Result<Vec<(String, String)>, Refusal> {
 }
 
 /// A folder of this user's own for the sockets of ssh; their paths have to be short.
-fn control() -> Result<PathBuf, Refusal> {
+pub(super) fn control() -> Result<PathBuf, Refusal> {
     let folder = match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder).join("muster"),
         None => PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".muster-ssh"),

@@ -20,7 +20,7 @@
 //! | [`mending`] | what the doctor changes, and how it is kept or taken back |
 //! | [`drift`] | what is no longer as it was accepted |
 //! | [`deploy`] | puts a release in front, and the one before back |
-//! | [`host`] | the part of a deploy on each host |
+//! | [`host`], [`prepare`] | prepares a host; the part of a deploy on each host |
 //! | [`config`] | reads the configuration and says what is wrong |
 //! | [`init`] | writes a first configuration, or the systemd unit |
 //! | [`new`] | writes all that a new service needs |
@@ -46,6 +46,7 @@ pub(crate) mod open;
 mod outside;
 pub(crate) mod pause;
 pub(crate) mod ping;
+pub(crate) mod prepare;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod scan;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use muster_config::render::render;
+use muster_deploy::base::make_user;
 use muster_deploy::scaffold::entries;
 use muster_deploy::scaffold::languages::{LANGUAGES, find};
 use muster_deploy::scaffold::order::{Order, Way};
@@ -28,8 +29,8 @@ pub(crate) enum Verb {
 /// Writes all that a new service needs, from its code to its site
 ///
 /// A folder /opt/NAME with a small app that works, its image, its pipeline, its logs and its environment; a unit, a site
-/// of nginx and a snippet for logrotate, none of them enabled; and its tables in muster.toml. The plan is shown first. What
-/// is there already and differs is never overwritten, and a second run changes nothing.
+/// of nginx and a snippet for logrotate, none of them enabled; a system user for it; and its tables in muster.toml. The plan
+/// is shown first. What is there already and differs is never overwritten, and a second run changes nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Service {
     /// Its name: small letters, digits and `-`
@@ -49,7 +50,7 @@ pub(crate) struct Service {
     /// A [host] of muster.toml that it runs on, once for each [default: this machine]
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// The user that owns its folder [default: its name]
+    /// The user that owns its folder, made if it is not there [default: its name]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Where it listens while it is tried, and inside its container
@@ -71,6 +72,8 @@ struct Tables {
     path: PathBuf,
     old: Option<String>,
     entries: entries::Entries,
+    /// The names of the hosts that the service runs on.
+    hosts: Vec<String>,
 }
 
 pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
@@ -80,7 +83,7 @@ pub(crate) fn execute(world: &World, verb: Verb) -> Result<ExitCode, Refusal> {
 }
 
 fn service(world: &World, args: Service) -> Result<ExitCode, Refusal> {
-    let (order, owner) = order(&args)?;
+    let (order, mut owner, needs_user) = order(&args)?;
     let items =
         plan(&order).map_err(|error| Refusal::system("a template of this program is broken", &error))?;
     let tables = tables(world, &order, &args.root)?;
@@ -92,12 +95,12 @@ fn service(world: &World, args: Service) -> Result<ExitCode, Refusal> {
     for item in &items {
         seen.push((item, look(&args.root, item).map_err(|trouble| refusal(ExitCode::System, trouble))?));
     }
-    world.say(&plan_of(&order, &args.root, &seen))?;
+    world.say(&plan_of(&order, &args.root, &seen, needs_user))?;
     world.say(&entries_of(&tables.path, &tables.entries))?;
     refuse_others(&args.root, &seen)?;
     let missing: Vec<&Item> =
         seen.iter().filter(|(_, standing)| *standing == Standing::Missing).map(|(item, _)| *item).collect();
-    if missing.is_empty() && tables.entries.added.is_empty() {
+    if missing.is_empty() && tables.entries.added.is_empty() && !needs_user {
         world.say("\nEverything is there; nothing to do.\n")?;
         return Ok(ExitCode::Fine);
     }
@@ -105,16 +108,22 @@ fn service(world: &World, args: Service) -> Result<ExitCode, Refusal> {
         world.say("Nothing was written.\n")?;
         return Ok(ExitCode::Refused);
     }
+    if needs_user {
+        let home = PathBuf::from(format!("/opt/{}", order.name));
+        make_user(&order.user, &home).map_err(|trouble| refusal(ExitCode::System, trouble))?;
+        owner = user(&args.root, &order.user).map(|(owner, _)| owner);
+    }
     for item in &missing {
         make(&args.root, item, owner).map_err(|trouble| refusal(ExitCode::System, trouble))?;
     }
     // Last: what is expected must be there by then.
     write(&tables)?;
-    world.say(&next(&order))?;
+    world.say(&next(&order, &tables.hosts))?;
     Ok(ExitCode::Fine)
 }
 
-fn order(args: &Service) -> Result<(Order, Option<Owner>), Refusal> {
+/// What is ordered, who owns it, and whether that user is to be made first.
+fn order(args: &Service) -> Result<(Order, Option<Owner>, bool), Refusal> {
     let name = args.user.clone().unwrap_or_else(|| args.name.clone());
     let is_root = rustix::process::geteuid().is_root();
     let way = match (&args.image, &args.git) {
@@ -136,19 +145,12 @@ fn order(args: &Service) -> Result<(Order, Option<Owner>), Refusal> {
     };
     order.check().map_err(|trouble| refusal(ExitCode::Usage, trouble))?;
     let found = user(&args.root, &order.user);
-    if found.is_none() && is_root && args.root == Path::new("/") {
-        let name = &order.user;
-        return Err(Refusal::new(ExitCode::NotFound, format!("this host has no user {name} to own /opt/{}", order.name))
-            .help(format!(
-                "useradd --system --user-group --home-dir /opt/{} --no-create-home --shell /usr/sbin/nologin {name}",
-                order.name
-            )));
-    }
+    let needs_user = found.is_none() && is_root && args.root == Path::new("/");
     let owner = found.map(|(owner, group)| {
         order.group = group;
         owner
     });
-    Ok((order, owner.filter(|_| is_root)))
+    Ok((order, owner.filter(|_| is_root), needs_user))
 }
 
 /// The tables for muster.toml, once the real reader takes the whole file.
@@ -177,18 +179,21 @@ fn tables(world: &World, order: &Order, root: &Path) -> Result<Tables, Refusal> 
     let entries = entries::add(order, old.as_deref().unwrap_or_default())
         .map_err(|error| Refusal::system("a template of this program is broken", &error))?;
     let fresh = world.empty_configuration().with(&path, entries.text.clone());
-    if let (None, faults) = fresh.judge() {
+    let (judged, faults) = fresh.judge();
+    let Some(judged) = judged else {
         world.complain(&render(&faults, &fresh.text));
         return Err(Refusal::usage(
             "its tables in muster.toml would not be read back, and nothing was written",
         )
         .help("correct what was given on the command line, or [host] in muster.toml"));
-    }
-    Ok(Tables { path, old, entries })
+    };
+    let hosts = judged.services.iter().filter(|service| service.name == order.name);
+    let hosts = hosts.flat_map(|service| &service.hosts).map(|host| host.name.clone()).collect();
+    Ok(Tables { path, old, entries, hosts })
 }
 
 fn write(tables: &Tables) -> Result<(), Refusal> {
-    let Tables { path, old, entries } = tables;
+    let Tables { path, old, entries, .. } = tables;
     if entries.added.is_empty() {
         return Ok(());
     }

@@ -21,6 +21,7 @@
 //! | [`refused`] | why a verb did not do what it was asked |
 //! | [`log`] | the log of a run |
 //! | [`new`] | `muster new` |
+//! | [`prepare`] | `muster host prepare` |
 //! | [`reference`] | the command line as a page |
 //! | [`json`] | the same for programs |
 
@@ -40,6 +41,7 @@ pub(crate) mod log;
 pub(crate) mod mending;
 pub(crate) mod new;
 pub(crate) mod paper;
+pub(crate) mod prepare;
 pub(crate) mod reason;
 pub(crate) mod reference;
 pub(crate) mod refused;

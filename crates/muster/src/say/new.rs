@@ -8,12 +8,15 @@ use muster_deploy::scaffold::plan::{Item, What};
 use muster_deploy::scaffold::write::{Standing, below};
 
 /// The plan, a line for each file and folder.
-pub(crate) fn plan_of(order: &Order, root: &Path, seen: &[(&Item, Standing)]) -> String {
+pub(crate) fn plan_of(order: &Order, root: &Path, seen: &[(&Item, Standing)], needs_user: bool) -> String {
     let way = match &order.way {
         Way::Docker { .. } => "run by Docker",
         Way::Systemd { .. } => "run by systemd",
     };
     let mut text = format!("{}: {}, {way}, at {}\n\n", order.name, order.language.name, order.domain);
+    if needs_user {
+        text.push_str(&format!("  + user {}, a system user\n", order.user));
+    }
     let names: Vec<String> = seen.iter().map(|(item, _)| name(root, item)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     for ((item, standing), name) in seen.iter().zip(&names) {
@@ -59,27 +62,34 @@ pub(crate) fn contents(items: &[Item], path: &Path, entries: &Entries, old: Opti
     text
 }
 
-/// What is left to people.
-pub(crate) fn next(order: &Order) -> String {
+/// What is left to people: commands that can be typed as they stand.
+pub(crate) fn next(order: &Order, hosts: &[String]) -> String {
     let Order { name, domain, .. } = order;
-    let release = match &order.way {
+    let code = format!("/opt/{name}/code");
+    let (release, version) = match &order.way {
         Way::Docker { image } => {
-            format!(
-                "docker build --tag {image}:1 /opt/{name}/code && docker push {image}:1 && muster deploy {name} 1"
-            )
+            (vec![format!("docker build --tag {image}:1 {code}"), format!("docker push {image}:1")], " 1")
         }
-        Way::Systemd { git } => {
-            format!("push /opt/{name}/code as the branch main of {git}, then muster deploy {name}")
-        }
+        Way::Systemd { git } => (
+            vec![
+                format!("git config --global --add safe.directory {code}"),
+                format!("cd {code} && git init --quiet --initial-branch main && git add --all"),
+                format!("git commit --quiet --message \"{name}\" && git push {git} main"),
+            ],
+            "",
+        ),
     };
-    format!(
-        "\nWritten. Next:\n\
-         \x20 1. the certificate: /etc/ssl/{domain}/fullchain.pem and privkey.pem\n\
-         \x20 2. ln -s ../sites-available/{name}.conf /etc/nginx/sites-enabled/ && nginx -t && systemctl reload nginx\n\
-         \x20 3. {release}\n\
-         \x20 4. in muster.toml, whom to tell; `muster config check` reads it\n\
-         The secrets that .github/workflows/deploy.yml needs stand at its top.\n"
-    )
+    let mut text = "\nWritten. Next:\n".to_owned();
+    let prepare = hosts.iter().map(|host| format!("muster host prepare {host}"));
+    for command in release.into_iter().chain(prepare).chain([format!("muster deploy {name}{version}")]) {
+        text.push_str(&format!("  {command}\n"));
+    }
+    text.push_str(&format!(
+        "Then, for https: /etc/ssl/{domain}/fullchain.pem and privkey.pem on each host, `muster host prepare` again, which\n\
+         enables the site, and one more deploy. In muster.toml, whom to tell; `muster config check` reads it. The secrets that\n\
+         .github/workflows/deploy.yml needs stand at its top.\n"
+    ));
+    text
 }
 
 fn name(root: &Path, item: &Item) -> String {

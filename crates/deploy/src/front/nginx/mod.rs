@@ -20,6 +20,7 @@
 //! | `install` | brings the files into force, or everything back |
 //! | `program` | the program nginx, what it was built with, and its log |
 //! | `client` | one request to this host itself |
+//! | [`site`] | who answers already, before anything is deployed |
 //! | `sockets`, `diag` | connections and listeners, as the kernel tells |
 
 mod claims;
@@ -30,6 +31,7 @@ mod install;
 mod objections;
 mod program;
 pub mod server;
+pub mod site;
 mod sockets;
 mod text;
 

@@ -123,7 +123,7 @@ impl Nginx {
     /// The line that leads a server block of somebody else to the sides of this service.
     pub fn include_line(&self) -> String {
         // With a wildcard nginx starts also before the first deploy, when there is no such file.
-        format!("include muster/{}.con[f];", self.service)
+        super::site::line(&self.service)
     }
 
     /// Our file of the level `http`.
