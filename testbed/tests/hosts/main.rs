@@ -17,6 +17,7 @@ mod limits;
 mod mending;
 mod outages;
 mod peers;
+mod prepare;
 mod server;
 mod timers;
 
@@ -78,6 +79,11 @@ fn main() -> ExitCode {
             "a_program_under_systemd_is_deployed_and_taken_back_and_no_request_fails",
             HOST,
             deploys::under_systemd,
+        )
+        .fallible(
+            "a_new_service_is_served_by_a_fresh_server_with_the_commands_of_the_readme",
+            HOST,
+            prepare::from_nothing,
         )
         .fallible("whatever_dies_in_a_deploy_the_end_is_all_old_or_all_new", HOST, deploys::whatever_dies)
         .fallible(
