@@ -85,6 +85,11 @@ fn main() -> ExitCode {
             HOST,
             prepare::from_nothing,
         )
+        .fallible(
+            "a_host_is_prepared_for_docker_and_gets_its_muster_of_before_back",
+            HOST,
+            prepare::with_docker,
+        )
         .fallible("whatever_dies_in_a_deploy_the_end_is_all_old_or_all_new", HOST, deploys::whatever_dies)
         .fallible(
             "whatever_breaks_beside_a_deploy_the_end_is_all_old_or_all_new",

@@ -32,17 +32,32 @@ pub(crate) fn from_nothing() -> Result<(), String> {
 
     let said = deployer.must(&unattended(create))?;
     println!("{said}");
-    let next: Vec<&str> = said.lines().skip_while(|line| *line != "Next:" && *line != "Written. Next:").skip(1).collect();
+    let next: Vec<&str> =
+        said.lines().skip_while(|line| *line != "Next:" && *line != "Written. Next:").skip(1).collect();
     let next: Vec<&str> = next.into_iter().map_while(|line| line.strip_prefix("  ")).collect();
     if next != others {
         return Err(format!("the README goes on with {others:#?}, and the program with {next:#?}"));
     }
 
-    // The plan first, which changes nothing.
+    // Without apt it says what to install, and begins nothing.
     let before = server.host.must(FINGERPRINT_OF_A_FRESH_HOST)?;
+    server.host.must("mv /usr/bin/apt-get /usr/bin/apt-get.away")?;
+    let refused = deployer.run("muster host prepare web1 --yes")?;
+    server.host.must("mv /usr/bin/apt-get.away /usr/bin/apt-get")?;
+    contains(&refused.err, "web1 lacks packages, and nothing was changed")?;
+    contains(&refused.err, "install what Debian calls nginx, then try again")?;
+    same(&before, &server.host.must(FINGERPRINT_OF_A_FRESH_HOST)?)?;
+
+    // The plan first, which changes nothing.
     let plan = deployer.must("muster host prepare web1 --plan")?;
     println!("{plan}");
-    for line in ["+ package nginx ", "+ package git ", "+ package python3-venv ", "+ user shop ", "+ program /usr/local/bin/muster "] {
+    for line in [
+        "+ package nginx ",
+        "+ package git ",
+        "+ package python3-venv ",
+        "+ user shop ",
+        "+ program /usr/local/bin/muster ",
+    ] {
         contains(&plan, line)?;
     }
     let asked = deployer.run("muster host prepare web1 < /dev/null")?;
@@ -53,7 +68,9 @@ pub(crate) fn from_nothing() -> Result<(), String> {
 
     // Made and taken back: packages and the user are all that stays.
     println!("{}", deployer.must("muster host prepare web1 --yes")?);
-    server.host.must("systemctl is-active muster nginx && systemctl is-enabled muster && test -s /opt/shop/.env")?;
+    server
+        .host
+        .must("systemctl is-active muster nginx && systemctl is-enabled muster && test -s /opt/shop/.env")?;
     let undone = deployer.must("muster host prepare web1 --undo --yes")?;
     println!("{undone}");
     contains(&undone, "stays: others may need it by now; apt-get remove ")?;
@@ -87,6 +104,37 @@ pub(crate) fn from_nothing() -> Result<(), String> {
     // What serves users is not taken away from under them.
     let plan = deployer.must("muster host prepare web1 --undo --plan")?;
     contains(&plan, "link /etc/nginx/sites-enabled/shop.conf  stays: shop is deployed here")
+}
+
+/// The same with Docker, whose engine nobody started yet, and over a muster of before. The image is made of a program alone:
+/// the ones that the Dockerfiles of new services begin from are not within reach here.
+pub(crate) fn with_docker() -> Result<(), String> {
+    let fleet = Fleet::with_apps(1, &["v1"])?;
+    let deployer = &fleet.deployer;
+    let server = fleet.servers.first().ok_or("no server")?;
+    server.host.must(
+        "systemctl disable --now docker.service docker.socket containerd.service 2>&1; ! docker info",
+    )?;
+    server.host.put("/usr/local/bin/muster", b"#!/bin/sh\necho muster 0.0.9\n", "755")?;
+    deployer.put("/etc/muster/muster.toml", fleet.tables().as_bytes(), "600")?;
+    let create = format!("{FIRST} shop --lang go --image app --domain {NAME} --host web1 --yes");
+    contains(&deployer.must(&create)?, "\n  muster host prepare web1\n  muster deploy shop 1\n")?;
+
+    let said = deployer.must("muster host prepare web1 --yes")?;
+    println!("{said}");
+    contains(&said, "replaces muster 0.0.9, which is kept")?;
+    contains(&said, "= package docker.io")?;
+    server.host.must("systemctl is-enabled docker && systemctl is-active docker muster && docker info")?;
+    println!("{}", deployer.must("muster deploy shop v1")?);
+    contains(&deployer.must(&format!("curl -sS --max-time 5 -H 'Host: {NAME}' http://web1/"))?, "v1")?;
+    contains(&deployer.must("muster host prepare web1 --yes")?, "nothing to do")?;
+
+    // The muster of before comes back, and what serves users stays.
+    let undone = deployer.must("muster host prepare web1 --undo --yes")?;
+    println!("{undone}");
+    contains(&undone, "unit docker.service: no longer enabled, and stopped  stays: shop is deployed here")?;
+    contains(&server.host.must("/usr/local/bin/muster")?, "muster 0.0.9")?;
+    contains(&deployer.must(&format!("curl -sS --max-time 5 -H 'Host: {NAME}' http://web1/"))?, "v1")
 }
 
 /// The block of the README, a command a line, without what is said beside it.

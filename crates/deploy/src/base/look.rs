@@ -33,7 +33,10 @@ impl Base {
             }
             Piece::User { name, home } => Ok(match user(&self.root, name) {
                 Some(_) => Standing::There,
-                None => Standing::Missing(format!("a system user with a group of its own, home {}", home.display())),
+                None => Standing::Missing(format!(
+                    "a system user with a group of its own, home {}",
+                    home.display()
+                )),
             }),
             Piece::Folder { path, mode } => match fs::metadata(self.below(path)) {
                 Ok(about) if about.is_dir() => Ok(Standing::There),
@@ -56,7 +59,10 @@ impl Base {
 
     fn settings(&self, path: &Path, owner: Option<&str>, required: &[String]) -> Result<Standing, Trouble> {
         let Some(about) = self.about(path)? else {
-            return Ok(Standing::Missing(format!("0600 {}, with no value in it yet", owner.unwrap_or("root"))));
+            return Ok(Standing::Missing(format!(
+                "0600 {}, with no value in it yet",
+                owner.unwrap_or("root")
+            )));
         };
         if about.mode() & 0o077 != 0 {
             return Ok(Standing::Missing(format!("mode {:04o} becomes 0600", about.mode() & 0o7777)));
@@ -91,8 +97,11 @@ fn package(name: &str, proof: &[String]) -> Standing {
     match is_plain(name) && packages::has_apt() {
         true => Standing::Missing("by apt-get".to_owned()),
         false => Standing::Barred(
-            Trouble::new(format!("`{}` does not work here, and muster installs packages by apt-get alone", proof.join(" ")))
-                .help(format!("install what Debian calls {name}, then try again")),
+            Trouble::new(format!(
+                "`{}` does not work here, and muster installs packages by apt-get alone",
+                proof.join(" ")
+            ))
+            .help(format!("install what Debian calls {name}, then try again")),
         ),
     }
 }

@@ -51,7 +51,9 @@ impl Base {
             },
             Piece::Folder { path, mode } => self.folder(path, *mode, record),
             Piece::File { path, text, mode } => self.file(path, text, *mode, None, record),
-            Piece::Settings { path, text, owner, .. } => self.settings_file(path, text, owner.as_deref(), record),
+            Piece::Settings { path, text, owner, .. } => {
+                self.settings_file(path, text, owner.as_deref(), record)
+            }
             Piece::Site { service, text, .. } => self.make_site(service, text, record),
             Piece::Program => self.make_program(record),
             Piece::Unit { name, .. } => units::make(name, record),
@@ -89,12 +91,13 @@ impl Base {
         if there.exists() {
             return Ok(());
         }
-        let owner = match owner {
-            Some(name) => Some(user(&self.root, name).map(|(owner, _)| owner).ok_or_else(|| {
-                Trouble::new(format!("there is no user {name} to own {}", path.display()))
-            })?),
-            None => None,
-        };
+        let owner =
+            match owner {
+                Some(name) => Some(user(&self.root, name).map(|(owner, _)| owner).ok_or_else(|| {
+                    Trouble::new(format!("there is no user {name} to own {}", path.display()))
+                })?),
+                None => None,
+            };
         record.add(Made::File { path: there, digest: digest(text.as_bytes()) })?;
         let what = What::File(text.to_owned());
         let item = Item { path: path.to_owned(), what, mode, is_theirs: owner.is_some(), about: "" };

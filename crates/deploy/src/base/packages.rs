@@ -86,7 +86,10 @@ mod tests {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
             of_words(words.iter()).into_iter().map(|row| row.name).collect()
         };
-        assert_eq!(names(&["sh", "-c", "python3 -m venv .venv && .venv/bin/pip install x"]), ["python3", "python3-venv"]);
+        assert_eq!(
+            names(&["sh", "-c", "python3 -m venv .venv && .venv/bin/pip install x"]),
+            ["python3", "python3-venv"]
+        );
         assert_eq!(names(&["npm", "ci"]), ["npm"]);
         assert_eq!(names(&["./go-api", "--node=1", "cargo.toml"]), [""; 0]);
     }

@@ -49,7 +49,9 @@ fn of_packages(all: &mut Pieces, service: &ServicePlan) {
     let spec = &service.spec;
     let mut add = |row: &packages::Row| all.add(Some(&service.name), row.piece());
     match &spec.runtime {
-        RuntimeSpec::Docker { .. } => [&packages::DOCKER, &packages::CERTIFICATES].map(&mut add).into_iter().collect(),
+        RuntimeSpec::Docker { .. } => {
+            [&packages::DOCKER, &packages::CERTIFICATES].map(&mut add).into_iter().collect()
+        }
         RuntimeSpec::Systemd { source, command, build } => {
             if let Source::Git { url, .. } = source {
                 add(&packages::GIT);

@@ -23,7 +23,9 @@ impl Base {
             Some(_) => {
                 let said = run(&[&path.to_string_lossy(), "--version"], &[], MOMENT);
                 let said = said.map(|ended| String::from_utf8_lossy(&ended.out).trim().to_owned());
-                let which = said.ok().filter(|said| !said.is_empty() && said.len() < 100 && !said.contains(char::is_control));
+                let which = said
+                    .ok()
+                    .filter(|said| !said.is_empty() && said.len() < 100 && !said.contains(char::is_control));
                 let which = which.unwrap_or_else(|| "another program".to_owned());
                 Standing::Missing(format!("replaces {which}, which is kept; an agent that runs is restarted"))
             }

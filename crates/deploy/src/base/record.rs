@@ -21,14 +21,32 @@ pub(super) enum Made {
     User(String),
     Folder(PathBuf),
     /// A file, and the digest of what was written.
-    File { path: PathBuf, digest: String },
+    File {
+        path: PathBuf,
+        digest: String,
+    },
     /// Permission bits of a file that was there.
-    Mode { path: PathBuf, from: u32, to: u32 },
+    Mode {
+        path: PathBuf,
+        from: u32,
+        to: u32,
+    },
     /// A file that was there, kept elsewhere, and the digest of what was written.
-    Replaced { path: PathBuf, kept: PathBuf, digest: String },
-    Link { path: PathBuf, to: PathBuf },
+    Replaced {
+        path: PathBuf,
+        kept: PathBuf,
+        digest: String,
+    },
+    Link {
+        path: PathBuf,
+        to: PathBuf,
+    },
     /// How a unit was before.
-    Unit { name: String, enabled: bool, active: bool },
+    Unit {
+        name: String,
+        enabled: bool,
+        active: bool,
+    },
 }
 
 /// All that was made. Whoever has one is the only one.
@@ -46,7 +64,9 @@ impl Record {
         let lock = match lock::try_lock(&folder.join("lock")) {
             Ok(Attempt::Locked(lock)) => lock,
             Ok(Attempt::Held(_) | Attempt::Orphaned(_)) => {
-                return Err(Trouble::new("somebody else prepares this host now").help("try again when that is done"));
+                return Err(
+                    Trouble::new("somebody else prepares this host now").help("try again when that is done")
+                );
             }
             Err(error) => return Err(told(folder, &error)),
         };

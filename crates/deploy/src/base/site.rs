@@ -41,14 +41,20 @@ impl Base {
         }
     }
 
-    pub(super) fn look_site(&self, service: &str, domains: &[String], text: &str) -> Result<Standing, Trouble> {
+    pub(super) fn look_site(
+        &self,
+        service: &str,
+        domains: &[String],
+        text: &str,
+    ) -> Result<Standing, Trouble> {
         let answers = site::answers(&self.root, service, domains)?;
         if answers.iter().any(|one| one.leads) {
             return Ok(Standing::There);
         }
         let files = self.files(service);
         if let Some(one) = answers.first() {
-            let what = format!("{} answers for {} and does not lead to {service}", one.place, domains.join(" "));
+            let what =
+                format!("{} answers for {} and does not lead to {service}", one.place, domains.join(" "));
             let line = site::line(service);
             return Ok(Standing::Waits(
                 Trouble::new(what).help(format!("write `{line}` there, in place of its `location /`")),
@@ -62,7 +68,9 @@ impl Base {
         let missing = self.certificates(there.as_deref().unwrap_or(text));
         Ok(match (there.is_some(), missing.first()) {
             (false, None) => Standing::Missing("written and enabled".to_owned()),
-            (false, Some(_)) => Standing::Missing("written, to be enabled when its certificate is there".to_owned()),
+            (false, Some(_)) => {
+                Standing::Missing("written, to be enabled when its certificate is there".to_owned())
+            }
             (true, None) => Standing::Missing("enabled".to_owned()),
             (true, Some(first)) => Standing::Waits(
                 Trouble::new(format!(
@@ -110,7 +118,11 @@ impl Base {
         each(&parse(text, 0), &mut |_, one| {
             let is_file = matches!(one.name.as_str(), "ssl_certificate" | "ssl_certificate_key");
             let path = Path::new(one.word());
-            if is_file && path.is_absolute() && !self.below(path).is_file() && !missing.contains(&path.to_owned()) {
+            if is_file
+                && path.is_absolute()
+                && !self.below(path).is_file()
+                && !missing.contains(&path.to_owned())
+            {
                 missing.push(path.to_owned());
             }
         });

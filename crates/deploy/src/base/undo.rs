@@ -75,12 +75,19 @@ impl Base {
             Made::Unit { .. } | Made::Link { .. } => true,
             // A link leads to it.
             Made::File { path, .. } => path.starts_with(self.below(Path::new(site::AVAILABLE))),
-            Made::Packages(_) | Made::User(_) | Made::Folder(_) | Made::Mode { .. } | Made::Replaced { .. } => false,
+            Made::Packages(_)
+            | Made::User(_)
+            | Made::Folder(_)
+            | Made::Mode { .. }
+            | Made::Replaced { .. } => false,
         };
         Ok(match fate {
             Some(Fate::Back(what)) if serves && !self.deployed.is_empty() => {
                 let why = format!("{} is deployed here", self.deployed.join(", "));
-                Some(Fate::Stays(what, Trouble::new(why).help("take it back by hand when nobody is served any more")))
+                Some(Fate::Stays(
+                    what,
+                    Trouble::new(why).help("take it back by hand when nobody is served any more"),
+                ))
             }
             other => other,
         })
@@ -94,9 +101,8 @@ impl Base {
                 fs::remove_file(path).map_err(|error| told(path, &error))?;
                 self.after(path)
             }
-            Made::Mode { path, from, .. } => {
-                fs::set_permissions(path, fs::Permissions::from_mode(*from)).map_err(|error| told(path, &error))
-            }
+            Made::Mode { path, from, .. } => fs::set_permissions(path, fs::Permissions::from_mode(*from))
+                .map_err(|error| told(path, &error)),
             Made::Replaced { path, kept, .. } => {
                 let bytes = fs::read(kept).map_err(|error| told(kept, &error))?;
                 atomic::write(path, &bytes, 0o755, Durability::Disk).map_err(|error| told(path, &error))?;
@@ -122,7 +128,8 @@ impl Base {
 fn fate(made: &Made) -> Result<Option<Fate>, Trouble> {
     let back = |what: String| Some(Fate::Back(what));
     let stays = |what: String, why: Trouble| Some(Fate::Stays(what, why));
-    let changed = || Trouble::new("somebody changed it since then").help("remove it by hand if nobody needs it");
+    let changed =
+        || Trouble::new("somebody changed it since then").help("remove it by hand if nobody needs it");
     Ok(match made {
         Made::Packages(names) => {
             let names = names.join(" ");

@@ -50,9 +50,10 @@ pub(super) fn make(name: &str, record: &mut Record) -> Result<(), Trouble> {
     reload()?;
     let State { enabled, active, .. } = state(name)?;
     record.add(Made::Unit { name: name.to_owned(), enabled, active })?;
-    run(&["systemctl", "enable", "--now", "--", name], &[], START).and_then(Ended::good).map(drop).map_err(|trouble| {
-        trouble.help(format!("systemctl status {name}; journalctl -u {name} -n 50"))
-    })
+    run(&["systemctl", "enable", "--now", "--", name], &[], START)
+        .and_then(Ended::good)
+        .map(drop)
+        .map_err(|trouble| trouble.help(format!("systemctl status {name}; journalctl -u {name} -n 50")))
 }
 
 /// Makes a unit as it was.

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use muster_testkit::suite::Suite;
 
 #[cfg(test)]
+mod base;
+#[cfg(test)]
 mod front;
 #[cfg(test)]
 mod runtime;
@@ -17,5 +19,5 @@ fn main() -> ExitCode {
     if let Some(suite) = runtime::inside() {
         return suite.run();
     }
-    scaffold::tests(runtime::tests(front::tests(Suite::new()))).run()
+    base::tests(scaffold::tests(runtime::tests(front::tests(Suite::new())))).run()
 }

@@ -83,12 +83,7 @@ pub(crate) fn execute(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
 }
 
 /// Packages first and together, then one piece after the other, each told when it is done.
-fn make(
-    world: &World,
-    host: &HostPlan,
-    there: &mut Preparation,
-    missing: &[&Wanted],
-) -> Result<(), Refusal> {
+fn make(world: &World, host: &HostPlan, there: &mut Preparation, missing: &[&Wanted]) -> Result<(), Refusal> {
     let is_package = |wanted: &&&Wanted| matches!(wanted.piece, Piece::Package { .. });
     let packages: Vec<Piece> = missing.iter().filter(is_package).map(|wanted| wanted.piece.clone()).collect();
     let others = missing.iter().filter(|wanted| !is_package(wanted)).map(|wanted| vec![wanted.piece.clone()]);
@@ -96,8 +91,12 @@ fn make(
     for pieces in Some(packages).filter(|packages| !packages.is_empty()).into_iter().chain(others) {
         let names: Vec<String> = pieces.iter().map(Piece::name).collect();
         there.make(pieces).map_err(|troubles| {
-            refused(ExitCode::BadNews, format!("{} on {} could not be made", names.join(", "), host.name), troubles)
-                .help("what was made before it stands; the same command goes on from there")
+            refused(
+                ExitCode::BadNews,
+                format!("{} on {} could not be made", names.join(", "), host.name),
+                troubles,
+            )
+            .help("what was made before it stands; the same command goes on from there")
         })?;
         world.say(&words::made(&names))?;
     }
@@ -105,7 +104,8 @@ fn make(
 }
 
 fn undo(world: &World, args: &Args, host: &HostPlan, there: &mut Preparation) -> Result<ExitCode, Refusal> {
-    let unread = |troubles| refused(ExitCode::System, format!("nothing was taken back on {}", host.name), troubles);
+    let unread =
+        |troubles| refused(ExitCode::System, format!("nothing was taken back on {}", host.name), troubles);
     let fates = there.undo(true).map_err(unread)?;
     let (text, has_any) = words::fates(host, &fates, false);
     world.say(&text)?;
@@ -139,9 +139,11 @@ fn refuse_barred(host: &HostPlan, seen: &[Standing]) -> Result<(), Refusal> {
     let barred: Vec<Trouble> = barred.collect();
     match barred.is_empty() {
         true => Ok(()),
-        false => {
-            Err(refused(ExitCode::Refused, format!("{} lacks packages, and nothing was changed", host.name), barred))
-        }
+        false => Err(refused(
+            ExitCode::Refused,
+            format!("{} lacks packages, and nothing was changed", host.name),
+            barred,
+        )),
     }
 }
 

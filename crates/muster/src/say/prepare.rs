@@ -38,7 +38,12 @@ pub(crate) fn made(names: &[String]) -> String {
 }
 
 /// What came of it, and what comes next.
-pub(crate) fn end(host: &HostPlan, services: &[&ServicePlan], wanted: &[Wanted], seen: &[Standing]) -> String {
+pub(crate) fn end(
+    host: &HostPlan,
+    services: &[&ServicePlan],
+    wanted: &[Wanted],
+    seen: &[Standing],
+) -> String {
     let mut text = String::new();
     let mut is_whole = true;
     for (one, seen) in wanted.iter().zip(seen) {
@@ -64,11 +69,15 @@ pub(crate) fn end(host: &HostPlan, services: &[&ServicePlan], wanted: &[Wanted],
         (true, false) => format!("\n{name} is prepared. Left to you:\n"),
         (false, _) => format!("\n{name} is not as it should be:\n"),
     };
-    let deploys = services.iter().filter(|_| is_whole).map(|service| format!("`muster deploy {}`", service.name));
+    let deploys =
+        services.iter().filter(|_| is_whole).map(|service| format!("`muster deploy {}`", service.name));
     let deploys: Vec<String> = deploys.collect();
     let next = match deploys.is_empty() {
         true => String::new(),
-        false => format!("Next: {}. `muster host prepare {name} --undo` takes back what was made.\n", deploys.join(", ")),
+        false => format!(
+            "Next: {}. `muster host prepare {name} --undo` takes back what was made.\n",
+            deploys.join(", ")
+        ),
     };
     format!("{first}{text}{next}")
 }
@@ -83,7 +92,9 @@ pub(crate) fn fates(host: &HostPlan, fates: &[Fate], is_done: bool) -> (String, 
     for fate in fates {
         let line = match fate {
             Fate::Back(what) => format!("  - {}\n", harmless(what)),
-            Fate::Stays(what, trouble) => format!("  = {}  stays: {}\n", harmless(what), harmless(&told(trouble))),
+            Fate::Stays(what, trouble) => {
+                format!("  = {}  stays: {}\n", harmless(what), harmless(&told(trouble)))
+            }
         };
         text.push_str(&line);
     }
