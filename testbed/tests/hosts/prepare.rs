@@ -1,5 +1,7 @@
 //! From a server that has nothing and a service that is not written yet to a page: by the commands that the README shows.
 
+#![expect(clippy::print_stdout, reason = "what people read is shown where it is tried")]
+
 use muster_testbed::fleet::Fleet;
 use muster_testbed::host::Host;
 
@@ -103,7 +105,9 @@ pub(crate) fn from_nothing() -> Result<(), String> {
     contains(&deployer.must("muster host prepare web1 --yes")?, "nothing to do")?;
     // What serves users is not taken away from under them.
     let plan = deployer.must("muster host prepare web1 --undo --plan")?;
-    contains(&plan, "link /etc/nginx/sites-enabled/shop.conf  stays: shop is deployed here")
+    contains(&plan, "link /etc/nginx/sites-enabled/shop.conf  stays: shop is deployed here")?;
+    contains(&plan, "file /opt/shop/.env  stays: shop is deployed here")?;
+    contains(&plan, "Nothing to take back")
 }
 
 /// The same with Docker, whose engine nobody started yet, and over a muster of before. The image is made of a program alone:
@@ -115,14 +119,17 @@ pub(crate) fn with_docker() -> Result<(), String> {
     server.host.must(
         "systemctl disable --now docker.service docker.socket containerd.service 2>&1; ! docker info",
     )?;
-    server.host.put("/usr/local/bin/muster", b"#!/bin/sh\necho muster 0.0.9\n", "755")?;
+    // One that runs and is not the same.
+    let sum = "sha256sum < /usr/local/bin/muster";
+    let old = server.host.must(&format!("echo >> /usr/local/bin/muster; {sum}"))?;
     deployer.put("/etc/muster/muster.toml", fleet.tables().as_bytes(), "600")?;
     let create = format!("{FIRST} shop --lang go --image app --domain {NAME} --host web1 --yes");
     contains(&deployer.must(&create)?, "\n  muster host prepare web1\n  muster deploy shop 1\n")?;
 
     let said = deployer.must("muster host prepare web1 --yes")?;
     println!("{said}");
-    contains(&said, "replaces muster 0.0.9, which is kept")?;
+    contains(&said, "which is kept; an agent that runs is restarted")?;
+    same(&deployer.must(sum)?, &server.host.must(sum)?)?;
     contains(&said, "= package docker.io")?;
     server.host.must("systemctl is-enabled docker && systemctl is-active docker muster && docker info")?;
     println!("{}", deployer.must("muster deploy shop v1")?);
@@ -132,8 +139,12 @@ pub(crate) fn with_docker() -> Result<(), String> {
     // The muster of before comes back, and what serves users stays.
     let undone = deployer.must("muster host prepare web1 --undo --yes")?;
     println!("{undone}");
-    contains(&undone, "unit docker.service: no longer enabled, and stopped  stays: shop is deployed here")?;
-    contains(&server.host.must("/usr/local/bin/muster")?, "muster 0.0.9")?;
+    let (plan, undone) = undone.split_once("- is taken back").ok_or("no plan")?;
+    contains(plan, "- what /usr/local/bin/muster was before")?;
+    contains(undone, "unit docker.service: no longer enabled, and stopped  stays: shop is deployed here")?;
+    contains(undone, "- what /usr/local/bin/muster was before")?;
+    same(&old, &server.host.must(sum)?)?;
+    server.host.must("systemctl is-active muster")?;
     contains(&deployer.must(&format!("curl -sS --max-time 5 -H 'Host: {NAME}' http://web1/"))?, "v1")
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 use muster_host::state::Layout;
 use serde::{Deserialize, Serialize};
 
+use crate::books::Folder;
 use crate::program::{Ended, Input, Program};
 use crate::trouble::Trouble;
 
@@ -156,7 +157,7 @@ pub struct Base {
     root: PathBuf,
     /// Where the record and what was replaced are kept.
     folder: PathBuf,
-    /// Services that have been deployed to it.
+    /// Services that a release of stands on it.
     deployed: Vec<String>,
 }
 
@@ -169,10 +170,16 @@ impl Base {
         if !rustix::process::geteuid().is_root() {
             return Err(Trouble::new("only root may prepare this machine").help("sudo muster host prepare"));
         }
-        let deployed = match std::fs::read_dir(layout.deploy()) {
-            Ok(entries) => entries.flatten().filter_map(|one| one.file_name().into_string().ok()).collect(),
-            Err(_) => Vec::new(),
+        let folders = std::fs::read_dir(layout.deploy()).into_iter().flatten().flatten();
+        let names = folders.filter_map(|one| one.file_name().into_string().ok());
+        // What cannot be read is not taken for nothing.
+        let stands = |name: &String| {
+            Folder::new(layout, name)
+                .read()
+                .map_or(true, |books| books.confirmed.is_some() || books.pending.is_some())
         };
+        let mut deployed: Vec<String> = names.filter(stands).collect();
+        deployed.sort();
         Ok(Self { deployed, ..Self::new(Path::new("/"), &layout.prepare()) })
     }
 

@@ -18,7 +18,7 @@ use crate::scaffold::write;
 use crate::trouble::Trouble;
 
 /// Where Debian's nginx has the sites that there are, and those that count.
-pub(super) const AVAILABLE: &str = "/etc/nginx/sites-available";
+const AVAILABLE: &str = "/etc/nginx/sites-available";
 const ENABLED: &str = "/etc/nginx/sites-enabled";
 
 /// The files of a site.

@@ -1,5 +1,5 @@
 //! Takes back what the record names, the last one first. What somebody changed since then stays, and so do packages and
-//! users: others may have come to need them.
+//! users: others may have come to need them. While a release stands on the host all that it needs stays.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -70,24 +70,11 @@ impl Base {
 
     /// What becomes of something; nothing where it is gone already.
     fn fate(&self, made: &Made) -> Result<Option<Fate>, Trouble> {
-        let fate = fate(made)?;
-        let serves = match made {
-            Made::Unit { .. } | Made::Link { .. } => true,
-            // A link leads to it.
-            Made::File { path, .. } => path.starts_with(self.below(Path::new(site::AVAILABLE))),
-            Made::Packages(_)
-            | Made::User(_)
-            | Made::Folder(_)
-            | Made::Mode { .. }
-            | Made::Replaced { .. } => false,
-        };
-        Ok(match fate {
-            Some(Fate::Back(what)) if serves && !self.deployed.is_empty() => {
-                let why = format!("{} is deployed here", self.deployed.join(", "));
-                Some(Fate::Stays(
-                    what,
-                    Trouble::new(why).help("take it back by hand when nobody is served any more"),
-                ))
+        Ok(match fate(made)? {
+            // Its next deploy needs all of it. A muster of before does as well as this one.
+            Some(Fate::Back(what)) if !self.deployed.is_empty() && !matches!(made, Made::Replaced { .. }) => {
+                let why = Trouble::new(format!("{} is deployed here", self.deployed.join(", ")));
+                Some(Fate::Stays(what, why))
             }
             other => other,
         })

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Does not ask
     #[arg(short, long, conflicts_with = "plan")]
     yes: bool,
-    /// Takes back what this command made on that host, but for packages and users
+    /// Takes back what this command made on that host, but for packages and users, and what a deployed service needs
     #[arg(long)]
     undo: bool,
 }
