@@ -44,6 +44,7 @@ codes! {
     TOO_WIDE = "M0123", "Warning: a limit is so wide that it hides what it should show.";
     PATTERN = "M0124", "The text is not a regular expression, or not a path with wildcards.";
     ASSERTION = "M0125", "The text is not an assertion, or one about something else than this kind sees.";
+    TAKEN = "M0126", "Two services of one host cannot answer for the same name.";
 }
 
 #[cfg(test)]

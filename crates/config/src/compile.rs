@@ -16,6 +16,7 @@ use crate::plan::{CheckPlan, JobPlan, PeerPlan, Plan, ServicePlan, Vantage};
 use crate::section::{Reading, Section};
 use crate::shape::{looks_secret, shown};
 use crate::source::{FILE_LIMIT, Source};
+use crate::tables::claimed::Claimed;
 use crate::tables::defaults::Defaults;
 use crate::tables::escalation::{Escalations, Whom};
 use crate::tables::host::Hosts;
@@ -124,7 +125,9 @@ fn read<C, K: Clone>(
     for (entry, table) in checks {
         plans.extend(roll.check(entry, table, catalogue.checks));
     }
-    let services = services.into_iter().filter_map(|(entry, table)| roll.service(entry, table)).collect();
+    let mut claimed = Claimed::default();
+    let services =
+        services.into_iter().filter_map(|(entry, table)| roll.service(entry, table, &mut claimed)).collect();
     let drift = document.get(drift::ROW.name).and_then(|entry| {
         let section = single(reading, document, &empty, &drift::ROW);
         let (plan, expectations) = drift::read(&section).unzip();
@@ -300,7 +303,7 @@ impl Roll<'_> {
     }
 
     /// What is deployed, and that each deploy must end.
-    fn service(&mut self, entry: &Entry, table: &Table) -> Option<ServicePlan> {
+    fn service(&mut self, entry: &Entry, table: &Table, claimed: &mut Claimed) -> Option<ServicePlan> {
         let path = format!("service.{}", shown(&entry.key));
         let section =
             Section::open(self.reading, table, vec![service::FIELDS], path, entry.node.span.clone());
@@ -313,6 +316,9 @@ impl Roll<'_> {
         }
         let (plan, expectation) = service::read(&section, &entry.key, &id, self.hosts).unzip();
         self.add(&section, entry, expectation);
+        if let Some(plan) = &plan {
+            claimed.add(&section, plan);
+        }
         plan
     }
 

@@ -69,6 +69,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    /// Reads RFC 3339: what [`Display`](fmt::Display) writes reads back.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond()))
+    }
+}
+
 /// What time it is, from both clocks, read together.
 ///
 /// `wall` may be stepped by people and NTP; `uptime` (`CLOCK_BOOTTIME`, counts suspend) only moves forward and starts

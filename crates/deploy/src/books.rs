@@ -4,6 +4,7 @@
 //! at any point is followed by one that knows as much. The record is one line for each thing that happened, each with the
 //! digest of the line before it, so that what was taken out or changed shows.
 
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,11 +14,12 @@ use muster_config::plan::ServiceSpec;
 use muster_core::plan::{Attempt, Side};
 use muster_core::time::Timestamp;
 use muster_host::atomic::{self, Durability};
+use muster_host::lock::{self, Attempt as Locking};
 use muster_host::state::{Layout, private_dir};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::front::Ports;
+use crate::front::{Failures, Ports};
 use crate::release::Release;
 
 /// Longest file that is read, in bytes.
@@ -102,12 +104,40 @@ pub struct Warm {
     pub until: Timestamp,
 }
 
+/// Who has the lease of a service, and what they are at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// Who deploys, from where.
+    pub by: String,
+    /// The step, in its word.
+    pub step: String,
+    /// Since when they are at it.
+    pub since: Timestamp,
+}
+
+impl Holder {
+    /// Reads what [`Display`](fmt::Display) writes; none of other words.
+    pub fn parse(text: &str) -> Option<Self> {
+        // From behind: whatever somebody is called stands in front.
+        let (rest, since) = text.trim_end().rsplit_once(" since ")?;
+        let (by, step) = rest.rsplit_once(", at ")?;
+        Some(Self { by: by.to_owned(), step: step.to_owned(), since: since.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Holder {
+    /// `ann on desk, at fetch since 2026-11-22T15:00:00Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at {} since {}", self.by, self.step, self.since)
+    }
+}
+
 /// One line of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// What: `deployed`, `rolled back`, `went back`, `failed`, `began`.
+    /// What: `deployed`, `rolled back`, `went back`, `failed`, or [`Entry::ENDED`].
     pub what: String,
     /// The numbers.
     pub attempt: Attempt,
@@ -125,8 +155,18 @@ pub struct Entry {
     pub took: u64,
     /// What there is to tell.
     pub note: String,
+    /// Requests that failed from the moment in which they were led elsewhere until this line; none where nothing was led, or
+    /// nothing is in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_requests: Option<Failures>,
     /// Digest of the line before.
     pub before: String,
+}
+
+impl Entry {
+    /// What a line says that was written when all was over: how long it took in all, and how many requests failed. The line
+    /// of `deployed` or `rolled back` is from before that.
+    pub const ENDED: &str = "ended";
 }
 
 impl Books {
@@ -175,9 +215,36 @@ impl Folder {
         self.path.join("lease.lock")
     }
 
-    /// Who has it, in words.
-    pub fn holder(&self) -> PathBuf {
+    fn signature(&self) -> PathBuf {
         self.path.join("lease.txt")
+    }
+
+    /// Writes down who has the lease and what they are at, for whoever finds it taken. Nothing depends on it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sign(&self, holder: &Holder) -> io::Result<()> {
+        atomic::write(&self.signature(), format!("{holder}\n").as_bytes(), 0o600, Durability::Kernel)
+    }
+
+    /// What was written last about who has the lease, whether it is taken or not; one line of at most 400 characters.
+    pub fn signed(&self) -> Option<String> {
+        let mut text = Vec::new();
+        fs::File::open(self.signature()).ok()?.take(4096).read_to_end(&mut text).ok()?;
+        let text: String =
+            String::from_utf8_lossy(&text).chars().filter(|c| !c.is_control()).take(400).collect();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether somebody has the lease now. Whoever asks has it for a moment, if it is free.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn is_leased(&self) -> io::Result<bool> {
+        match self.lease().try_exists()? {
+            true => lock::try_lock(&self.lease()).map(|attempt| matches!(attempt, Locking::Held(_))),
+            false => Ok(false),
+        }
     }
 
     /// The lock of whoever takes back what nobody confirms.
@@ -306,6 +373,7 @@ mod tests {
             by: "ann".into(),
             took: 1200,
             note: String::new(),
+            failed_requests: None,
             before: String::new(),
         }
     }
@@ -326,6 +394,41 @@ mod tests {
         let without: Vec<&str> = text.lines().filter(|line| !line.contains("\"v3\"")).collect();
         fs::write(folder.record(), without.join("\n") + "\n").unwrap();
         assert!(!folder.entries().unwrap().1);
+    }
+
+    #[test]
+    fn lines_of_before_still_read_and_chain() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&Layout::new(root.path()), "api");
+        folder.create().unwrap();
+        folder.append(entry(1)).unwrap();
+        let text = fs::read_to_string(folder.record()).unwrap();
+        assert!(!text.contains("failed_requests"), "{text}");
+        let counted = |failed| Entry { failed_requests: Some(failed), ..entry(2) };
+        folder.append(counted(Failures::Counted(3))).unwrap();
+        folder.append(counted(Failures::Unknown("why".into()))).unwrap();
+        let (entries, fits) = folder.entries().unwrap();
+        let failed: Vec<Option<Failures>> = entries.into_iter().map(|entry| entry.failed_requests).collect();
+        assert_eq!(failed, [None, Some(Failures::Counted(3)), Some(Failures::Unknown("why".into()))]);
+        assert!(fits);
+    }
+
+    #[test]
+    fn who_has_the_lease_reads_back_whatever_they_are_called() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&Layout::new(root.path()), "api");
+        folder.create().unwrap();
+        let since = Timestamp::from_seconds(1_800_000_000);
+        let by = "x, at home since 2020 on desk".to_owned();
+        let holder = Holder { by, step: "fetch".into(), since };
+        folder.sign(&holder).unwrap();
+        assert_eq!(folder.signed().and_then(|text| Holder::parse(&text)), Some(holder));
+        assert_eq!(Holder::parse("somebody"), None);
+        assert!(!folder.is_leased().unwrap());
+        let lease = lock::try_lock(&folder.lease()).unwrap();
+        assert!(folder.is_leased().unwrap());
+        drop(lease);
+        assert!(!folder.is_leased().unwrap());
     }
 
     #[test]

@@ -29,31 +29,7 @@ impl Environment {
     /// # Errors
     /// The file is not there, is open to others, or has a line that says nothing.
     pub fn gather(spec: &ServiceSpec, given: &[(String, String)]) -> Result<Self, Vec<Trouble>> {
-        let mut values = BTreeMap::new();
-        let mut objections = Vec::new();
-        if let Some(path) = &spec.env_file {
-            match read(path) {
-                Ok(text) => objections.extend(parse(&text, path, &mut values).err()),
-                Err(trouble) => objections.push(trouble),
-            }
-        }
-        values.extend(given.iter().cloned());
-        for name in &spec.required_env {
-            if values.get(name).is_none_or(String::is_empty) {
-                let file = spec.env_file.as_ref().map(|path| format!(" in {}", path.display()));
-                objections.push(
-                    Trouble::new(format!("{name} has no value{}", file.unwrap_or_default())).help(format!(
-                        "write {name}=… there, or give it as `secrets = {{ {name} = {{ env = \"{name}\" }} }}`"
-                    )),
-                );
-            }
-        }
-        for (name, value) in &values {
-            if value.contains(['\n', '\r', '\0']) {
-                objections.push(Trouble::new(format!("{name} has a value of more than one line")));
-            }
-        }
-        if objections.is_empty() { Ok(Self(values)) } else { Err(objections) }
+        gathered(spec.env_file.as_deref(), &spec.required_env, given).map(Self)
     }
 
     /// Adds what muster says itself.
@@ -78,6 +54,40 @@ pub(crate) fn without_value(path: &Path, names: &[String]) -> Result<Vec<String>
     parse(&read(path)?, path, &mut values)?;
     let is_empty = |name: &&String| values.get(*name).is_none_or(String::is_empty);
     Ok(names.iter().filter(is_empty).cloned().collect())
+}
+
+fn gathered(
+    file: Option<&Path>,
+    required: &[String],
+    given: &[(String, String)],
+) -> Result<BTreeMap<String, String>, Vec<Trouble>> {
+    let mut values = BTreeMap::new();
+    let mut objections = Vec::new();
+    if let Some(path) = file {
+        match read(path) {
+            Ok(text) => objections.extend(parse(&text, path, &mut values).err()),
+            Err(trouble) => objections.push(trouble),
+        }
+    }
+    // Of a file that was not read nobody knows what is missing from it.
+    let is_read = objections.is_empty();
+    values.extend(given.iter().cloned());
+    for name in required.iter().filter(|_| is_read) {
+        if values.get(name).is_none_or(String::is_empty) {
+            let file = file.map(|path| format!(" in {}", path.display()));
+            objections.push(Trouble::new(format!("{name} has no value{}", file.unwrap_or_default())).help(
+                format!(
+                    "write {name}=… there, or give it as `secrets = {{ {name} = {{ env = \"{name}\" }} }}`"
+                ),
+            ));
+        }
+    }
+    for (name, value) in &values {
+        if value.contains(['\n', '\r', '\0']) {
+            objections.push(Trouble::new(format!("{name} has a value of more than one line")));
+        }
+    }
+    if objections.is_empty() { Ok(values) } else { Err(objections) }
 }
 
 fn read(path: &Path) -> Result<String, Trouble> {
@@ -152,6 +162,25 @@ mod tests {
         assert!(read(&path).unwrap_err().what.ends_with("can be read by others (mode 644)"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(read(&path).unwrap(), "A=1\n");
+    }
+
+    #[test]
+    fn nobody_knows_what_is_missing_from_a_file_that_was_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let required = ["A".to_owned(), "B".to_owned()];
+        let troubles = |text: &str, mode: u32| -> Vec<String> {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let troubles = gathered(Some(&path), &required, &[]).unwrap_err();
+            troubles.into_iter().map(|trouble| trouble.what).collect()
+        };
+        let told = troubles("A=1\n", 0o644);
+        assert!(told.len() == 1 && told[0].contains("mode 644"), "{told:?}");
+        let told = troubles("A=1\nnonsense\nB=2\n", 0o600);
+        assert!(told.len() == 1 && told[0].contains("not NAME=value"), "{told:?}");
+        let told = troubles("A=1\n", 0o600);
+        assert!(told.len() == 1 && told[0].starts_with("B has no value in "), "{told:?}");
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | [`wire`] | what the two say to each other |
 //! | [`base`] | what must be on a host before anything is deployed to it |
 //! | [`books`] | what a host keeps of a service, and its record |
+//! | [`overview`] | what this host knows of its services, for whoever looks |
 //! | [`release`] | one version of a service, and where it stands |
 //! | [`environment`], [`health`] | what a release gets, and whether it is well |
 //! | [`runtime`] | starts, watches and stops what runs on a side: Docker or systemd |
@@ -26,6 +27,7 @@ pub mod environment;
 pub mod front;
 pub mod health;
 pub mod helper;
+pub mod overview;
 pub mod program;
 pub mod release;
 pub mod runtime;

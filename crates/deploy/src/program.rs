@@ -166,15 +166,29 @@ impl Ended {
     /// How it ended in words, and the last lines of its complaint: `docker pull: exit 1: no such image`.
     pub fn trouble(&self) -> Trouble {
         let lines = lines(&self.complaint, LINES);
+        let said = telling(&self.name, &lines);
         let how = match self.status.code() {
             Some(code) => format!("{}: exit {code}", self.name),
             None => format!("{} was killed by a signal", self.name),
         };
-        let what = match lines.last() {
-            Some(last) => format!("{how}: {last}"),
+        let what = match said {
+            Some(said) => format!("{how}: {said}"),
             None => how,
         };
         Trouble::new(what).lines(lines)
+    }
+}
+
+/// The line that says why. Most programs say it last; git(1) goes on with advice after `fatal:`, and systemctl(1) begins with
+/// the reason and ends with where to read more.
+fn telling<'l>(name: &str, lines: &'l [String]) -> Option<&'l String> {
+    let begins = |words: &'static [&'static str]| {
+        lines.iter().rfind(move |line| words.iter().any(|word| line.starts_with(word)))
+    };
+    match name.split(' ').next() {
+        Some("git") => begins(&["fatal: ", "ERROR: "]).or_else(|| begins(&["error: "])).or(lines.last()),
+        Some("systemctl" | "systemd-run") => lines.first(),
+        _ => lines.last(),
     }
 }
 
@@ -403,6 +417,30 @@ mod tests {
         let count = rustix::io::pread(&file, &mut kept, 0).expect("read");
         assert_eq!((&kept[..count], ended.complaint.as_str()), (&b"1\n2\n3"[..], "1\n2\n3\n"));
         assert_eq!(program.run_merged().expect("ended").out, b"1\n2\n3");
+    }
+
+    #[test]
+    fn the_line_that_says_why_is_told_and_not_the_advice_behind_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let within = Duration::from_secs(20);
+        if Command::new("git").arg("--version").output().is_ok() {
+            let at = folder.path().as_os_str();
+            let words = ["clone", "/no-such-folder/here", "there"].map(OsStr::new);
+            let words = [&[OsStr::new("git"), OsStr::new("-C"), at][..], &words].concat();
+            let program = Program { words: &words, env: &[], within, output: 0, stdin: Input::Nothing };
+            let what = program.run().expect("ended").good().expect_err("not well").what;
+            assert!(what.contains("fatal: ") && what.contains("does not exist"), "{what}");
+        }
+        let said = |name: &str, lines: &[&str]| {
+            let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            telling(name, &lines).cloned().unwrap_or_default()
+        };
+        let git = ["Cloning into 'x'...", "fatal: Could not read from remote repository.", "and exists."];
+        assert_eq!(said("git fetch", &git), git[1]);
+        assert_eq!(said("git fetch", &["a", "b"]), "b");
+        let unit = ["Job for x.service failed because of a timeout.", "See \"journalctl -xeu x.service\"."];
+        assert_eq!(said("systemctl start", &unit), unit[0]);
+        assert_eq!(said("docker pull", &unit), unit[1]);
     }
 
     #[test]

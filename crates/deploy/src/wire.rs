@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Fate, Piece, Standing, Wanted};
 use crate::books::Entry;
+use crate::front::Failures;
 use crate::trouble::Trouble;
 
 /// The version of these lines; a helper of another version is replaced.
@@ -56,6 +57,11 @@ pub enum Question {
         /// The longest that it may take, in milliseconds.
         within: u64,
     },
+    /// Ends a wait that goes on: nobody wants its end any more. Not answered.
+    Stop {
+        /// The question that waits.
+        id: u64,
+    },
     /// The deploy has ended; the lease is free when this is answered.
     Done {
         /// The new release stays.
@@ -83,6 +89,7 @@ impl std::fmt::Debug for Question {
             Self::Hold { spec, .. } => write!(f, "Hold({})", spec.service),
             Self::Begin(errand) => write!(f, "Begin({:?})", errand.attempt),
             Self::Do { act, .. } => write!(f, "Do({act:?})"),
+            Self::Stop { id } => write!(f, "Stop({id})"),
             Self::Done { stays, .. } => write!(f, "Done({stays})"),
             Self::Look(wanted) => write!(f, "Look({})", wanted.len()),
             Self::Make(pieces) => write!(f, "Make({})", pieces.len()),
@@ -143,6 +150,11 @@ pub enum Said {
         entries: Vec<Entry>,
         /// Who holds the lease now, and what it is at.
         held: Option<String>,
+    },
+    /// The deploy has ended here.
+    Ended {
+        /// Requests that failed since they were led elsewhere; none if they were not, or nothing is in front.
+        failed_requests: Option<Failures>,
     },
     /// Somebody else has the lease.
     Busy {

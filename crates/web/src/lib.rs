@@ -16,6 +16,7 @@
 //! | [`jobs`] | what the jobs screen shows |
 //! | [`checks`] | what the checks screen shows |
 //! | [`doctor`] | what the doctor found on this host |
+//! | [`services`] | what is deployed to this host |
 //! | [`live`] | what changed, as server-sent events |
 //! | [`records`] | the store, asked from async code |
 //! | [`logs`] | the logs of runs, asked from async code |
@@ -44,6 +45,7 @@ pub mod records;
 pub mod refusal;
 pub mod router;
 pub mod serve;
+pub mod services;
 pub mod subscribe;
 pub mod times;
 

@@ -24,7 +24,7 @@ use crate::checks::card::Wanted;
 use crate::guard::session::recognise;
 use crate::guard::who::{Asker, Who};
 use crate::pages::frame::{Fragment, View, faults};
-use crate::pages::{checks, expectation, first, jobs};
+use crate::pages::{checks, expectation, first, jobs, services};
 use crate::refusal::Refusal;
 use crate::router::Web;
 
@@ -34,6 +34,8 @@ pub const BEAT: Duration = Duration::from_secs(15);
 const GATHER: Duration = Duration::from_millis(200);
 /// The same for the screens of jobs and checks, whose rows are larger.
 const GATHER_ROWS: Duration = Duration::from_secs(2);
+/// What is deployed is on disk and tells nobody when it changes, so it is looked at this often.
+const LOOK: Duration = Duration::from_secs(1);
 /// The jobs screen moves its axis this often: by one place of it.
 const MOVE: Duration = Duration::from_secs(240);
 
@@ -41,7 +43,7 @@ const MOVE: Duration = Duration::from_secs(240);
 #[derive(Debug, Default, Deserialize)]
 pub struct EventsQuery {
     about: Option<ExpectationId>,
-    /// `jobs` and `checks` for those screens; the first page otherwise.
+    /// `jobs`, `checks` and `services` for those screens; the first page otherwise.
     view: Option<String>,
     /// As of the checks screen.
     show: Option<String>,
@@ -84,6 +86,7 @@ pub async fn get(
             (None, Some("checks")) => {
                 Screen::Checks(Wanted { show: query.show, kind: query.kind, page: query.page })
             }
+            (None, Some("services")) => Screen::Services(None),
             (None, _) => Screen::First,
         },
         json: query.form.as_deref() == Some("json"),
@@ -110,6 +113,8 @@ enum Screen {
         moved: Instant,
     },
     Checks(Wanted),
+    /// What it shows; none before the first look.
+    Services(Option<services::Read>),
 }
 
 struct Stream {
@@ -140,6 +145,7 @@ impl Stream {
                         let rows = matches!(self.screen, Screen::Jobs { .. } | Screen::Checks(_));
                         sleep(if rows { GATHER_ROWS } else { GATHER }).await;
                     }
+                    () = sleep(LOOK), if matches!(self.screen, Screen::Services(_)) => {}
                     () = sleep_until(self.beat) => {
                         self.beat = Instant::now() + BEAT;
                         if !self.may_stay().await {
@@ -186,6 +192,12 @@ impl Stream {
                 }
                 jobs::changed(&view, lines, move_axis).await
             }
+            Screen::Services(shown) => {
+                let now = services::read(&view).await;
+                // A page that was made a moment ago may lack what came since.
+                let before = shown.replace(now.clone()).unwrap_or_else(|| Err(String::new()));
+                services::changed(&view, &before, &now)
+            }
             Screen::First => first::changed(&view, lines).await,
         };
         if before.faults != view.snapshot.faults {
@@ -193,7 +205,7 @@ impl Stream {
         }
         let title = match &self.screen {
             Screen::First => Some(crate::pages::words::headline(&view.snapshot.board).sentence),
-            Screen::One(_) | Screen::Jobs { .. } | Screen::Checks(_) => None,
+            Screen::One(_) | Screen::Jobs { .. } | Screen::Checks(_) | Screen::Services(_) => None,
         };
         for part in parts {
             let data = json!({ "id": part.id, "html": part.html.into_string(), "title": title });
@@ -204,6 +216,7 @@ impl Stream {
     fn lines(&mut self, before: &[Line], now: &[Line]) {
         let wanted = |line: &&Line| match &self.screen {
             Screen::One(id) => line.id == *id,
+            Screen::Services(_) => line.id.table() == "deploy",
             Screen::First | Screen::Jobs { .. } | Screen::Checks(_) => true,
         };
         let present = self.web.present();

@@ -103,6 +103,7 @@ pub fn router(web: Web) -> Router {
         .route("/e/{id}/{act}", get(pages::act::ask).post(pages::act::post))
         .route("/runs/{about}/{run}", get(pages::run::get))
         .route("/runs/{about}/{run}/log", get(pages::run::download))
+        .route("/services", get(pages::services::get))
         .route("/host", get(pages::host::get))
         .route("/doctor", get(pages::doctor::get))
         .route("/deliveries", get(pages::deliveries::get))

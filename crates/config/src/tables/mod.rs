@@ -11,6 +11,7 @@ use crate::tree::{Entry, Table, Value};
 
 pub(crate) mod after;
 pub mod check;
+pub(crate) mod claimed;
 pub mod defaults;
 pub mod doctor;
 pub mod drift;

@@ -195,7 +195,7 @@ impl Deploy {
 
     /// Somebody wants it to end: it goes back, unless it was decided already. Orders that were given are waited for.
     pub fn interrupt(&mut self, why: &str, now: Span) {
-        if !matches!(self.mode, Mode::Forward) || self.is_decided() {
+        if !self.may_go_back() {
             return;
         }
         let act = self.step().map_or(Act::Finish, |step| step.act);
@@ -204,6 +204,11 @@ impl Deploy {
         if self.open.is_empty() {
             self.advance(now);
         }
+    }
+
+    /// Whether it would go back if it were interrupted now.
+    pub fn may_go_back(&self) -> bool {
+        matches!(self.mode, Mode::Forward) && !self.is_decided()
     }
 
     fn step(&self) -> Option<&Step> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use muster_core::plan::{Act, Observed};
 
 use super::link::{Link, Own, bring};
 use crate::books::Entry;
+use crate::front::Failures;
 use crate::trouble::Trouble;
 use crate::wire::{Errand, Question, Said};
 
@@ -42,6 +44,8 @@ pub enum Task {
 pub enum Result {
     /// It is done, with a note.
     Done(String),
+    /// It is over here; the requests that failed meanwhile.
+    Ended(Option<Failures>),
     /// What the host knows.
     Seen(Box<Observed>, Vec<Entry>, Option<String>),
     /// Somebody else has the lease.
@@ -58,6 +62,7 @@ pub struct Crew {
     lines: Vec<Sender<Task>>,
     threads: Vec<JoinHandle<()>>,
     heard: Receiver<(usize, Task, Result)>,
+    stop: Arc<AtomicBool>,
 }
 
 struct Line {
@@ -72,6 +77,7 @@ struct Line {
     errand: Option<Box<Errand>>,
     /// Its file is on the host.
     brought: bool,
+    stop: Arc<AtomicBool>,
 }
 
 impl Crew {
@@ -86,6 +92,7 @@ impl Crew {
         control: PathBuf,
     ) -> std::result::Result<Self, String> {
         let own = Arc::new(Own::new()?);
+        let stop = Arc::new(AtomicBool::new(false));
         let (tell, heard) = mpsc::channel();
         let (mut lines, mut threads) = (Vec::new(), Vec::new());
         for (at, host) in hosts.iter().enumerate() {
@@ -100,6 +107,7 @@ impl Crew {
                 holds: false,
                 errand: None,
                 brought: false,
+                stop: Arc::clone(&stop),
             };
             let tell = tell.clone();
             let thread = std::thread::Builder::new().name(host.name.clone()).spawn(move || {
@@ -113,7 +121,7 @@ impl Crew {
             lines.push(sender);
             threads.push(thread.map_err(|error| error.to_string())?);
         }
-        Ok(Self { lines, threads, heard })
+        Ok(Self { lines, threads, heard, stop })
     }
 
     /// Gives a host something to do.
@@ -127,6 +135,11 @@ impl Crew {
     /// The next answer; none in time.
     pub fn hear(&self, within: Duration) -> Option<(usize, Task, Result)> {
         self.heard.recv_timeout(within).ok()
+    }
+
+    /// Ends the waits that can be ended ([`waits`]), now and from now on.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Gives all hosts the same, and waits for all.
@@ -145,6 +158,11 @@ impl Crew {
         let lost = || Result::Lost("nobody answered".to_owned());
         results.into_iter().map(|result| result.unwrap_or_else(lost)).collect()
     }
+}
+
+/// An act that only waits, and changes nothing when it is ended early.
+pub const fn waits(act: Act) -> bool {
+    matches!(act, Act::Probation | Act::Watch | Act::Drain)
 }
 
 impl Drop for Crew {
@@ -206,7 +224,8 @@ impl Line {
                 return Ok(result(failed));
             }
         }
-        let said = link.ask(question, within)?;
+        let may_stop = matches!(task, Task::Do(act, _) if waits(*act));
+        let said = link.ask_until(question, within, may_stop.then_some(&*self.stop))?;
         self.link = Some(link);
         Ok(result(said))
     }
@@ -224,7 +243,7 @@ impl Line {
         match self.perform(&begin) {
             Result::Failed(troubles) => Err(troubles),
             Result::Lost(why) | Result::Busy(why) => Err(vec![Trouble::new(why)]),
-            Result::Done(_) | Result::Seen(..) => Ok(()),
+            Result::Done(_) | Result::Ended(_) | Result::Seen(..) => Ok(()),
         }
     }
 
@@ -236,6 +255,7 @@ impl Line {
 fn result(said: Said) -> Result {
     match said {
         Said::Done { note } => Result::Done(note),
+        Said::Ended { failed_requests } => Result::Ended(failed_requests),
         Said::Seen { observed, entries, held } => Result::Seen(Box::new(observed), entries, held),
         Said::Busy { holder } => Result::Busy(holder),
         Said::Failed(troubles) => Result::Failed(troubles),

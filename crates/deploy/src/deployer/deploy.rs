@@ -15,6 +15,7 @@ use muster_core::time::Span;
 use super::crew::{Crew, Result as Heard, Task};
 use super::public;
 use crate::books::Entry;
+use crate::front::Failures;
 use crate::trouble::Trouble;
 use crate::wire::Errand;
 
@@ -58,6 +59,8 @@ pub enum Progress<'a> {
     Began(Option<usize>, Act),
     /// It is done, with a note.
     Done(Option<usize>, Act, Duration, &'a str),
+    /// Somebody wants it to end; whether it can still go back.
+    Interrupted(bool),
     /// It is not done.
     Failed(Option<usize>, Act, Duration, &'a [Trouble]),
 }
@@ -71,6 +74,10 @@ pub struct Outcome {
     pub attempt: Attempt,
     /// What went wrong, host by host.
     pub troubles: Vec<(Option<usize>, Act, Vec<Trouble>)>,
+    /// A release was in front on some host before.
+    pub had_release: bool,
+    /// Requests that failed while it was done, on each host that led any.
+    pub failed_requests: Vec<(usize, Failures)>,
     /// From the first question to the last answer.
     pub took: Duration,
 }
@@ -126,6 +133,7 @@ pub struct Ready<'a> {
     plan: Plan,
     attempt: Attempt,
     version: String,
+    had_release: bool,
     begin: Instant,
 }
 
@@ -187,7 +195,8 @@ pub fn prepare<'a>(
     };
     let plan = plan(&goal, &observed)?;
     tell(Progress::Planned(&plan, attempt));
-    Ok(Ready { service, wish, crew, plan, attempt, version, begin })
+    let had_release = observed.iter().any(|seen| seen.serving().is_some());
+    Ok(Ready { service, wish, crew, plan, attempt, version, had_release, begin })
 }
 
 impl Ready<'_> {
@@ -199,7 +208,7 @@ impl Ready<'_> {
     /// Carries it out. `stop` is asked now and then: once it is true all goes back, unless it was decided that the new release
     /// stays.
     pub fn run(self, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
-        let Self { service, wish, crew, plan, attempt, version, begin } = self;
+        let Self { service, wish, crew, plan, attempt, version, had_release, begin } = self;
         // Asked beside the first steps; it is known long before it is needed.
         let before = service.spec.clone();
         let before = std::thread::Builder::new()
@@ -225,11 +234,17 @@ impl Ready<'_> {
         let mut deploy = Deploy::new(plan);
         let mut since: BTreeMap<Option<usize>, Instant> = BTreeMap::new();
         let mut troubles = Vec::new();
+        let mut was_stopped = false;
         let mut fetched: Option<String> = None;
         let (asked, public) = mpsc::channel();
         let now = || Span::from(begin.elapsed());
         while deploy.end().is_none() {
             if stop.load(Ordering::Relaxed) {
+                if !was_stopped {
+                    was_stopped = true;
+                    tell(Progress::Interrupted(deploy.may_go_back()));
+                    crew.stop();
+                }
                 deploy.interrupt("it was interrupted", now());
             }
             for order in deploy.orders(now()) {
@@ -281,7 +296,7 @@ impl Ready<'_> {
                     troubles.push((host, act, told));
                     Reply::Lost(why)
                 }
-                Heard::Seen(..) => Reply::Done,
+                Heard::Seen(..) | Heard::Ended(_) => Reply::Done,
             };
             deploy.heard(host, act, reply, now());
         }
@@ -290,8 +305,20 @@ impl Ready<'_> {
             End::New { .. } => String::new(),
             End::Old { why, .. } | End::Unsure { why, .. } => why.clone(),
         };
-        crew.all(&Task::Done { stays: matches!(end, End::New { .. }), why });
-        Outcome { end, attempt, troubles, took: begin.elapsed() }
+        let ended = crew.all(&Task::Done { stays: matches!(end, End::New { .. }), why });
+        let failed_requests = ended.into_iter().enumerate().filter_map(|(host, heard)| match heard {
+            Heard::Ended(failed) => Some((host, failed?)),
+            Heard::Lost(why) if !service.spec.domains.is_empty() => Some((host, Failures::Unknown(why))),
+            Heard::Done(_) | Heard::Seen(..) | Heard::Busy(_) | Heard::Failed(_) | Heard::Lost(_) => None,
+        });
+        Outcome {
+            end,
+            attempt,
+            troubles,
+            had_release,
+            failed_requests: failed_requests.collect(),
+            took: begin.elapsed(),
+        }
     }
 }
 
@@ -346,7 +373,7 @@ fn all_seen(heard: Vec<Heard>, crew: &Crew, service: &ServicePlan) -> Result<See
             Heard::Busy(holder) => busy = Some(Refused::Busy { host: host.name.clone(), holder }),
             Heard::Failed(troubles) => unreached.push((host.name.clone(), troubles)),
             Heard::Lost(why) => unreached.push((host.name.clone(), vec![Trouble::new(why)])),
-            Heard::Done(_) => {}
+            Heard::Done(_) | Heard::Ended(_) => {}
         }
     }
     let refused = busy.or((!unreached.is_empty()).then_some(Refused::Unreached(unreached)));
@@ -386,7 +413,7 @@ fn settle_all(
         for task in tasks {
             crew.give(*host, task);
             let troubles = match crew.hear(Duration::from_secs(90)) {
-                Some((_, _, Heard::Done(_) | Heard::Seen(..))) => continue,
+                Some((_, _, Heard::Done(_) | Heard::Ended(_) | Heard::Seen(..))) => continue,
                 Some((_, _, Heard::Failed(troubles))) => troubles,
                 Some((_, _, Heard::Lost(why) | Heard::Busy(why))) => vec![Trouble::new(why)],
                 None => vec![Trouble::new("no answer")],

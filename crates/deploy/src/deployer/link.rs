@@ -5,13 +5,14 @@ use std::io::{BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use muster_config::plan::HostPlan;
+use sha2::{Digest as _, Sha256};
 
-use crate::books::digest;
 use crate::wire::{self, Answer, Ask, BEAT, Question, Said};
 
 /// Where helpers are kept on a host, each by its digest.
@@ -24,6 +25,8 @@ const ABSENT: i32 = 91;
 const SENDING: Duration = Duration::from_secs(300);
 /// Bytes of what ssh complains about that are kept.
 const COMPLAINT: usize = 4096;
+/// Between two looks at whether an answer is still wanted.
+const MOMENT: Duration = Duration::from_millis(50);
 /// So long what has closed its output may take to end.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -51,8 +54,7 @@ impl Own {
     /// It cannot be read.
     pub fn new() -> Result<Self, String> {
         let path = std::env::current_exe().map_err(|error| format!("this program: {error}"))?;
-        let bytes = std::fs::read("/proc/self/exe").map_err(|error| format!("this program: {error}"))?;
-        Ok(Self { path, digest: digest(&bytes) })
+        Ok(Self { path, digest: digest_of(Path::new("/proc/self/exe"))? })
     }
 }
 
@@ -151,29 +153,50 @@ impl Link {
     /// # Errors
     /// It is gone, or did not answer in time; what it was asked for may be done or not.
     pub fn ask(&mut self, what: Question, within: Duration) -> Result<Said, String> {
+        self.ask_until(what, within, None)
+    }
+
+    /// Asks, and waits for the answer; once `stop` is true the host is told that it need not go on.
+    ///
+    /// # Errors
+    /// As for [`ask`](Self::ask).
+    pub fn ask_until(
+        &mut self,
+        what: Question,
+        within: Duration,
+        mut stop: Option<&AtomicBool>,
+    ) -> Result<Said, String> {
         let id = self.next;
         self.next += 1;
-        let line = wire::line(&Ask { id, what }).map_err(|error| error.to_string())?;
-        let sent = {
-            let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-            input.as_mut().map(|input| input.write_all(&line).and_then(|()| input.flush()))
-        };
-        if !matches!(sent, Some(Ok(()))) {
-            return Err(self.gone());
-        }
+        self.send(&Ask { id, what })?;
         let until = Instant::now() + within;
         loop {
-            match self.answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let left = until.saturating_duration_since(Instant::now());
+            if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                stop = None;
+                self.send(&Ask { id: 0, what: Question::Stop { id } })?;
+            }
+            match self.answers.recv_timeout(if stop.is_some() { left.min(MOMENT) } else { left }) {
                 Ok(Ok(Some(answer))) if answer.id == id => return Ok(answer.said),
                 // An answer to what was given up before.
                 Ok(Ok(Some(_))) => {}
                 Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => return Err(self.gone()),
                 Ok(Err(error)) => return Err(format!("it answers in another language: {error}")),
+                Err(RecvTimeoutError::Timeout) if left > MOMENT => {}
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(format!("no answer within {} s", within.as_secs()));
                 }
             }
         }
+    }
+
+    fn send(&mut self, ask: &Ask) -> Result<(), String> {
+        let line = wire::line(ask).map_err(|error| error.to_string())?;
+        let sent = {
+            let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+            input.as_mut().map(|input| input.write_all(&line).and_then(|()| input.flush()))
+        };
+        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.gone()) }
     }
 
     /// How it ended, if it does so soon.
@@ -231,6 +254,20 @@ fn ssh(destination: &str, control: &Path, script: &str) -> Command {
     command
 }
 
+/// SHA-256 of a file in hexadecimal, which is never in memory as a whole.
+fn digest_of(path: &Path) -> Result<String, String> {
+    let wrong = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = std::fs::File::open(path).map_err(wrong)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut block).map_err(wrong)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            count => hash.update(block.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
 /// Sends the helper, which is kept under its digest.
 fn send(destination: &str, control: &Path, own: &Own) -> Result<(), String> {
     let script = receive(FOLDER, &own.digest, &own.digest, "700");
@@ -242,8 +279,7 @@ fn send(destination: &str, control: &Path, own: &Own) -> Result<(), String> {
 /// # Errors
 /// It cannot be read here or written there; in one line.
 pub fn bring(host: &HostPlan, control: &Path, file: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let digest = digest(&bytes);
+    let digest = digest_of(file)?;
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("release");
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if !name.chars().all(is_plain) || name.starts_with('-') {

@@ -8,6 +8,7 @@ use muster_config::plan::ServiceSpec;
 
 use crate::release::Side;
 use crate::trouble::Trouble;
+use nginx::failures::Mark;
 use nginx::{Nginx, Place, Token};
 
 /// The ports of loopback that the two sides of a service listen on; they never change.
@@ -36,6 +37,16 @@ pub struct Answer {
     pub status: u16,
     /// The side that the front says it led to; none if it was not our front that answered.
     pub side: Option<Side>,
+}
+
+/// Requests that failed because the web server got no answer for them.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failures {
+    /// So many.
+    Counted(u64),
+    /// Nobody could see; why.
+    Unknown(String),
 }
 
 /// Leads requests for one service to one of its sides. It remembers nothing but the side, on disk.
@@ -80,6 +91,12 @@ pub trait Front: std::fmt::Debug {
     /// # Errors
     /// Nobody could see.
     fn connections(&self, port: u16) -> Result<usize, Trouble>;
+
+    /// The moment from which failed requests are to be counted.
+    fn mark(&self) -> Mark;
+
+    /// How many requests failed since: those that the web server got no answer for.
+    fn failures(&self, since: &Mark) -> Failures;
 }
 
 /// The front of a service on this host.

@@ -152,6 +152,7 @@ impl Site {
     fn promise(&mut self, side: Side) -> Result<(), Vec<Trouble>> {
         let attempt = self.errand()?.attempt;
         if self.books.pending.as_ref().is_none_or(|pending| pending.attempt != attempt) {
+            self.mark = self.front.as_ref().map(|front| front.mark());
             let confirmed = self.books.confirmed;
             self.books.before = Some(Before { attempt, side: self.serving(), confirmed });
             self.books.pending = Some(Pending { attempt, to: side });
@@ -251,7 +252,7 @@ impl Site {
         });
         self.keep()?;
         let what = if self.errand()?.is_return { "rolled back" } else { "deployed" };
-        tell::record(self, what, attempt, "", self.began);
+        tell::record(self, what, attempt, None);
         Ok(String::new())
     }
 
@@ -265,7 +266,8 @@ impl Site {
             return Ok(String::new());
         }
         let begin = Instant::now();
-        Ok(match self.empty(old, until) {
+        let left = self.empty(old, until);
+        Ok(match left {
             0 => format!("no connection left after {:.1} s", begin.elapsed().as_secs_f64()),
             // They are not cut while the old release stays warm.
             left => format!("{left} connections are still open; they end with the old release"),
@@ -282,7 +284,9 @@ impl Site {
             let open = front.connections(port).unwrap_or(1);
             // Between the choice of a side and the connection to it there is a moment in which nothing shows.
             quiet = if open == 0 { quiet + 1 } else { 0 };
-            if quiet >= QUIET || Instant::now() >= limit {
+            // What is stopped right afterwards is not left early.
+            let is_left = self.wait.is_over() && !self.spec.keep_warm.is_zero();
+            if quiet >= QUIET || Instant::now() >= limit || is_left {
                 return open;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -352,7 +356,7 @@ impl Site {
         self.books.warm = self.books.warm.filter(|warm| Some(warm.side) != before.side);
         self.keep()?;
         if let Some(attempt) = attempt {
-            tell::record(self, "went back", attempt, "", self.began);
+            tell::record(self, "went back", attempt, self.failures());
         }
         Ok(before.side.map(|side| format!("to {}", side.word())).unwrap_or_default())
     }

@@ -14,6 +14,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// So long a worker, which nobody can ask, must run without starting again.
 const WORKER: Duration = Duration::from_secs(7);
 
+/// What is told of a wait that was ended.
+const INTERRUPTED: &str = "it was interrupted";
+
 /// Waits until the release that is deployed was well so many times in a row.
 pub(super) fn pass(site: &mut Site, until: Instant) -> Outcome {
     let side = site.target()?;
@@ -59,6 +62,9 @@ pub(super) fn is_well(
                 None => {}
             }
         }
+        if site.wait.is_over() {
+            return Err(trouble(INTERRUPTED));
+        }
         if well >= site.spec.health.consecutive {
             // Once, at the end: a runtime takes longer to tell than a release to answer.
             match is_ours(site, side) {
@@ -99,6 +105,9 @@ pub(super) fn watch(site: &Site) -> Outcome {
     let proven = site.books.placed(side).and_then(|placed| placed.proven);
     let (mut asked, mut bad) = (0, 0);
     while Instant::now() < until {
+        if site.wait.is_over() {
+            return Err(trouble(INTERRUPTED));
+        }
         let seen = site.runtime.look(side).map_err(|trouble| vec![trouble])?;
         let runs = seen.is_some_and(|seen| seen.state == State::Running && Some(seen.restarts) == proven);
         if !runs {

@@ -2,17 +2,18 @@
 //! for [`PATIENCE`] seconds it takes for dead: it ends, and with it the lease.
 
 use std::io::{self, BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use muster_core::plan::Observed;
-use muster_host::atomic::{self, Durability};
 use muster_host::lock::{self, Attempt, Lock};
 use muster_host::state::Layout;
 
-use super::site::{Site, trouble};
+use super::site::{Site, Wait, trouble};
 use crate::base::Base;
-use crate::books::Folder;
+use crate::books::{Folder, Holder};
 use crate::trouble::Trouble;
 use crate::wire::{self, Answer, Ask, PATIENCE, Question, Said};
 
@@ -40,11 +41,15 @@ pub fn serve(
 ) -> io::Result<()> {
     let (sender, questions) = mpsc::channel();
     let (alive, beats) = mpsc::channel();
-    std::thread::Builder::new().name("listen".into()).spawn(move || listen(input, &sender, &alive))?;
+    let stopped = Arc::new(AtomicU64::new(0));
+    let stops = Arc::clone(&stopped);
+    std::thread::Builder::new().name("listen".into()).spawn(move || {
+        listen(input, &sender, &alive, &stops);
+    })?;
     std::thread::Builder::new().name("patience".into()).spawn(move || wait(&beats))?;
     let mut held = None;
     while let Ok(Ask { id, what }) = questions.recv() {
-        let said = answer(layout, &mut held, what);
+        let said = answer(layout, &mut held, &Wait { id, stopped: Arc::clone(&stopped) }, what);
         output.write_all(&wire::line(&Answer { id, said })?)?;
         output.flush()?;
     }
@@ -54,14 +59,22 @@ pub fn serve(
     Ok(())
 }
 
-fn listen(mut input: impl BufRead, questions: &mpsc::Sender<Ask>, alive: &mpsc::Sender<()>) {
+fn listen(
+    mut input: impl BufRead,
+    questions: &mpsc::Sender<Ask>,
+    alive: &mpsc::Sender<()>,
+    stopped: &AtomicU64,
+) {
     while let Ok(Some(ask)) = wire::read::<Ask>(&mut input) {
         // Nobody waits any more: the helper is about to end.
         if alive.send(()).is_err() {
             return;
         }
-        if !matches!(ask.what, Question::Beat) && questions.send(ask).is_err() {
-            return;
+        match ask.what {
+            Question::Beat => {}
+            Question::Stop { id } => stopped.store(id, Ordering::Relaxed),
+            _ if questions.send(ask).is_err() => return,
+            _ => {}
         }
     }
 }
@@ -83,9 +96,9 @@ fn wait(beats: &mpsc::Receiver<()>) {
     }
 }
 
-fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
+fn answer(layout: &Layout, held: &mut Option<Held>, wait: &Wait, what: Question) -> Said {
     match what {
-        Question::Beat => Said::Done { note: String::new() },
+        Question::Beat | Question::Stop { .. } => Said::Done { note: String::new() },
         Question::Observe { service } => observe(layout, held.as_ref(), &service),
         Question::Hold { spec, by } => {
             let folder = Folder::new(layout, &spec.service);
@@ -96,7 +109,7 @@ fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
             let lease = match lock::wait(&folder.lease(), MOMENT, pause) {
                 Ok(Attempt::Locked(lease)) => lease,
                 Ok(Attempt::Held(_) | Attempt::Orphaned(_)) => {
-                    return Said::Busy { holder: holder(&folder).unwrap_or_else(|| "somebody".to_owned()) };
+                    return Said::Busy { holder: holder(&folder) };
                 }
                 Err(error) => return Said::Failed(trouble(format!("the lease: {error}"))),
             };
@@ -113,13 +126,14 @@ fn answer(layout: &Layout, held: &mut Option<Held>, what: Question) -> Said {
         Question::Begin(errand) => with(held, |held| held.site.begin(*errand)),
         Question::Do { act, within } => with(held, |held| {
             sign(&held.site.folder, &held.by, act.word());
+            held.site.wait = wait.clone();
             held.site.perform(act, Instant::now() + Duration::from_millis(within).min(LONGEST))
         }),
         Question::Done { stays, why } => {
-            let Some(mut ended) = held.take() else { return Said::Done { note: String::new() } };
-            ended.site.done(stays, &why);
+            let Some(mut ended) = held.take() else { return Said::Ended { failed_requests: None } };
+            let failed_requests = ended.site.done(stays, &why);
             ended.lease.release();
-            Said::Done { note: String::new() }
+            Said::Ended { failed_requests }
         }
         Question::Look(wanted) => base(layout, |base| base.look(&wanted).map(Said::Standings)),
         Question::Make(pieces) => base(layout, |base| {
@@ -163,8 +177,7 @@ fn observe(layout: &Layout, held: Option<&Held>, service: &str) -> Said {
         Ok(books) => books,
         Err(error) => return Said::Failed(trouble(format!("the books of {service}: {error}"))),
     };
-    let is_held = matches!(lock::try_lock(&folder.lease()), Ok(Attempt::Held(_)));
-    let holder = is_held.then(|| holder(&folder).unwrap_or_else(|| "somebody".to_owned()));
+    let holder = folder.is_leased().unwrap_or(false).then(|| holder(&folder));
     let observed = match books.spec {
         Some(spec) => match Site::open(layout, spec) {
             Ok(site) => site.observed(),
@@ -186,16 +199,13 @@ fn seen(folder: &Folder, observed: Observed, held: Option<String>) -> Said {
     }
 }
 
-/// Writes down who has the lease and what it is at, for whoever finds it taken.
+/// Says who has the lease and what they are at.
 fn sign(folder: &Folder, by: &str, act: &str) {
     let since = muster_host::clock::now().wall;
-    let text = format!("{by}, at {act} since {since}\n");
     // Words for people: nothing depends on them.
-    drop(atomic::write(&folder.holder(), text.as_bytes(), 0o600, Durability::Kernel));
+    drop(folder.sign(&Holder { by: by.to_owned(), step: act.to_owned(), since }));
 }
 
-fn holder(folder: &Folder) -> Option<String> {
-    let text = muster_host::process::read_small(folder.holder().to_str()?).ok()?;
-    let text: String = String::from_utf8_lossy(&text).chars().filter(|c| !c.is_control()).take(200).collect();
-    (!text.is_empty()).then_some(text)
+fn holder(folder: &Folder) -> String {
+    folder.signed().unwrap_or_else(|| "somebody".to_owned())
 }

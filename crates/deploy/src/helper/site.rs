@@ -1,6 +1,8 @@
 //! A service on this host, and what is done to it. Each act can be done twice, and by another helper than the one before:
 //! all that must be known is in the books.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use muster_config::plan::ServiceSpec;
@@ -10,7 +12,8 @@ use muster_host::state::Layout;
 
 use super::{preflight, probation, tell};
 use crate::books::{Books, Folder};
-use crate::front::{self, Front, Ports};
+use crate::front::nginx::failures::Mark;
+use crate::front::{self, Failures, Front, Ports};
 use crate::runtime::{self, Runtime, State};
 use crate::trouble::Trouble;
 use crate::wire::Errand;
@@ -20,6 +23,22 @@ pub(super) const LINES: usize = 50;
 
 /// What an act came to: a few words, or what is wrong.
 pub type Outcome = Result<String, Vec<Trouble>>;
+
+/// An act that may wait for a while, and that somebody may not want any more.
+#[derive(Debug, Clone, Default)]
+pub struct Wait {
+    /// The number of its question.
+    pub id: u64,
+    /// The number of the question that nobody wants the end of; 0 is none.
+    pub stopped: Arc<AtomicU64>,
+}
+
+impl Wait {
+    /// Nobody wants its end.
+    pub(super) fn is_over(&self) -> bool {
+        self.id != 0 && self.stopped.load(Ordering::Relaxed) == self.id
+    }
+}
 
 /// A service on this host. Whoever has one holds the lease.
 #[derive(Debug)]
@@ -32,6 +51,9 @@ pub struct Site {
     pub(super) front: Option<Box<dyn Front + Send>>,
     pub(super) errand: Option<Errand>,
     pub(super) began: Timestamp,
+    /// From where on failed requests are counted, once requests are about to be led elsewhere.
+    pub(super) mark: Option<Mark>,
+    pub(super) wait: Wait,
 }
 
 /// One trouble in words.
@@ -72,6 +94,8 @@ impl Site {
             spec,
             errand: None,
             began: muster_host::clock::now().wall,
+            mark: None,
+            wait: Wait::default(),
         })
     }
 
@@ -179,11 +203,22 @@ impl Site {
         self.folder.write(&self.books).map_err(|error| trouble(format!("the books: {error}")))
     }
 
-    /// The deploy has ended.
-    pub fn done(&mut self, stays: bool, why: &str) {
-        if let Some(errand) = self.errand.take() {
-            tell::ended(self, &errand, stays, why, self.began);
-        }
+    /// The deploy has ended. How many requests failed since they were led elsewhere; none if they were not, or if nothing is in
+    /// front.
+    pub fn done(&mut self, stays: bool, why: &str) -> Option<Failures> {
+        let errand = self.errand.take()?;
+        let failed = self.failures().or_else(|| {
+            let unseen = || Failures::Unknown("the helper that led requests here is gone".to_owned());
+            (stays && self.front.is_some()).then(unseen)
+        });
+        tell::ended(self, &errand, stays, why, failed.clone());
+        self.mark = None;
+        failed
+    }
+
+    /// How many requests failed since this helper led them elsewhere.
+    pub(super) fn failures(&self) -> Option<Failures> {
+        Some(self.front.as_ref()?.failures(self.mark.as_ref()?))
     }
 
     /// The last lines of what stands on a side.

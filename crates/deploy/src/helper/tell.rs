@@ -3,12 +3,12 @@
 use muster_core::ids::{ExpectationId, RunId};
 use muster_core::plan::Attempt;
 use muster_core::signal::{Ending, Outcome, Report, Signal};
-use muster_core::time::Timestamp;
 use muster_host::atomic::Durability;
 use muster_host::spool::{self, Spool};
 
 use super::site::Site;
 use crate::books::{Entry, digest};
+use crate::front::Failures;
 use crate::trouble::Trouble;
 use crate::wire::Errand;
 
@@ -18,13 +18,12 @@ pub(super) fn began(site: &Site, errand: &Errand) {
 }
 
 /// Tells the agent and the record how it ended.
-pub(super) fn ended(site: &Site, errand: &Errand, stays: bool, why: &str, began: Timestamp) {
-    let took = muster_host::clock::now().wall.since(began);
+pub(super) fn ended(site: &Site, errand: &Errand, stays: bool, why: &str, failed: Option<Failures>) {
+    let took = muster_host::clock::now().wall.since(site.began);
     let outcome = Outcome { duration: Some(took), ..reported(why.to_owned()) };
     signal(site, errand.attempt, if stays { Report::Success(outcome) } else { Report::Failure(outcome) });
-    if !stays {
-        append(site, "failed", errand.attempt, why, began, (&errand.by, &errand.version));
-    }
+    let what = if stays { Entry::ENDED } else { "failed" };
+    append(site, what, errand.attempt, why, (&errand.by, &errand.version), failed);
 }
 
 /// Tells the agent that this host went back by itself.
@@ -46,9 +45,9 @@ fn reported(words: String) -> Outcome {
 }
 
 /// Writes a line of the record.
-pub(super) fn record(site: &Site, what: &str, attempt: Attempt, note: &str, began: Timestamp) {
+pub(super) fn record(site: &Site, what: &str, attempt: Attempt, failed: Option<Failures>) {
     let by = site.errand.as_ref().map_or("this host itself", |errand| errand.by.as_str());
-    append(site, what, attempt, note, began, (by, ""));
+    append(site, what, attempt, "", (by, ""), failed);
 }
 
 fn append(
@@ -56,8 +55,8 @@ fn append(
     what: &str,
     attempt: Attempt,
     note: &str,
-    began: Timestamp,
     (by, version): (&str, &str),
+    failed: Option<Failures>,
 ) {
     let at = muster_host::clock::now().wall;
     let placed = muster_core::plan::Side::BOTH.into_iter().filter_map(|side| site.books.placed(side));
@@ -75,8 +74,9 @@ fn append(
         spec: digest(&spec),
         environment: environment.unwrap_or_default(),
         by: by.to_owned(),
-        took: at.since(began).as_millis(),
+        took: at.since(site.began).as_millis(),
         note: note.to_owned(),
+        failed_requests: failed,
         before: String::new(),
     };
     // A record that cannot be written is no reason to leave users without the release.

@@ -143,7 +143,7 @@ pub(crate) fn lock(world: &World, args: &Lock) -> Result<ExitCode, Refusal> {
     let names: Vec<&str> = service.hosts.iter().map(|host| host.name.as_str()).collect();
     world.say(&match args.json {
         true => say::json::versioned(&say::deploy::listed(&names, &heard)),
-        false => say::deploy::leases(&names, &heard),
+        false => say::deploy::leases(&names, &heard, &world.clock()),
     })?;
     Ok(code_of(&heard))
 }
@@ -154,7 +154,7 @@ fn code_of(heard: &[Heard]) -> ExitCode {
 }
 
 fn observe(world: &World, service: &ServicePlan) -> Result<Vec<Heard>, Refusal> {
-    deploy::observe(service, &world.who(), control()?).map_err(|refused| refusal(&refused))
+    deploy::observe(service, &world.who(), control()?).map_err(|refused| refusal(world, &refused))
 }
 
 fn carry_out(
@@ -200,7 +200,7 @@ fn carry_out(
             {
                 std::thread::sleep(AGAIN);
             }
-            Err(refused) => return Err(refusal(&refused)),
+            Err(refused) => return Err(refusal(world, &refused)),
         }
     };
     if only_plan {
@@ -212,6 +212,9 @@ fn carry_out(
         return Ok(ExitCode::Fine);
     }
     let outcome = ready.run(&stop, &mut tell);
+    if !quiet {
+        drop(world.say(&telling.rest()));
+    }
     world.say(&match manner.json {
         true => say::json::versioned(&say::deploy::ended(&outcome, &names)),
         false => say::deploy::end(&service.name, &outcome, &names, &Paper::of_stdout()),
@@ -286,7 +289,7 @@ pub(super) fn control() -> Result<PathBuf, Refusal> {
     Ok(folder)
 }
 
-fn refusal(refused: &Refused) -> Refusal {
+fn refusal(world: &World, refused: &Refused) -> Refusal {
     let refusal = Refusal::new(
         match refused {
             Refused::Busy { .. } | Refused::NoPlan(_) => ExitCode::Refused,
@@ -294,7 +297,12 @@ fn refusal(refused: &Refused) -> Refusal {
             Refused::NoRelease(_) => ExitCode::NotFound,
             Refused::Here(_) => ExitCode::System,
         },
-        refused.to_string(),
+        match refused {
+            Refused::Busy { host, holder } => {
+                format!("somebody deploys it to {host} now: {}", say::deploy::holder(holder, &world.clock()))
+            }
+            other => other.to_string(),
+        },
     );
     match refused {
         Refused::Busy { .. } => {

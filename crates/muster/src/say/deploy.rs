@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_core::plan::{Act, End, OnFailure, Plan, Settling};
-use muster_deploy::deployer::crew::Result as Heard;
+use muster_deploy::books::{Entry, Holder};
+use muster_deploy::deployer::crew::{Result as Heard, waits};
 use muster_deploy::deployer::deploy::{Outcome, Progress};
+use muster_deploy::front::Failures;
+use muster_deploy::overview::{Deploy, deploys};
 use serde::Serialize;
 
 use super::clock::Clock;
@@ -53,8 +56,9 @@ impl<'a> Telling<'a> {
             Progress::Began(_, act) => {
                 let text = self.flush();
                 self.act = Some(*act);
-                text
+                format!("{text}{}", self.going())
             }
+            Progress::Interrupted(goes_back) => self.interrupted(*goes_back),
             Progress::Done(host, _, took, note) => {
                 self.done.push((name(self.hosts, *host), *took, (*note).to_owned()));
                 String::new()
@@ -90,9 +94,41 @@ impl<'a> Telling<'a> {
         }
     }
 
+    /// What was not said yet when the deploy has ended.
+    pub(crate) fn rest(&mut self) -> String {
+        self.flush()
+    }
+
+    /// The step that goes on, on a terminal, where its line can be written over when it is done.
+    fn going(&self) -> String {
+        match (self.act, self.paper.bold) {
+            (Some(act), true) => format!("     {} …", act.word()),
+            (_, true | false) => String::new(),
+        }
+    }
+
+    /// Takes the line of the step that goes on away.
+    fn wipe(&self) -> &'static str {
+        if self.paper.bold && self.act.is_some() { "\r\x1b[K" } else { "" }
+    }
+
+    fn interrupted(&self, goes_back: bool) -> String {
+        let what = match (self.act, goes_back) {
+            (Some(act), true) if waits(act) => {
+                format!("{} ends now, then what was in front stays in front", act.word())
+            }
+            (Some(act), true) => {
+                format!("what was in front stays in front; waiting for {} to end", act.word())
+            }
+            (None, true) => "what was in front stays in front".to_owned(),
+            (_, false) => "it is decided already, and is brought to its end".to_owned(),
+        };
+        format!("{}  {}  {what}\n{}", self.wipe(), self.paper.strong("interrupted"), self.going())
+    }
+
     /// The line of the step that went on until now.
     fn flush(&mut self) -> String {
-        let (Some(act), false) = (self.act, self.done.is_empty()) else { return String::new() };
+        let (Some(act), false) = (self.act, self.done.is_empty()) else { return self.wipe().to_owned() };
         let longest = self.done.iter().map(|(_, took, _)| *took).max().unwrap_or_default();
         // Hosts that say the same are named together.
         let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -103,7 +139,8 @@ impl<'a> Telling<'a> {
             let note = harmless(&note);
             if note.is_empty() { hosts.join(", ") } else { format!("{}: {note}", hosts.join(", ")) }
         });
-        format!("     {:<10} {:>7}  {}\n", act.word(), seconds(longest), words.collect::<Vec<_>>().join("; "))
+        let words = words.collect::<Vec<_>>().join("; ");
+        format!("{}     {:<10} {:>7}  {words}\n", self.wipe(), act.word(), seconds(longest))
     }
 }
 
@@ -159,6 +196,7 @@ pub(crate) fn end(service: &str, outcome: &Outcome, hosts: &[String], paper: &Pa
     match &outcome.end {
         End::New { complaints } => {
             let mut text = format!("{} release {release} is in front, after {took}\n", paper.strong(service));
+            text.push_str(&failed_requests(outcome, hosts));
             for (host, act, why) in complaints {
                 text.push_str(&format!(
                     "  but {} on {}: {}\n",
@@ -182,9 +220,10 @@ pub(crate) fn end(service: &str, outcome: &Outcome, hosts: &[String], paper: &Pa
             );
             match act {
                 Act::Preflight => text.push_str("Nothing was changed.\n"),
-                _ if release == 1 => text.push_str("Nothing was in front before, and nothing is.\n"),
+                _ if !outcome.had_release => text.push_str("Nothing was in front before, and nothing is.\n"),
                 _ => text.push_str(&format!("What was in front before is in front, after {took}.\n")),
             }
+            text.push_str(&failed_requests(outcome, hosts));
             if !unheard.is_empty() {
                 text.push_str(&format!(
                     "Not heard since: {}; they go back by themselves within a minute.\n",
@@ -202,6 +241,31 @@ pub(crate) fn end(service: &str, outcome: &Outcome, hosts: &[String], paper: &Pa
     }
 }
 
+/// How many requests failed; nothing where requests were led nowhere.
+fn failed_requests(outcome: &Outcome, hosts: &[String]) -> String {
+    let all = &outcome.failed_requests;
+    let counted = |(_, failed): &(usize, Failures)| match failed {
+        Failures::Counted(count) => Some(*count),
+        Failures::Unknown(_) => None,
+    };
+    let unknown = all.iter().filter_map(|(host, failed)| match failed {
+        Failures::Counted(_) => None,
+        Failures::Unknown(why) => Some(format!("unknown on {}: {}", name(hosts, Some(*host)), harmless(why))),
+    });
+    let counts: Vec<u64> = all.iter().filter_map(counted).collect();
+    let mut parts: Vec<String> = unknown.collect();
+    if !counts.is_empty() {
+        let said = match counts.iter().sum::<u64>() {
+            1 => "1 request failed during the switch".to_owned(),
+            count => format!("{count} requests failed during the switch"),
+        };
+        parts.insert(0, said);
+    } else if let Some(first) = parts.first_mut() {
+        *first = format!("requests that failed during the switch: {first}");
+    }
+    if parts.is_empty() { String::new() } else { format!("{}\n", parts.join("; ")) }
+}
+
 /// What it came to, for programs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Ended {
@@ -214,6 +278,8 @@ pub(crate) struct Ended {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unheard: Vec<String>,
     troubles: Vec<Told>,
+    /// Of each host that led requests.
+    failed_requests: BTreeMap<String, Failures>,
 }
 
 #[derive(Debug, Serialize)]
@@ -250,6 +316,11 @@ pub(crate) fn ended(outcome: &Outcome, hosts: &[String]) -> Ended {
         why,
         unheard: unheard.into_iter().map(|host| name(hosts, Some(host))).collect(),
         troubles: told.collect(),
+        failed_requests: outcome
+            .failed_requests
+            .iter()
+            .map(|(host, failed)| (name(hosts, Some(*host)), failed.clone()))
+            .collect(),
     }
 }
 
@@ -298,7 +369,7 @@ fn unknown(heard: &Heard) -> String {
             let words: Vec<&str> = troubles.iter().map(|trouble| trouble.what.as_str()).collect();
             harmless(&words.join("; ")).into_owned()
         }
-        Heard::Seen(..) => String::new(),
+        Heard::Seen(..) | Heard::Ended(_) => String::new(),
     }
 }
 
@@ -314,33 +385,74 @@ pub(crate) fn releases(hosts: &[&str], heard: &[Heard], clock: &Clock, paper: &P
             || "nothing is in front".to_owned(),
             |release| format!("release {release} is in front"),
         );
-        let held = held.as_ref().map(|by| format!("; now: {}", harmless(by))).unwrap_or_default();
+        let held = held.as_ref().map(|by| format!("; now: {}", holder(by, clock))).unwrap_or_default();
         let pending = observed
             .pending
             .map(|it| format!("; release {} waits to be confirmed", it.release))
             .unwrap_or_default();
         text.push_str(&format!("{}  {front}{pending}{held}\n", paper.strong(host)));
-        for entry in entries {
-            let note = if entry.note.is_empty() { String::new() } else { format!("  {}", entry.note) };
-            text.push_str(&format!(
-                "  {:>4}  {:<12} {:<16} {}  {} in {}{}\n",
-                entry.attempt.release,
-                entry.what,
-                harmless(&entry.version),
-                clock.both(entry.at),
-                harmless(&entry.by),
-                seconds(Duration::from_millis(entry.took)),
-                harmless(&note)
-            ));
+        let rows: Vec<Row> = rows(entries, clock);
+        let wide = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
+        let (what, version) = (wide(|row| &row.what), wide(|row| &row.version));
+        let (at, failed) = (wide(|row| &row.at), wide(|row| &row.failed));
+        for row in &rows {
+            let line = format!(
+                "  {:>4}  {:<what$}  {:<version$}  {:<at$}  {:>7}  {:<failed$}  {}",
+                row.release, row.what, row.version, row.at, row.took, row.failed, row.rest
+            );
+            text.push_str(line.trim_end());
+            text.push('\n');
         }
     }
     text
 }
 
+/// One line of the list of releases.
+struct Row {
+    release: u64,
+    what: String,
+    version: String,
+    at: String,
+    took: String,
+    failed: String,
+    rest: String,
+}
+
+/// The lines of a record, one for each deploy.
+fn rows(entries: &[Entry], clock: &Clock) -> Vec<Row> {
+    let row = |deploy: Deploy| {
+        let why = if deploy.why.is_empty() { String::new() } else { format!(": {}", deploy.why) };
+        Row {
+            release: deploy.release,
+            what: harmless(&deploy.how).into_owned(),
+            version: harmless(&deploy.version).into_owned(),
+            at: clock.both(deploy.at),
+            took: seconds(Duration::from_millis(deploy.took)),
+            failed: match &deploy.failed_requests {
+                Some(Failures::Counted(count)) => format!("{count} failed"),
+                Some(Failures::Unknown(_)) => "failed: unknown".to_owned(),
+                None => String::new(),
+            },
+            rest: harmless(&format!("{}{why}", deploy.by)).into_owned(),
+        }
+    };
+    deploys(entries).into_iter().map(row).collect()
+}
+
+/// Who has a lease, with the time as it is here.
+pub(crate) fn holder(text: &str, clock: &Clock) -> String {
+    match Holder::parse(text) {
+        Some(Holder { by, step, since }) => {
+            format!("{}, at {} since {}", harmless(&by), harmless(&step), clock.both(since))
+        }
+        None => harmless(text).into_owned(),
+    }
+}
+
 /// Who has the lease of each host.
-pub(crate) fn leases(hosts: &[&str], heard: &[Heard]) -> String {
+pub(crate) fn leases(hosts: &[&str], heard: &[Heard], clock: &Clock) -> String {
     let line = |(host, heard): (&&str, &Heard)| match heard {
-        Heard::Seen(_, _, Some(held)) => format!("{host}  {}\n", harmless(held)),
+        Heard::Seen(_, _, Some(held)) => format!("{host}  {}\n", holder(held, clock)),
         Heard::Seen(_, _, None) => format!("{host}  nobody deploys\n"),
         other => format!("{host}  unknown: {}\n", unknown(other)),
     };

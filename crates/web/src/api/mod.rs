@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`read`] | the roll, expectations, runs, logs, the host, deliveries |
+//! | [`read`] | the roll, expectations, runs, logs, services, the host, deliveries |
 //! | [`jobs`] | the jobs screen |
 //! | [`checks`] | the checks screen, one check, looking now |
 //! | [`act`] | acknowledge, pause, resume, test a channel |

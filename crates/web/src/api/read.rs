@@ -1,4 +1,4 @@
-//! The roll, expectations, runs, logs, the host, what the doctor found, deliveries.
+//! The roll, expectations, runs, logs, the services, the host, what the doctor found, deliveries.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -23,6 +23,7 @@ use crate::pages::words;
 use crate::records::ask;
 use crate::refusal::Refusal;
 use crate::router::Web;
+use crate::services;
 use crate::times::Present;
 
 /// Items on one page unless asked otherwise.
@@ -238,6 +239,21 @@ pub async fn log(
 /// `GET host`.
 pub async fn host(State(web): State<Web>) -> Response {
     answer(json!({ "host": web.snapshot().host }))
+}
+
+/// `GET services`: what is deployed to this host, as its books say; null of a service that was never deployed.
+pub async fn services(State(web): State<Web>, Extension(asker): Extension<Asker>) -> Response {
+    let (snapshot, present) = (web.snapshot(), web.present());
+    let read = services::all(&web, &snapshot.board.lines, &asker).await;
+    let told = |service: &services::Service| {
+        let line = service.line.as_ref().map(|line| Told::new(line, &present));
+        json!({ "name": service.name, "expectation": line, "host": service.seen })
+    };
+    let help = "the folder `deploy` of the state directory must be readable";
+    finish(match read {
+        Ok(services) => Ok(json!({ "services": services.iter().map(told).collect::<Vec<_>>() })),
+        Err(why) => Err(Refusal::unavailable(why, help)),
+    })
 }
 
 /// `GET doctor`: the last report as `muster doctor --json` printed it; null before the first.

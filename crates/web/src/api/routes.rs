@@ -27,6 +27,7 @@ pub fn router() -> Router<Web> {
         .route("/subscribers", get(subscribers::list))
         .route("/subscribers/remove", post(subscribers::remove))
         .route("/peers/{name}/dial", post(peers::dial))
+        .route("/services", get(read::services))
         .route("/host", get(read::host))
         .route("/doctor", get(read::doctor))
         .route("/deliveries", get(read::deliveries))

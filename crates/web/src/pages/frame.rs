@@ -86,7 +86,7 @@ fn bar(view: &View, here: &str) -> Markup {
             a.brand href="/" { b { "muster" } " " span.site { (view.web.parts.settings.name) } }
             @if view.asker.may_look() {
                 nav aria-label="Pages" {
-                    @for (address, word) in [("/", "Roll"), ("/jobs", "Jobs"), ("/checks", "Checks"), ("/host", "Host"), ("/doctor", "Doctor"), ("/deliveries", "Deliveries")] {
+                    @for (address, word) in [("/", "Roll"), ("/jobs", "Jobs"), ("/checks", "Checks"), ("/services", "Services"), ("/host", "Host"), ("/doctor", "Doctor"), ("/deliveries", "Deliveries")] {
                         a href=(address) aria-current=[(here == address).then_some("page")] { (word) }
                     }
                 }

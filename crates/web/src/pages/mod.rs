@@ -17,6 +17,7 @@
 //! | [`racing`] | `/jobs/racing`, and what meets in sentences |
 //! | [`track`] | two days of a job, and its last runs, as drawings |
 //! | [`run`] | `/runs/{about}/{run}` |
+//! | [`services`] | `/services` |
 //! | [`host`] | `/host` |
 //! | [`doctor`] | `/doctor` |
 //! | [`watchers`] | who watches this agent, on `/` |
@@ -42,6 +43,7 @@ pub mod notices;
 pub mod racing;
 pub mod refused;
 pub mod run;
+pub mod services;
 pub mod shapes;
 pub mod signin;
 pub mod strips;

@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use muster_core::effect::Verdict;
+use muster_core::plan::{Attempt, Side};
 use muster_core::signal::{Ending, Outcome, Report, Signal};
 use muster_core::time::Span;
+use muster_deploy::books::{Books, Entry, Placed};
+use muster_deploy::front::Failures;
 use muster_store::contract::Commit;
 use muster_store::credential::CredentialKind;
 use serde_json::json;
 
 use crate::checks::last;
 use crate::server::{Server, firing, wait_for};
+use crate::services::{at_step, deployed, entry, release};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("browser_the_first_screen_says_what_is_wrong", the_first_screen_says_what_is_wrong),
@@ -23,6 +27,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("browser_all_works_without_a_script", all_works_without_a_script),
     ("browser_a_change_arrives_by_itself", a_change_arrives_by_itself),
     ("browser_the_jobs_screen_draws_and_starts", the_jobs_screen_draws_and_starts),
+    ("browser_a_deploy_is_watched", a_deploy_is_watched),
     ("browser_a_phone_needs_no_sideways_scrolling", a_phone_needs_no_sideways_scrolling),
 ];
 
@@ -177,7 +182,9 @@ fn all_works_without_a_script() {
             matches!(&heard[0].report, Report::Pause { reason, .. } if reason == "new rack"),
             "{heard:?}"
         );
-        for path in ["/host", "/doctor", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing", "/checks"] {
+        for path in
+            ["/host", "/doctor", "/deliveries", "/e/job.bad", "/jobs", "/jobs/racing", "/checks", "/services"]
+        {
             client.goto(&server.url(path)).await.unwrap();
             assert!(!text(&client, "main").await.is_empty(), "{path}");
         }
@@ -243,9 +250,41 @@ fn the_jobs_screen_draws_and_starts() {
     });
 }
 
+/// A deploy is seen to begin, to go on and to end, without a reload.
+fn a_deploy_is_watched() {
+    let server = Server::start();
+    let (folder, books) = deployed(&server, "api", "v2");
+    browse(true, 1280, |client| async move {
+        client.goto(&server.url("/services")).await.unwrap();
+        assert_eq!(text(&client, "h1").await, "1 service, each as it was put in front.");
+        until(&client, "#live", "live").await;
+        client.execute("window.same = true", vec![]).await.unwrap();
+        let lease = at_step(&folder, "<b>ben</b> on desk", "fetch");
+        until(&client, "#service-api .now", "being deployed by <b>ben</b> on desk, at fetch since").await;
+        drop(lease);
+        let lease = at_step(&folder, "<b>ben</b> on desk", "verify");
+        until(&client, "#service-api .now code", "verify").await;
+        let failed = Failures::Counted(3);
+        let ended = Entry { failed_requests: Some(failed), ..entry(3, Entry::ENDED, "") };
+        folder.append(entry(3, "deployed", "v3")).unwrap();
+        folder.append(ended).unwrap();
+        let blue = Some(Placed { release: release(3, "v3"), proven: None });
+        let confirmed = Some(Attempt { number: 3, release: 3 });
+        let side = Some(Side::Blue);
+        folder.write(&Books { side, blue, confirmed, highest: 3, warm: None, ..books }).unwrap();
+        drop(lease);
+        until(&client, "#service-api .version", "v3").await;
+        assert!(client.find(Locator::Css("#service-api .now")).await.is_err());
+        assert_eq!(text(&client, "#service-api .lost").await, "3");
+        assert_eq!(client.execute("return window.same", vec![]).await.unwrap(), true);
+    });
+}
+
 fn a_phone_needs_no_sideways_scrolling() {
     let server = Server::start();
     *server.ear.lasts.lock().unwrap() = vec![Arc::new(last("check.nas", Verdict::Failed))];
+    let (folder, _) = deployed(&server, "api", &"a-very-long-version-".repeat(6));
+    folder.append(Entry { note: "x".repeat(300), ..entry(3, "failed", &"y".repeat(80)) }).unwrap();
     browse(true, 390, |client| async move {
         for path in [
             "/",
@@ -254,6 +293,7 @@ fn a_phone_needs_no_sideways_scrolling() {
             "/jobs/racing",
             "/checks",
             "/e/check.nas",
+            "/services",
             "/host",
             "/doctor",
             "/deliveries",

@@ -18,6 +18,7 @@ mod looks;
 mod peers;
 mod pings;
 mod server;
+mod services;
 mod subscribe;
 mod tls;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         incidents::TESTS,
         subscribe::TESTS,
         checks::TESTS,
+        services::TESTS,
         live::TESTS,
         bounds::TESTS,
         tls::TESTS,

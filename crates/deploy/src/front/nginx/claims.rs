@@ -145,14 +145,15 @@ pub(super) fn listen(words: &str, tls: bool) -> Option<Listen> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use muster_host::nginx::parse;
 
     use super::*;
     use crate::front::Ports;
     use crate::front::nginx::{Place, Token};
 
-    fn api() -> Nginx {
+    /// A front that nothing stands behind.
+    pub(in super::super) fn api() -> Nginx {
         let place = Place { conf: "/etc/nginx/nginx.conf".into(), ..Place::of_host("api") };
         let token = Token::parse(&"0".repeat(32)).expect("a token");
         let ports = Ports { blue: 1, green: 2 };

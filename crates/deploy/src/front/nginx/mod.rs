@@ -18,6 +18,7 @@
 //! | `claims` | who answers for a domain, and where |
 //! | `objections` | what would keep it from working |
 //! | `install` | brings the files into force, or everything back |
+//! | [`failures`] | requests that failed, as its log tells |
 //! | `program` | the program nginx, what it was built with, and its log |
 //! | `client` | one request to this host itself |
 //! | [`site`] | who answers already, before anything is deployed |
@@ -26,6 +27,7 @@
 mod claims;
 mod client;
 mod diag;
+pub mod failures;
 mod flag;
 mod install;
 mod objections;

@@ -26,6 +26,19 @@ pub(super) struct Built {
     log: String,
 }
 
+impl Built {
+    /// Its log where nothing else is written.
+    pub(super) fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// One with this log.
+    #[cfg(test)]
+    pub(super) fn of_log(log: &str) -> Self {
+        Self { log: log.to_owned(), ..Self::default() }
+    }
+}
+
 /// How much of a log was there before.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -144,6 +157,7 @@ impl Log {
     }
 }
 
-fn absolute(place: &Place, built: &Built, told: &str) -> PathBuf {
+/// A path as nginx understands it.
+pub(super) fn absolute(place: &Place, built: &Built, told: &str) -> PathBuf {
     place.prefix.as_deref().unwrap_or(Path::new(&built.prefix)).join(told)
 }

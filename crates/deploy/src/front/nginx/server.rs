@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use muster_host::nginx::Configuration;
 
-use super::{claims, client, flag, install, objections, sockets, text};
-use crate::front::{Answer, Front, Ports};
+use super::{claims, client, failures, flag, install, objections, sockets, text};
+use crate::front::{Answer, Failures, Front, Ports};
 use crate::release::Side;
 use crate::trouble::Trouble;
 
@@ -198,5 +198,13 @@ impl Front for Nginx {
 
     fn connections(&self, port: u16) -> Result<usize, Trouble> {
         sockets::connections(port)
+    }
+
+    fn mark(&self) -> failures::Mark {
+        failures::mark(self)
+    }
+
+    fn failures(&self, since: &failures::Mark) -> Failures {
+        failures::since(since, self.ports)
     }
 }

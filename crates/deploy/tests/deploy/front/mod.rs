@@ -4,6 +4,7 @@ use muster_testkit::suite::{Part, Suite};
 
 mod app;
 mod bed;
+mod failures;
 mod files;
 mod load;
 mod requests;
@@ -26,6 +27,9 @@ pub(crate) fn tests(suite: Suite) -> Suite {
         .test("an_upgraded_connection_outlives_a_switch", nginx, requests::an_upgrade_outlives_a_switch)
         .test("an_upload_ends_where_it_began", nginx, requests::an_upload_ends_where_it_began)
         .test("an_app_that_is_away_is_told_with_its_side", nginx, requests::an_app_that_is_away_is_told)
+        .test("every_request_that_fails_is_counted", nginx, failures::every_request_that_fails_is_counted)
+        .test("what_the_log_cannot_tell_is_unknown", nginx, failures::what_the_log_cannot_tell_is_unknown)
+        .test("a_log_that_was_moved_away_is_unknown", nginx, failures::a_log_that_was_moved_away_is_unknown)
         .test("a_good_host_has_no_objections", nginx, trouble::a_good_host_has_none)
         .test("a_domain_of_somebody_else_is_told", nginx, trouble::a_claimed_domain_is_told)
         .test("what_stands_beside_our_line_is_told", nginx, trouble::what_stands_beside_our_line_is_told)
