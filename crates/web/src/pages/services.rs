@@ -68,6 +68,7 @@ fn sentence(services: &Read) -> Markup {
     let all = words::count(services.len(), "service", "services");
     let (said, tone) = match (services.len(), bad, unsure) {
         (0, _, _) => ("Nothing is deployed here yet.".to_owned(), "unsure"),
+        (1, 0, 0) => ("1 service, as it was put in front.".to_owned(), "good"),
         (_, 0, 0) => (format!("{all}, each as it was put in front."), "good"),
         (_, 0, n) => (format!("{n} of {all} in doubt."), "unsure"),
         (_, 1, _) => (format!("1 of {all} needs you."), "bad"),

@@ -256,7 +256,7 @@ fn a_deploy_is_watched() {
     let (folder, books) = deployed(&server, "api", "v2");
     browse(true, 1280, |client| async move {
         client.goto(&server.url("/services")).await.unwrap();
-        assert_eq!(text(&client, "h1").await, "1 service, each as it was put in front.");
+        assert_eq!(text(&client, "h1").await, "1 service, as it was put in front.");
         until(&client, "#live", "live").await;
         client.execute("window.same = true", vec![]).await.unwrap();
         let lease = at_step(&folder, "<b>ben</b> on desk", "fetch");
