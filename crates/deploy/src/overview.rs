@@ -136,11 +136,16 @@ fn of(layout: &Layout, service: String) -> Overview {
     };
     let last = record.iter().map(|entry| entry.attempt.number).max().unwrap_or(0);
     let is_left = now == Known::Known(None) && matches!(deploys, Known::Known(_)) && books.highest > last;
+    let in_front = in_front(&books, &record);
+    let warm = warm(&books).filter(|ready| {
+        // A release that is about to come in front is marked as well, for whoever stops it if its deployer dies.
+        !matches!(&in_front, Known::Known(Some(standing)) if standing.side == ready.side)
+    });
     Overview {
         service,
-        in_front: in_front(&books, &record),
+        in_front,
         unconfirmed: books.pending.is_some(),
-        warm: warm(&books),
+        warm,
         now,
         unended: is_left.then_some(books.highest),
         deploys,
@@ -362,13 +367,15 @@ mod tests {
         assert_eq!(deploys.iter().map(|deploy| deploy.attempt).collect::<Vec<_>>(), [2, 1]);
         // The next one began, and its deployer is at it.
         let pending = Some(Pending { attempt: Attempt { number: 3, release: 3 }, to: Side::Blue });
-        folder.write(&Books { highest: 3, pending, ..books }).expect("written");
+        let side = Some(Side::Blue);
+        folder.write(&Books { highest: 3, pending, side, ..books }).expect("written");
         let since = Timestamp::from_seconds(50);
         let holder = Holder { by: "<b>ben</b>".into(), step: "verify".into(), since };
         folder.sign(&holder).expect("written");
         let lease = muster_host::lock::try_lock(&folder.lease()).expect("locked");
         let seen = only(&layout);
         assert_eq!((seen.now, seen.unended, seen.unconfirmed), (Known::Known(Some(holder)), None, true));
+        assert_eq!(seen.warm, None, "it is in front");
         drop(lease);
         let seen = only(&layout);
         assert_eq!((seen.now, seen.unended), (Known::Known(None), Some(3)), "it never ended");

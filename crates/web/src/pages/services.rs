@@ -155,7 +155,9 @@ fn in_front(view: &View, seen: &Overview) -> Markup {
                 Known::Unknown(why) => { span.state.unknown { (shape("unknown")) "unknown" } " which release is in front: " (why) },
             }
         }
-        @if let Some(ready) = &seen.warm { (warm(view, &seen.service, ready)) }
+        @if let Some(ready) = seen.warm.as_ref().filter(|ready| ready.until > view.present.now || seen.now == Known::Known(None)) {
+            (warm(view, &seen.service, ready))
+        }
     }
 }
 
