@@ -342,3 +342,33 @@ fn pipe(mut command: Command, file: &Path, what: &str) -> Result<(), String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_told_once_that_nobody_waits_any_more() {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            r#"read -r asked; read -r told
+            case $told in *'"stop":{"id":1}'*) note=told ;; *) note=$asked ;; esac
+            echo "{\"id\":1,\"said\":{\"done\":{\"note\":\"$note\"}}}"; cat > /dev/null"#,
+        ]);
+        let mut link = Link::start(command).expect("started");
+        let stop = AtomicBool::new(true);
+        let question = Question::Observe { service: "api".into() };
+        let said = link.ask_until(question, Duration::from_secs(20), Some(&stop)).expect("answered");
+        assert!(matches!(&said, Said::Done { note } if note == "told"), "{said:?}");
+    }
+
+    #[test]
+    fn a_file_is_hashed_as_it_is() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let bytes = vec![b'x'; 200_000];
+        std::fs::write(file.path(), &bytes).expect("written");
+        assert_eq!(digest_of(file.path()), Ok(crate::books::digest(&bytes)));
+        assert!(digest_of(Path::new("/no/such/file")).is_err_and(|why| why.starts_with("/no/such/file: ")));
+    }
+}

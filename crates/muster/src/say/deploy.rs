@@ -458,3 +458,101 @@ pub(crate) fn leases(hosts: &[&str], heard: &[Heard], clock: &Clock) -> String {
     };
     hosts.iter().zip(heard).map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use muster_core::plan::Attempt;
+    use muster_core::time::Timestamp;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(12);
+
+    /// What is said of a step that is done on one host.
+    fn step(telling: &mut Telling<'_>, act: Act, note: &str) -> String {
+        let began = telling.of(&Progress::Began(Some(0), act));
+        began + &telling.of(&Progress::Done(Some(0), act, SHORT, note))
+    }
+
+    #[test]
+    fn every_step_is_told_also_the_last_one() {
+        let hosts = ["ams1".to_owned()];
+        let mut telling = Telling::new("api", &hosts, Paper::PLAIN);
+        let mut said = step(&mut telling, Act::Drain, "no connection left");
+        said.push_str(&step(&mut telling, Act::Finish, ""));
+        said.push_str(&telling.rest());
+        assert_eq!(
+            said,
+            "     drain        12 ms  ams1: no connection left\n     finish       12 ms  ams1\n"
+        );
+        assert_eq!(telling.rest(), "", "once");
+    }
+
+    #[test]
+    fn a_terminal_shows_the_step_that_goes_on_and_a_pipe_is_not_steered() {
+        let hosts = ["ams1".to_owned()];
+        let paper = Paper { width: Some(80), bold: true };
+        let mut telling = Telling::new("api", &hosts, paper);
+        assert_eq!(telling.of(&Progress::Began(Some(0), Act::Fetch)), "     fetch …");
+        telling.of(&Progress::Done(Some(0), Act::Fetch, SHORT, ""));
+        let said = telling.of(&Progress::Began(Some(0), Act::Start));
+        assert_eq!(said, "\r\x1b[K     fetch        12 ms  ams1\n     start …");
+        let mut telling = Telling::new("api", &hosts, Paper::PLAIN);
+        let mut said = step(&mut telling, Act::Fetch, "a\x1b[2Jb");
+        said.push_str(&telling.of(&Progress::Interrupted(true)));
+        said.push_str(&telling.rest());
+        assert!(!said.contains(['\r', '\x1b']), "{said:?}");
+    }
+
+    #[test]
+    fn an_interruption_is_answered_at_once_with_what_is_waited_for() {
+        let hosts = ["ams1".to_owned()];
+        for (act, goes_back, words) in [
+            (Act::Fetch, true, "waiting for fetch to end"),
+            (Act::Watch, true, "watch ends now"),
+            (Act::Drain, false, "it is decided already"),
+        ] {
+            let mut telling = Telling::new("api", &hosts, Paper::PLAIN);
+            telling.of(&Progress::Began(Some(0), act));
+            let said = telling.of(&Progress::Interrupted(goes_back));
+            assert!(said.contains(words) && said.ends_with('\n'), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn requests_that_failed_are_told_and_what_is_unknown_is_never_none() {
+        let hosts = ["ams1".to_owned(), "fra1".to_owned()];
+        let unknown = || Failures::Unknown("no log".into());
+        for (failed, said) in [
+            (vec![], ""),
+            (vec![Failures::Counted(0), Failures::Counted(0)], "0 requests failed during the switch\n"),
+            (vec![Failures::Counted(1)], "1 request failed during the switch\n"),
+            (
+                vec![Failures::Counted(2), unknown()],
+                "2 requests failed during the switch; unknown on fra1: no log\n",
+            ),
+            (vec![unknown()], "requests that failed during the switch: unknown on ams1: no log\n"),
+        ] {
+            let outcome = Outcome {
+                end: End::New { complaints: Vec::new() },
+                attempt: Attempt { number: 2, release: 2 },
+                troubles: Vec::new(),
+                had_release: true,
+                failed_requests: failed.into_iter().enumerate().collect(),
+                took: SHORT,
+            };
+            assert_eq!(failed_requests(&outcome, &hosts), said);
+        }
+    }
+
+    #[test]
+    fn who_deploys_is_told_in_the_time_of_the_reader() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        // 2026-11-21, 14:02 in Berlin.
+        let clock = Clock::new(Timestamp::from_seconds(1_795_266_120), zone);
+        let text = "ann\x1b on desk, at fetch since 2026-11-21T12:02:00Z";
+        assert_eq!(holder(text, &clock), "ann  on desk, at fetch since 13:02 (1h ago)");
+        assert_eq!(holder("somebody\n", &clock), "somebody ");
+    }
+}

@@ -67,8 +67,16 @@ fn spots(nginx: &Nginx) -> Result<Vec<Spot>, String> {
     if let Some((path, why)) = conf.unseen.first() {
         return Err(format!("{}: {why}", path.display()));
     }
-    let built = program::built(&nginx.place, Instant::now() + WITHIN).map_err(|trouble| trouble.what)?;
-    let paths = chosen(&logs(&conf, nginx), &|told| program::absolute(&nginx.place, &built, told), &built)?;
+    let blocks = logs(&conf, nginx);
+    let is_absolute = |one: &&Directive| one.word().starts_with('/');
+    let is_whole = blocks.iter().all(|block| !block.is_empty() && block.iter().all(is_absolute));
+    // Requests are about to be led elsewhere: nginx is not asked what its files say already.
+    let built =
+        match is_whole && conf.tree.iter().filter(|one| one.name == "pid").any(|one| is_absolute(&one)) {
+            true => program::Built::default(),
+            false => program::built(&nginx.place, Instant::now() + WITHIN).map_err(|trouble| trouble.what)?,
+        };
+    let paths = chosen(&blocks, &|told| program::absolute(&nginx.place, &built, told), &built)?;
     let master = program::master(&nginx.place, &conf, &built)
         .ok_or("the first process of nginx is not found, so nobody knows what it writes to")?;
     let spot = |path: PathBuf| {
