@@ -74,9 +74,12 @@ impl Preparation {
 fn odd(said: &Said) -> Vec<Trouble> {
     let what = match said {
         Said::Busy { holder } => format!("{holder} is at work there"),
-        Said::Done { .. } | Said::Seen { .. } | Said::Failed(_) | Said::Standings(_) | Said::Fates(_) => {
-            "it answers another question".to_owned()
-        }
+        Said::Done { .. }
+        | Said::Seen { .. }
+        | Said::Ended { .. }
+        | Said::Failed(_)
+        | Said::Standings(_)
+        | Said::Fates(_) => "it answers another question".to_owned(),
     };
     vec![Trouble::new(what)]
 }
