@@ -364,6 +364,22 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The entries of a table with free keys whose values are texts, in the order of the file: each key with its place, each
+    /// value with its.
+    pub(crate) fn plain(&self, key: &str) -> Vec<(String, Range<usize>, String, Range<usize>)> {
+        match self.node(key).as_deref() {
+            Some(Node { value: Value::Table(table), .. }) => table
+                .entries
+                .iter()
+                .filter_map(|entry| {
+                    let text = text_of(&entry.node)?;
+                    Some((entry.key.clone(), entry.span.clone(), text, entry.node.span.clone()))
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The table below a key; its rows have judged it already.
     pub fn table(&self, key: &str) -> Option<Section<'a>> {
         let (Shape::Table(fields) | Shape::WholeOr(_, _, fields)) = self.row(key)?.shape else { return None };

@@ -71,6 +71,9 @@ pub struct Placed {
     pub release: Release,
     /// It was well here, so many restarts after its start.
     pub proven: Option<u32>,
+    /// When it was last told to start here: what it reported before is no news of it.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
 }
 
 /// A release that nobody has confirmed.

@@ -19,6 +19,7 @@ mod outages;
 mod peers;
 mod prepare;
 mod server;
+mod services;
 mod timers;
 
 use std::process::ExitCode;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
             HOST,
             prepare::with_docker,
         )
+        .fallible("services_are_held_to_what_they_say", HOST, services::are_held_to_what_they_say)
         .fallible("whatever_dies_in_a_deploy_the_end_is_all_old_or_all_new", HOST, deploys::whatever_dies)
         .fallible(
             "whatever_breaks_beside_a_deploy_the_end_is_all_old_or_all_new",

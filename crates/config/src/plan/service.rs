@@ -31,6 +31,19 @@ pub struct ServicePlan {
     pub secrets: Vec<(String, SecretRef)>,
     /// In which order the hosts lead requests to the new release.
     pub strategy: Strategy,
+    /// What the deploying machine runs itself.
+    pub hooks: Hooks,
+}
+
+/// Commands that the deploying machine runs itself: program and arguments, empty for none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Before anything is changed. When it fails, nothing is.
+    pub before: Vec<String>,
+    /// Once the new release stays.
+    pub after: Vec<String>,
+    /// Once it is known that it does not stay.
+    pub failed: Vec<String>,
 }
 
 /// The part of a service that its hosts must know. It travels, and is kept with each release.
@@ -50,6 +63,12 @@ pub struct ServiceSpec {
     pub env_file: Option<PathBuf>,
     /// Names that must have a value in its environment before anything starts.
     pub required_env: Vec<String>,
+    /// Programs that its hosts must have.
+    #[serde(default)]
+    pub tools: Vec<ToolSpec>,
+    /// With systemd: what is handed to it as a file of its own, by name and by where it is on the host.
+    #[serde(default)]
+    pub credentials: Vec<(String, PathBuf)>,
     /// The user that it runs as.
     pub user: Option<String>,
     /// The most memory that it may use, in bytes.
@@ -70,6 +89,15 @@ pub struct ServiceSpec {
     pub stop_first: bool,
     /// Going back to the code before does not undo what this release does to data.
     pub irreversible: bool,
+}
+
+/// A program that a host must have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// The word that it is found by.
+    pub program: String,
+    /// The parts of the least version: `[3, 11]` for `>= 3.11`. Never empty.
+    pub least: Vec<u64>,
 }
 
 /// What runs a service.
@@ -124,6 +152,9 @@ pub struct HealthSpec {
     pub within: Span,
     /// The longest that one answer may take.
     pub timeout: Span,
+    /// For a worker: it has to report in as this heartbeat, `NAME` of `[check.NAME]` on its hosts.
+    #[serde(default)]
+    pub heartbeat: Option<String>,
 }
 
 /// How often a service may be started again by itself.

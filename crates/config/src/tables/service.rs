@@ -15,8 +15,11 @@ use crate::shape::{is_variable, shown};
 use crate::tables::host::Hosts;
 use crate::tables::{Form, TableRow, safe};
 
+mod credentials;
 pub mod health;
+mod hooks;
 mod source;
+mod tools;
 
 /// The row of the table.
 pub const ROW: TableRow = TableRow {
@@ -134,6 +137,23 @@ pub(crate) const FIELDS: &[Field] = &[
         "[\"DATABASE_URL\", \"GEMINI_KEY\"]",
     ),
     Field::new(
+        "tools",
+        Shape::Map(&Shape::Text),
+        "Programs that its hosts must have, each with the least version that will do: nothing is started where one is missing \
+         or too old. Each is asked `--version`, as the user of the service with systemd; with Docker on the host and not in \
+         the image. They are looked for in `/usr/local/sbin`, `/usr/local/bin`, `/usr/sbin`, `/usr/bin`, `/sbin` and `/bin`.",
+        "{ node = \">= 20\", psql = \">= 15.2\" }",
+    )
+    .default("{}"),
+    Field::new(
+        "credentials",
+        Shape::Map(&Shape::Path),
+        "With systemd 247 or newer: files on its hosts, mode 600, that systemd hands to it under these names in the folder \
+         `$CREDENTIALS_DIRECTORY`, where nobody else can read them; to `pre_deploy` as well.",
+        "{ db_password = \"/etc/web/db.key\" }",
+    )
+    .default("{}"),
+    Field::new(
         "user",
         Shape::Text,
         "The user that it runs as, which systemd must be told; for Docker else that of the image, and `user:group` too.",
@@ -154,6 +174,16 @@ pub(crate) const FIELDS: &[Field] = &[
          as a migration. When it fails nothing was changed. Five minutes at most.",
         "[\"./manage\", \"migrate\"]",
     ),
+    Field::new(
+        "hooks",
+        Shape::Table(hooks::FIELDS),
+        "What the deploying machine runs itself, without a shell, for each deploy and rollback; five minutes at most each. In \
+         the environment are MUSTER_SERVICE, MUSTER_RELEASE (its number), MUSTER_HOSTS (with blanks between), MUSTER_STEP \
+         (`before`, `after`, or the step that failed) and MUSTER_BY. What it last said is kept under `hooks/` of the state \
+         directory.",
+        "{ before = [\"./announce\", \"begins\"], failed = [\"./announce\", \"failed\"] }",
+    )
+    .default("{}"),
     Field::new(
         "drain",
         Shape::Duration(NO_TIME, 3600 * SECOND),
@@ -179,7 +209,8 @@ pub(crate) const FIELDS: &[Field] = &[
         "stop_first",
         Shape::Flag,
         "The old release is stopped before the new one starts, because of data that only one can have: it is away for so \
-         long. Else that is so for a worker and for what has `volumes` that are not `:ro`.",
+         long. Else that is so for a worker and for what has `volumes` that are not `:ro`; with `false` workers of the old \
+         and the new release work beside each other for a while.",
         "true",
     ),
     Field::new(
@@ -192,7 +223,8 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::new(
         "irreversible",
         Shape::Flag,
-        "Its releases change data in a way that the code before them cannot read: a rollback asks first.",
+        "Its releases change data in a way that the code before them cannot read. Each release is kept with this word, and a \
+         rollback from it asks first, whatever the file says by then.",
         "true",
     )
     .default("false"),
@@ -266,13 +298,25 @@ pub(crate) fn read(
         section
             .no_effect("drain", "`drain` has no effect without `port`: there are no connections to wait for");
     }
+    let health = health?;
+    if health.heartbeat.is_some() && !stop_first {
+        section.contradiction(
+            "stop_first",
+            "with the old worker beside the new one, nobody can tell whose `heartbeat` it was",
+            "take `stop_first` out, or `heartbeat` out of `health`",
+        );
+        return None;
+    }
     let restart = section.table("restart")?;
+    let (tools, credentials) = (tools::read(section)?, credentials::read(section, &runtime)?);
     let spec = ServiceSpec {
         service: name.to_owned(),
         runtime,
+        tools,
+        credentials,
         domains: domains?,
         port,
-        health: health?,
+        health,
         env_file: section.path_to("env_file"),
         required_env: required_env?,
         user: user?,
@@ -287,7 +331,9 @@ pub(crate) fn read(
         irreversible: section.flag("irreversible")?,
     };
     let expectation = expectation(id, &spec, &strategy, hosts.len());
-    Some((ServicePlan { name: name.to_owned(), hosts, spec, secrets: secrets?, strategy }, expectation))
+    let (name, secrets) = (name.to_owned(), secrets?);
+    let hooks = hooks::read(section)?;
+    Some((ServicePlan { name, hosts, spec, secrets, strategy, hooks }, expectation))
 }
 
 /// What is expected of the deploys of a service. They come when they come; one that began must end in time, and well.

@@ -6,7 +6,8 @@ use muster_config::assertion::{Assertion, examples_compile};
 use muster_config::compile::compile;
 use muster_config::job_only::names_only;
 use muster_config::plan::{
-    HealthSpec, HostPlan, Plan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Source, Strategy, Then,
+    HealthSpec, Hooks, HostPlan, Plan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Source, Strategy,
+    Then, ToolSpec,
 };
 use muster_config::secret::SecretRef;
 use muster_config::tables::service::health::TERMS;
@@ -47,6 +48,14 @@ fn the_services_of_the_full_file_arrive_with_their_hosts() {
         api.strategy,
         Strategy { canary: Some("fra1".into()), hold: Span::seconds(30), then: Then::Rolling }
     );
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let hooks = Hooks {
+        before: words(&["./announce", "begins"]),
+        after: words(&["true"]),
+        failed: words(&["./announce", "failed"]),
+    };
+    assert_eq!((&api.hooks, &web.hooks), (&hooks, &Hooks::default()));
+    assert_eq!(web.spec.credentials, [("db_password".to_owned(), PathBuf::from("/etc/web/db.key"))]);
     let secret = |name: &str, reference| (name.to_owned(), reference);
     assert_eq!(
         api.secrets,
@@ -73,9 +82,15 @@ fn the_services_of_the_full_file_arrive_with_their_hosts() {
                 consecutive: 5,
                 within: Span::seconds(90),
                 timeout: Span::seconds(2),
+                heartbeat: None,
             },
             env_file: Some(PathBuf::from("/opt/api/.env")),
             required_env: texts(&["DATABASE_URL", "GEMINI_KEY"]),
+            tools: vec![
+                ToolSpec { program: "docker".into(), least: vec![24] },
+                ToolSpec { program: "psql".into(), least: vec![15, 2] },
+            ],
+            credentials: Vec::new(),
             user: Some("1000:1000".into()),
             memory: Some(512 << 20),
             restart: RestartSpec { max: 3, per: Span::minutes(5) },
@@ -105,6 +120,7 @@ fn the_services_of_the_full_file_arrive_with_their_hosts() {
     let artifact = Source::Artifact(PathBuf::from("/srv/build/worker.tar.gz"));
     assert!(matches!(&worker.spec.runtime, RuntimeSpec::Systemd { source, .. } if *source == artifact));
     assert_eq!((worker.spec.port, worker.spec.stop_first, worker.spec.keep_warm), (None, true, Span::ZERO));
+    assert_eq!(worker.spec.health.heartbeat.as_deref(), Some("mail-worker"));
 
     assert_eq!(
         (notes.spec.stop_first, notes.spec.keep_warm),
@@ -126,6 +142,7 @@ fn a_service_that_says_little_has_sensible_limits() {
             consecutive: 3,
             within: Span::seconds(60),
             timeout: Span::seconds(5),
+            heartbeat: None,
         }
     );
     assert_eq!(spec.restart, RestartSpec { max: 5, per: Span::minutes(10) });

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Act {
     /// Looks whether everything is there; changes nothing.
     Preflight,
+    /// Runs the command of the deployer that comes before everything that changes anything.
+    Before,
     /// Brings the release to the host.
     Fetch,
     /// Runs the command that runs once for each deploy.
@@ -32,6 +34,10 @@ pub enum Act {
     Drain,
     /// Writes the record, has the old release stopped when its time is over, removes what is too old.
     Finish,
+    /// Runs the command of the deployer that follows a release which stays.
+    After,
+    /// Runs the command of the deployer that follows a release which does not stay.
+    Failed,
     /// Leads requests to the old release, which is started again if it was stopped.
     Back,
     /// Stops the new release; it is kept with its last words.
@@ -43,6 +49,7 @@ impl Act {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Preflight => "preflight",
+            Self::Before => "before",
             Self::Fetch => "fetch",
             Self::Once => "once",
             Self::Start => "start",
@@ -55,6 +62,8 @@ impl Act {
             Self::Confirm => "confirm",
             Self::Drain => "drain",
             Self::Finish => "finish",
+            Self::After => "after",
+            Self::Failed => "failed",
             Self::Back => "back",
             Self::Withdraw => "withdraw",
         }

@@ -23,6 +23,8 @@ pub struct Goal {
     pub release: u64,
     /// True if it goes back to a release that was in front before: nothing runs once for it.
     pub is_return: bool,
+    /// It may go back also from a release that changed data in a way that the one before may not understand.
+    pub even_if_irreversible: bool,
     /// How it follows the old one.
     pub flow: Flow,
     /// True if requests are led to the service; false for a worker.
@@ -31,6 +33,12 @@ pub struct Goal {
     pub is_public: bool,
     /// True if a command runs once for it, before it starts anywhere.
     pub once: bool,
+    /// True if the deployer runs a command before anything is changed.
+    pub before: bool,
+    /// True if it runs one once the release stays.
+    pub after: bool,
+    /// The longest that each of them may take.
+    pub hook: Span,
     /// The host that goes first alone, by its place in the list.
     pub canary: Option<usize>,
     /// For how long the canary is watched.
@@ -73,6 +81,9 @@ pub struct Observed {
     pub confirmed: Option<Attempt>,
     /// What the host was led to and nobody has confirmed.
     pub pending: Option<Attempt>,
+    /// The releases kept there whose changes to data are not undone by going back, as they themselves said.
+    #[serde(default)]
+    pub irreversible: Vec<u64>,
     /// The highest number of an attempt or a release that this host has seen, whatever became of it.
     pub highest: u64,
 }
@@ -98,6 +109,12 @@ impl Observed {
     /// The release that requests are led to.
     pub fn serving(&self) -> Option<u64> {
         self.stand(self.side?).map(|stand| stand.release)
+    }
+
+    /// The last release up to the one in front that cannot be undone by going back to this one.
+    fn in_the_way(&self, release: u64) -> Option<u64> {
+        let serving = self.serving()?;
+        self.irreversible.iter().copied().filter(|it| (release + 1..=serving).contains(it)).max()
     }
 
     /// Where a release stands that runs and was well.
@@ -144,6 +161,12 @@ pub enum Objection {
         /// The release that nobody has confirmed.
         release: u64,
     },
+    /// It would go back over a release that said of itself that its changes to data stay.
+    #[error("release {release} changed data in a way that the releases before it may not understand")]
+    Irreversible {
+        /// The release.
+        release: u64,
+    },
     /// There are no hosts.
     #[error("no hosts")]
     Nowhere,
@@ -163,7 +186,8 @@ type Add<'a> = dyn FnMut(Act, &[usize], Span, OnFailure) + 'a;
 /// is not started again; one that stands where it stood is not fetched again.
 ///
 /// # Errors
-/// [`Objection`] when a deploy has to be settled first.
+/// [`Objection`] when a deploy has to be settled first, or when nobody said that it may go back over a release which cannot
+/// be undone.
 pub fn plan(goal: &Goal, observed: &[Observed]) -> Result<Plan, Objection> {
     if observed.is_empty() {
         return Err(Objection::Nowhere);
@@ -172,6 +196,10 @@ pub fn plan(goal: &Goal, observed: &[Observed]) -> Result<Plan, Objection> {
         if let Some(pending) = seen.pending {
             return Err(Objection::Unsettled { host, release: pending.release });
         }
+    }
+    let in_the_way = observed.iter().filter_map(|seen| seen.in_the_way(goal.release)).max();
+    if let Some(release) = in_the_way.filter(|_| goal.is_return && !goal.even_if_irreversible) {
+        return Err(Objection::Irreversible { release });
     }
     let all: Vec<usize> = (0..observed.len()).collect();
     let mut steps = Vec::new();
@@ -188,6 +216,11 @@ pub fn plan(goal: &Goal, observed: &[Observed]) -> Result<Plan, Objection> {
     let is_warm = cold.is_empty();
     if !is_warm {
         add(Act::Preflight, &all, PREFLIGHT, OnFailure::Abort);
+    }
+    if goal.before {
+        add(Act::Before, &[], goal.hook, OnFailure::Abort);
+    }
+    if !is_warm {
         add(Act::Fetch, &cold, goal.fetch, OnFailure::Abort);
         if goal.once && !goal.is_return {
             add(Act::Once, &all[..1], goal.once_within, OnFailure::Abort);
@@ -231,5 +264,8 @@ pub fn plan(goal: &Goal, observed: &[Observed]) -> Result<Plan, Objection> {
         add(Act::Drain, &all, goal.drain + MOMENT, OnFailure::Tell);
     }
     add(Act::Finish, &all, PREFLIGHT, OnFailure::Tell);
+    if goal.after {
+        add(Act::After, &[], goal.hook, OnFailure::Tell);
+    }
     Ok(Plan { release: goal.release, hosts: all.len(), steps })
 }

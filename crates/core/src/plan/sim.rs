@@ -168,6 +168,8 @@ fn deploy(world: &mut World, dice: &mut Dice, seed: u64, deadly: bool) -> Ended 
         canary: (dice.roll(2) == 0).then_some(0),
         rolling: dice.roll(2) == 0,
         hold: Span::seconds(dice.roll(2) * 10),
+        before: dice.roll(2) == 0,
+        after: dice.roll(2) == 0,
         ..goal(NEW)
     };
     let observed: Vec<Observed> = world.hosts.iter().map(|site| site.seen.clone()).collect();
@@ -208,7 +210,9 @@ fn deploy(world: &mut World, dice: &mut Dice, seed: u64, deadly: bool) -> Ended 
         match (order.host, done) {
             (None, _) => {
                 under_way.remove(at);
-                deploy.heard(None, order.act, Reply::Done, world.now);
+                let fails = matches!(order.act, Act::Before | Act::After) && dice.roll(20) == 0;
+                let reply = if fails { Reply::Failed("exit 1".into()) } else { Reply::Done };
+                deploy.heard(None, order.act, reply, world.now);
             }
             (Some(host), done) if is_cut || dice.roll(150) == 0 => {
                 // Cut off, or the helper was killed: before it acted or after.

@@ -7,10 +7,14 @@ pub(super) fn goal(release: u64) -> Goal {
     Goal {
         release,
         is_return: false,
+        even_if_irreversible: false,
         flow: Flow::Beside,
         has_front: true,
         is_public: false,
         once: false,
+        before: false,
+        after: false,
+        hook: Span::minutes(5),
         canary: None,
         hold: Span::ZERO,
         rolling: false,
@@ -60,6 +64,69 @@ fn a_canary_is_led_and_watched_before_the_others() {
             ("finish", all),
         ]
     );
+}
+
+#[test]
+fn going_back_over_a_release_that_cannot_be_undone_needs_a_word() {
+    let back = |release| Goal { is_return: true, ..goal(release) };
+    let seen = |irreversible: &[u64]| Observed { irreversible: irreversible.to_vec(), ..serving(4) };
+    let of = |goal: &Goal, irreversible: &[u64]| plan(goal, &[serving(4), seen(irreversible)]).map(drop);
+    assert_eq!(of(&back(3), &[4]), Err(Objection::Irreversible { release: 4 }));
+    assert_eq!(
+        of(&back(1), &[2, 3]),
+        Err(Objection::Irreversible { release: 3 }),
+        "not only the one in front"
+    );
+    assert_eq!(of(&back(3), &[3, 2]), Ok(()), "what it goes back to changed the data itself");
+    assert_eq!(of(&back(3), &[7]), Ok(()), "one that is no more in front");
+    assert_eq!(of(&Goal { even_if_irreversible: true, ..back(3) }, &[4]), Ok(()));
+    assert_eq!(of(&goal(5), &[4]), Ok(()), "it goes forward");
+}
+
+#[test]
+fn hooks_come_before_any_change_and_after_all_of_them() {
+    let goal = Goal { before: true, after: true, once: true, ..goal(2) };
+    let cold = plan(&goal, &[serving(1)]).unwrap();
+    let acts: Vec<_> = words(&cold).into_iter().map(|(act, _)| act).collect();
+    assert_eq!(acts[..3], ["preflight", "before", "fetch"]);
+    assert_eq!(acts.last(), Some(&"after"));
+    let mut seen = serving(2);
+    seen.green = Some(Stand { release: 1, running: true, proven: true });
+    let warm = plan(&Goal { is_return: true, release: 1, ..goal }, &[seen]).unwrap();
+    let acts: Vec<_> = words(&warm).into_iter().map(|(act, _)| act).collect();
+    assert_eq!(acts, ["before", "flip", "verify", "confirm", "drain", "finish", "after"]);
+    assert!(
+        warm.steps
+            .iter()
+            .filter(|step| matches!(step.act, Act::Before | Act::After))
+            .all(|step| { step.hosts.is_empty() && step.within == Span::minutes(5) })
+    );
+}
+
+#[test]
+fn a_hook_that_fails_before_touches_nothing_and_one_after_is_told() {
+    let goal = Goal { before: true, after: true, ..goal(2) };
+    let mut deploy = Deploy::new(plan(&goal, &[serving(1)]).unwrap());
+    let mut given = Vec::new();
+    while deploy.end().is_none() {
+        for order in deploy.orders(Span::ZERO) {
+            given.push(order.act);
+            let reply = if order.act == Act::Before { Reply::Failed("exit 1".into()) } else { Reply::Done };
+            deploy.heard(order.host, order.act, reply, Span::ZERO);
+        }
+    }
+    assert_eq!(given, [Act::Preflight, Act::Before], "no host was asked for anything else");
+    assert!(matches!(deploy.end(), Some(End::Old { failed: (None, Act::Before), .. })));
+
+    let mut deploy = Deploy::new(plan(&goal, &[serving(1)]).unwrap());
+    while deploy.end().is_none() {
+        for order in deploy.orders(Span::ZERO) {
+            let reply = if order.act == Act::After { Reply::Failed("exit 1".into()) } else { Reply::Done };
+            deploy.heard(order.host, order.act, reply, Span::ZERO);
+        }
+    }
+    let told = vec![(None, Act::After, "exit 1".to_owned())];
+    assert_eq!(deploy.end(), Some(&End::New { complaints: told }));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use muster_core::plan::{
 use muster_core::time::Span;
 
 use super::crew::{Crew, Result as Heard, Task};
+use super::hooks::{HOOK, Hooking};
 use super::public;
 use crate::books::Entry;
 use crate::front::Failures;
@@ -31,12 +32,16 @@ const BEFORE: Duration = Duration::from_secs(2);
 pub struct Wish {
     /// A new release of this version, or the release before.
     pub what: What,
+    /// It may go back also from a release that cannot be undone.
+    pub even_if_irreversible: bool,
     /// Who wants it.
     pub by: String,
     /// Values for the environment, secret.
     pub environment: Vec<(String, String)>,
     /// A folder of the user's own for the sockets of ssh.
     pub control: PathBuf,
+    /// And one for what hooks say.
+    pub output: PathBuf,
 }
 
 /// What is put in front.
@@ -177,10 +182,15 @@ pub fn prepare<'a>(
     let goal = Goal {
         release,
         is_return: matches!(wish.what, What::Back(_)),
+        // The plan alone does no harm.
+        even_if_irreversible: wish.even_if_irreversible || only_plan,
         flow: if spec.stop_first { Flow::StopFirst } else { Flow::Beside },
         has_front: !spec.domains.is_empty(),
         is_public: !spec.domains.is_empty(),
         once: !spec.pre_deploy.is_empty(),
+        before: !service.hooks.before.is_empty(),
+        after: !service.hooks.after.is_empty(),
+        hook: HOOK,
         canary: strategy
             .canary
             .as_ref()
@@ -215,7 +225,6 @@ impl Ready<'_> {
             .name("public before".into())
             .spawn(move || public::ask(&before, BEFORE).is_ok());
         let mut before = before.ok();
-        let mut was_public = false;
         let is_return = matches!(wish.what, What::Back(_));
         let is_file =
             matches!(&service.spec.runtime, RuntimeSpec::Systemd { source: Source::Artifact(_), .. });
@@ -231,12 +240,13 @@ impl Ready<'_> {
             by: wish.by.clone(),
         };
         crew.all(&Task::Begin(Box::new(errand)));
+        let hooking = Hooking::new(service, attempt, &wish.by, wish.output.clone());
         let mut deploy = Deploy::new(plan);
         let mut since: BTreeMap<Option<usize>, Instant> = BTreeMap::new();
         let mut troubles = Vec::new();
         let mut was_stopped = false;
         let mut fetched: Option<String> = None;
-        let (asked, public) = mpsc::channel();
+        let (asked, here) = mpsc::channel();
         let now = || Span::from(begin.elapsed());
         while deploy.end().is_none() {
             if stop.load(Ordering::Relaxed) {
@@ -252,22 +262,37 @@ impl Ready<'_> {
                 tell(Progress::Began(order.host, order.act));
                 match order.host {
                     Some(host) => crew.give(host, Task::Do(order.act, order.within.to_std())),
+                    None if hooking.has(order.act) => {
+                        let (hooking, asked) = (hooking.clone(), asked.clone());
+                        let (act, within) = (order.act, order.within.to_std());
+                        let thread = std::thread::Builder::new().name("hook".into()).spawn(move || {
+                            let heard = match hooking.run(act, act.word(), within) {
+                                Ok(note) => Heard::Done(note),
+                                Err(troubles) => Heard::Failed(troubles),
+                            };
+                            drop(asked.send((act, heard)));
+                        });
+                        if thread.is_err() {
+                            deploy.heard(None, order.act, Reply::Failed("no thread".into()), now());
+                        }
+                    }
                     None => {
-                        was_public = before.take().is_some_and(|before| before.join().unwrap_or(false));
+                        let was_public = before.take().is_some_and(|before| before.join().unwrap_or(false));
                         let (spec, asked) = (service.spec.clone(), asked.clone());
                         // Where nobody reached it before, it is asked once and not waited for.
                         let within = if was_public { order.within.to_std() } else { Duration::ZERO };
-                        let thread = std::thread::Builder::new()
-                            .name("public".into())
-                            .spawn(move || drop(asked.send(public::ask(&spec, within))));
+                        let thread = std::thread::Builder::new().name("public".into()).spawn(move || {
+                            let heard = of_public(public::ask(&spec, within), was_public);
+                            drop(asked.send((Act::Public, heard)));
+                        });
                         if thread.is_err() {
                             deploy.heard(None, order.act, Reply::Failed("no thread".into()), now());
                         }
                     }
                 }
             }
-            let (host, act, heard) = match public.try_recv() {
-                Ok(answer) => (None, Act::Public, of_public(answer, was_public)),
+            let (host, act, heard) = match here.try_recv() {
+                Ok((act, heard)) => (None, act, heard),
                 Err(_) => match crew.hear(Duration::from_millis(20)) {
                     Some((host, Task::Do(act, _), heard)) => (Some(host), act, heard),
                     Some(_) | None => continue,
@@ -311,6 +336,19 @@ impl Ready<'_> {
             Heard::Lost(why) if !service.spec.domains.is_empty() => Some((host, Failures::Unknown(why))),
             Heard::Done(_) | Heard::Seen(..) | Heard::Busy(_) | Heard::Failed(_) | Heard::Lost(_) => None,
         });
+        let step = match &end {
+            End::New { .. } => None,
+            End::Old { failed: (_, act), .. } => Some(*act),
+            End::Unsure { .. } => Some(Act::Confirm),
+        };
+        if let Some(step) = step.filter(|_| hooking.has(Act::Failed)) {
+            tell(Progress::Began(None, Act::Failed));
+            let begin = Instant::now();
+            if let Err(told) = hooking.run(Act::Failed, step.word(), HOOK.to_std()) {
+                tell(Progress::Failed(None, Act::Failed, begin.elapsed(), &told));
+                troubles.push((None, Act::Failed, told));
+            }
+        }
         Outcome {
             end,
             attempt,

@@ -7,9 +7,11 @@
 //! | [`deploy`] | one deploy or rollback from its beginning to its end |
 //! | [`prepare`] | one host, before anything is deployed to it |
 //! | [`public`] | the service as its users see it |
+//! | [`hooks`] | what the deploying machine runs itself |
 
 pub mod crew;
 pub mod deploy;
+mod hooks;
 pub mod link;
 pub mod prepare;
 mod public;

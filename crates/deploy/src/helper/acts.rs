@@ -64,7 +64,7 @@ impl Site {
             }
         };
         let artefact = release.artefact.clone();
-        *self.books.place(side) = Some(Placed { release, proven: None });
+        *self.books.place(side) = Some(Placed { release, proven: None, started: None });
         self.keep()?;
         Ok(artefact)
     }
@@ -115,6 +115,7 @@ impl Site {
         let mut placed = self.placed(side)?;
         let port = self.port(side).unwrap_or(0);
         placed.proven = None;
+        placed.started = Some(muster_host::clock::now().wall);
         *self.books.place(side) = Some(placed.clone());
         // Should nobody lead to it because the deployer died, the guard stops it.
         self.books.warm = (!self.spec.stop_first).then(|| Warm {

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use super::site::{Outcome, Site};
+use super::{heartbeat, tools};
 use crate::environment::Environment;
 use crate::front::Ports;
 use crate::runtime::{self, State};
@@ -33,6 +34,8 @@ pub(super) fn look(site: &mut Site) -> Outcome {
             );
         }
     }
+    objections.extend(tools::objections(&site.spec));
+    objections.extend(heartbeat::objection(site));
     objections.extend(disk(site));
     objections.extend(memory(site));
     let target = site.target()?;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use muster_core::plan::Side;
 
+use super::heartbeat;
 use super::site::{Outcome, Site, trouble};
 use crate::health::Health;
 use crate::runtime::State;
@@ -24,6 +25,7 @@ pub(super) fn pass(site: &mut Site, until: Instant) -> Outcome {
     let until = until.min(begin + site.spec.health.within.to_std());
     // It was just started: one that was started again since then is not well, however seldom it is looked at.
     let restarts = is_well(site, side, Some(0), until)?;
+    heartbeat::wait(site, side, restarts, until)?;
     if let Some(placed) = site.books.place(side) {
         placed.proven = Some(restarts);
     }

@@ -134,12 +134,14 @@ impl Site {
 
     /// What the plan has to know of this host.
     pub fn observed(&self) -> Observed {
+        let kept = self.books.kept.iter();
         Observed {
             side: self.serving(),
             blue: self.stand(Side::Blue),
             green: self.stand(Side::Green),
             confirmed: self.books.confirmed,
             pending: self.books.pending.as_ref().map(|pending| pending.attempt),
+            irreversible: kept.filter(|release| release.irreversible).map(|release| release.number).collect(),
             highest: self.books.highest,
         }
     }
@@ -159,7 +161,9 @@ impl Site {
             Act::Flip => self.flip(until),
             Act::Watch => probation::watch(self),
             Act::Verify => self.verify(until),
-            Act::Public => Err(trouble("the deployer asks the public address, not a host")),
+            Act::Public | Act::Before | Act::After | Act::Failed => {
+                Err(trouble(format!("{} is done by the deployer, not by a host", act.word())))
+            }
             Act::Confirm => self.confirm(),
             Act::Drain => self.drain(until),
             Act::Finish => self.finish(),

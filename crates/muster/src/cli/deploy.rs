@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use muster_config::plan::{RuntimeSpec, ServicePlan, Source};
-use muster_core::plan::End;
+use muster_core::plan::{Act, End, Objection};
 use muster_deploy::deployer::crew::Result as Heard;
 use muster_deploy::deployer::deploy::{self, Outcome, Progress, Refused, What, Wish};
 use muster_host::secret;
@@ -108,22 +108,12 @@ pub(crate) fn deploy(world: &World, args: &Args) -> Result<ExitCode, Refusal> {
             .because(&error)
             .help("`artifact` of the service, or the word behind its name, is a file of this machine"));
     }
-    carry_out(world, &service, What::Version(version), args.plan, &args.manner)
+    carry_out(world, &service, (What::Version(version), false), args.plan, &args.manner)
 }
 
 pub(crate) fn rollback(world: &World, args: &Back) -> Result<ExitCode, Refusal> {
     let service = service(world, args.service.as_deref())?;
-    if service.spec.irreversible && !args.even_if_irreversible && !args.plan {
-        return Err(Refusal::new(
-            ExitCode::Refused,
-            format!(
-                "releases of {} are marked irreversible: the one before may not understand its data",
-                service.name
-            ),
-        )
-        .help("--even-if-irreversible goes back all the same"));
-    }
-    carry_out(world, &service, What::Back(args.to), args.plan, &args.manner)
+    carry_out(world, &service, (What::Back(args.to), args.even_if_irreversible), args.plan, &args.manner)
 }
 
 pub(crate) fn releases(world: &World, args: &List) -> Result<ExitCode, Refusal> {
@@ -160,7 +150,7 @@ fn observe(world: &World, service: &ServicePlan) -> Result<Vec<Heard>, Refusal> 
 fn carry_out(
     world: &World,
     service: &ServicePlan,
-    what: What,
+    (what, even_if_irreversible): (What, bool),
     only_plan: bool,
     manner: &Manner,
 ) -> Result<ExitCode, Refusal> {
@@ -171,9 +161,11 @@ fn carry_out(
     };
     let wish = Wish {
         what,
+        even_if_irreversible,
         by: format!("{} on {}", world.who(), world.host_name()),
         environment,
         control: control()?,
+        output: world.layout()?.root().join("hooks"),
     };
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -207,7 +199,7 @@ fn carry_out(
         let plan = ready.plan().clone();
         world.say(&match manner.json {
             true => say::json::versioned(&plan),
-            false => say::deploy::plan(&plan, &names),
+            false => say::deploy::plan(&plan, &names) + &say::hooks::shown(&service.hooks),
         })?;
         return Ok(ExitCode::Fine);
     }
@@ -225,7 +217,7 @@ fn carry_out(
 fn code(outcome: &Outcome) -> ExitCode {
     match &outcome.end {
         End::New { .. } => ExitCode::Fine,
-        End::Old { failed: (_, muster_core::plan::Act::Preflight), .. } => ExitCode::Refused,
+        End::Old { failed: (_, Act::Preflight | Act::Before), .. } => ExitCode::Refused,
         End::Old { .. } => ExitCode::BadNews,
         End::Unsure { .. } => ExitCode::Unknown,
     }
@@ -319,6 +311,9 @@ fn refusal(world: &World, refused: &Refused) -> Refusal {
             refusal.because_of(words.join("; "))
         }
         Refused::NoRelease(_) => refusal.help("`muster releases` shows what there is"),
+        Refused::NoPlan(Objection::Irreversible { .. }) => {
+            refusal.help("--even-if-irreversible goes back all the same")
+        }
         Refused::NoPlan(_) | Refused::Here(_) => refusal,
     }
 }

@@ -145,7 +145,7 @@ impl<'a> Telling<'a> {
 }
 
 fn name(hosts: &[String], host: Option<usize>) -> String {
-    host.map_or_else(|| "public".to_owned(), |host| hosts.get(host).cloned().unwrap_or_default())
+    host.map_or_else(|| "here".to_owned(), |host| hosts.get(host).cloned().unwrap_or_default())
 }
 
 fn names(hosts: &[String], those: &[usize]) -> String {
@@ -212,15 +212,17 @@ pub(crate) fn end(service: &str, outcome: &Outcome, hosts: &[String], paper: &Pa
                 "{} release {release} is not in front: {}{}\n",
                 paper.strong(service),
                 match (host, act) {
-                    (None, Act::Public) => "public failed: ".to_owned(),
+                    (None, Act::Public | Act::Before) => format!("{} failed: ", act.word()),
                     (None, _) => format!("at {}: ", act.word()),
                     (Some(_), _) => format!("{} failed on {}: ", act.word(), name(hosts, *host)),
                 },
                 harmless(why)
             );
             match act {
-                Act::Preflight => text.push_str("Nothing was changed.\n"),
-                _ if !outcome.had_release => text.push_str("Nothing was in front before, and nothing is.\n"),
+                Act::Preflight | Act::Before => text.push_str("Nothing was changed.
+"),
+                _ if !outcome.had_release => text.push_str("Nothing was in front before, and nothing is.
+"),
                 _ => text.push_str(&format!("What was in front before is in front, after {took}.\n")),
             }
             text.push_str(&failed_requests(outcome, hosts));

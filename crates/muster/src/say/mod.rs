@@ -11,6 +11,7 @@
 //! | [`diff`] | how two texts differ |
 //! | [`lines`] | text in lines of a width |
 //! | [`doctor`] | `muster doctor` |
+//! | [`hooks`] | what a deploy runs on the deploying machine |
 //! | [`mending`] | `muster doctor --fix`, `confirm`, `undo` |
 //! | [`drift`] | `muster drift` |
 //! | [`status`] | `muster status` |
@@ -33,6 +34,7 @@ pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod hooks;
 pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod json;

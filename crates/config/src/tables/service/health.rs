@@ -1,6 +1,7 @@
 //! `health`: when a release is well.
 
 use muster_core::expectation::Level;
+use muster_core::ids::ExpectationId;
 use muster_core::time::Span;
 
 use crate::assertion::term::{Takes, Term, Type};
@@ -78,6 +79,14 @@ pub(super) const FIELDS: &[Field] = &[
         "\"5s\"",
     )
     .default("\"5s\""),
+    Field::new(
+        "heartbeat",
+        Shape::Text,
+        "Of a worker, which has no `port`: the [check] of kind `heartbeat`, in the `muster.toml` of its hosts, that it reports \
+         in as. It is well once the agent of its host has heard a success that was sent after its start, within `within`. \
+         Where no agent hears it, nothing is started. Without it a worker is well when it has run for 7 seconds.",
+        "\"mail-worker\"",
+    ),
 ];
 
 /// Reads the table; `listens` says whether there is anything to ask.
@@ -88,6 +97,7 @@ pub(super) fn read(section: &Section<'_>, listens: bool) -> Option<HealthSpec> {
             table.no_effect(key, format!("`{key}` has no effect without `port`: nobody can be asked"));
         }
     }
+    let heartbeat = heartbeat(&table, listens)?;
     let path = table.text("path")?;
     let is_path = path.starts_with('/')
         && path.len() <= PATH_LIMIT
@@ -120,5 +130,28 @@ pub(super) fn read(section: &Section<'_>, listens: bool) -> Option<HealthSpec> {
         consecutive: table.count("consecutive")?,
         within,
         timeout,
+        heartbeat,
     })
+}
+
+/// The heartbeat that a worker reports in as, if the table names one.
+#[expect(clippy::option_option, reason = "a fault is not the same as no heartbeat")]
+fn heartbeat(table: &Section<'_>, listens: bool) -> Option<Option<String>> {
+    if !table.has("heartbeat") {
+        return Some(None);
+    }
+    if listens {
+        table.contradiction(
+            "heartbeat",
+            "a service with `port` is asked itself whether it is well",
+            "take `heartbeat` out; a [check] may expect it all the same",
+        );
+        return None;
+    }
+    let name = table.text("heartbeat")?;
+    if ExpectationId::of("check", &name).is_err() {
+        table.refuse("heartbeat", "this is no name of a [check]", "write the NAME of [check.NAME]");
+        return None;
+    }
+    Some(Some(name))
 }

@@ -9,11 +9,13 @@
 //! |---|---|
 //! | `service` | [`Systemd`]: one service, and what it is asked |
 //! | `unit` | the file of a unit, and its environment |
+//! | `credentials` | secrets of the host that are handed to it |
 //! | `manager` | systemctl: how a unit stands |
 //! | `source` | brings commits and files |
 //! | `folder` | gives a folder to a user, and takes it back |
 //! | `errand` | commands that run once as the user of the service |
 
+mod credentials;
 mod errand;
 mod folder;
 mod manager;

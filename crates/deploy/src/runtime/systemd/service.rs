@@ -9,6 +9,7 @@ use muster_config::plan::{RestartSpec, ServiceSpec, Source};
 use muster_host::atomic::{self, Durability};
 use muster_host::state::{Layout, private_dir};
 
+use super::credentials;
 use super::errand::Errand;
 use super::folder::{self, Owner};
 use super::manager::{self, SOON, Shown, ask, must, show};
@@ -37,6 +38,7 @@ pub struct Systemd {
     /// Its folder below `/opt`.
     pub(super) root: PathBuf,
     has_port: bool,
+    credentials: Vec<(String, PathBuf)>,
     memory: Option<u64>,
     restart: RestartSpec,
     stop_timeout: Duration,
@@ -54,6 +56,7 @@ impl Systemd {
             user: spec.user.clone().unwrap_or_default(),
             root: Path::new("/opt").join(&spec.service),
             has_port: spec.port.is_some(),
+            credentials: spec.credentials.clone(),
             memory: spec.memory,
             restart: spec.restart,
             stop_timeout: spec.stop_timeout.to_std(),
@@ -115,6 +118,7 @@ impl Systemd {
             environment: &environment,
             port: self.has_port.then_some(port),
             command: &release.command,
+            credentials: &self.credentials,
             memory: self.memory,
             restarts: self.restart.max,
             per: self.restart.per.to_std().as_secs(),
@@ -179,7 +183,7 @@ impl Runtime for Systemd {
             Ok(version) if version < OLDEST => {
                 found.push(Trouble::new(format!("systemd {version} is too old: {OLDEST} is needed")));
             }
-            Ok(_) => {}
+            Ok(version) => found.extend(credentials::objections(&self.credentials, version)),
             Err(trouble) => found.push(trouble),
         }
         found.extend(self.owner().err());
@@ -222,16 +226,18 @@ impl Runtime for Systemd {
         private_dir(&self.environments)
             .and_then(|()| atomic::write(&environment, values.as_bytes(), 0o600, Durability::Kernel))
             .map_err(|error| told(&environment, error))?;
+        let mut properties = credentials::lines(&self.credentials)?;
+        properties.extend([
+            format!("EnvironmentFile={}", unit::path(&environment)?),
+            format!("Environment=MUSTER_RELEASE={}", release.number),
+            format!("ReadWritePaths={}", unit::path(&self.data())?),
+        ]);
         let errand = Errand {
             unit: format!("muster-{}-once", self.service),
             user: &self.user,
             folder: Path::new(&release.artefact),
             command,
-            properties: vec![
-                format!("EnvironmentFile={}", unit::path(&environment)?),
-                format!("Environment=MUSTER_RELEASE={}", release.number),
-                format!("ReadWritePaths={}", unit::path(&self.data())?),
-            ],
+            properties,
             memory: self.memory,
         };
         let ended = errand.run(&mut file, until);

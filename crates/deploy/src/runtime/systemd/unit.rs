@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::credentials;
 use crate::trouble::Trouble;
 
 /// Most of an environment file that is read, in bytes.
@@ -46,6 +47,8 @@ pub(super) struct Unit<'a> {
     /// None for a worker.
     pub(super) port: Option<u16>,
     pub(super) command: &'a [String],
+    /// Names, and files of the host.
+    pub(super) credentials: &'a [(String, PathBuf)],
     /// In bytes.
     pub(super) memory: Option<u64>,
     /// So many starts again…
@@ -83,6 +86,9 @@ impl Unit<'_> {
         add(format!("WorkingDirectory={}", literal(&path(self.folder)?)));
         add(format!("EnvironmentFile={}", literal(&path(self.environment)?)));
         add(format!("Environment={}", self.settings().join(" ")));
+        for line in credentials::lines(self.credentials)? {
+            add(literal(&line));
+        }
         add(format!("ExecStart={}", command(self.folder, self.command)?));
         add("Restart=on-failure\nRestartSec=1".to_owned());
         if self.slows_down {

@@ -24,6 +24,7 @@ pub(crate) fn inside() -> Option<Suite> {
             .test("systemd_tells_apart_how_a_release_ends", &[], systemd::tells_apart_how_it_ends)
             .test("systemd_knows_its_own_port_from_a_neighbours", &[], systemd::knows_its_own_port)
             .test("systemd_runs_a_command_once", &[], systemd::runs_a_command_once)
+            .test("systemd_hands_over_credentials", &[], systemd::hands_over_credentials)
             .test("systemd_brings_a_commit_and_builds_it", &[], systemd::brings_a_commit_and_builds_it)
             .test("systemd_brings_an_archive", &[], systemd::brings_an_archive)
             .test("systemd_objects_to_what_is_missing", &[], systemd::objects_to_what_is_missing)

@@ -227,6 +227,39 @@ pub(crate) fn runs_a_command_once() {
     assert_eq!(left, "");
 }
 
+pub(crate) fn hands_over_credentials() {
+    // As on a host: in a container systemd leaves its mounts private, so that what it hands over reaches nobody.
+    shell("mount --make-rshared /");
+    let (bench, place) = Bench::of_program("keeper");
+    let key = bench.work.path().join("key");
+    std::fs::write(&key, "hunter2").expect("written");
+    let source = Source::Artifact(PathBuf::from("server"));
+    let runtime = RuntimeSpec::Systemd { source: source.clone(), command: Vec::new(), build: Vec::new() };
+    let mut spec = spec("keeper", runtime);
+    spec.user = Some("keeper".to_owned());
+    spec.credentials = vec![("db_password".to_owned(), key.clone())];
+    let on = Systemd::new(&spec, &source, &[], &Layout::new(bench.work.path().join("state")));
+    let told: Vec<String> = on.objections().into_iter().map(|trouble| trouble.what).collect();
+    assert!(told.len() == 1 && told[0].ends_with("can be read by others (mode 644)"), "{told:?}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("set");
+    assert_eq!(on.objections(), []);
+
+    let script = "cat \"$CREDENTIALS_DIRECTORY/db_password\" > /opt/keeper/data/read && mv /opt/keeper/data/read \
+                  /opt/keeper/data/done; exec sleep 600";
+    on.start(&release(1, &place, None, &["sh", "-c", script]), Side::Blue, port(), soon()).expect("started");
+    let read = wait("the secret", || std::fs::read_to_string("/opt/keeper/data/done").ok());
+    assert_eq!(read, "hunter2");
+    let unit = bench.unit(Side::Blue);
+    let shown = shell(&format!("systemctl show '{unit}'; systemctl cat '{unit}'; cat /proc/[0-9]*/cmdline"));
+    assert!(shown.contains("LoadCredential=db_password:") && !shown.contains("hunter2"), "{shown}");
+    shell(&format!("systemd-analyze verify /etc/systemd/system/'{unit}'"));
+    let output = bench.work.path().join("output");
+    let once = ["sh", "-c", "cat $CREDENTIALS_DIRECTORY/db_password"].map(str::to_owned);
+    assert_eq!(on.once(&release(1, &place, None, &["true"]), &once, &output, soon()), Ok(0));
+    assert_eq!(std::fs::read_to_string(&output).expect("kept"), "hunter2");
+    on.stop(Side::Blue, Duration::from_secs(5)).expect("stopped");
+}
+
 pub(crate) fn brings_a_commit_and_builds_it() {
     let origin = tempfile::tempdir().expect("a folder");
     let at = origin.path().display();
