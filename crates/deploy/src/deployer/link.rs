@@ -285,7 +285,8 @@ pub fn bring(host: &HostPlan, control: &Path, file: &Path) -> Result<String, Str
     if !name.chars().all(is_plain) || name.starts_with('-') {
         return Err(format!("{}: a name of letters, digits, dots, - and _ is needed", file.display()));
     }
-    let name = format!("{}-{name}", digest.get(..12).unwrap_or_default());
+    // In a folder of its own, because a program keeps its name: `command` says it.
+    let name = format!("{}/{name}", digest.get(..12).unwrap_or_default());
     let script = receive(INCOMING, &name, &digest, "600");
     let command = match &host.ssh {
         Some(destination) => ssh(destination, control, &script),
@@ -303,10 +304,11 @@ pub fn bring(host: &HostPlan, control: &Path, file: &Path) -> Result<String, Str
 fn receive(folder: &str, name: &str, digest: &str, mode: &str) -> String {
     format!(
         "S=; [ \"$(id -u)\" = 0 ] || S='sudo -n'; $S mkdir -p {folder} && $S chmod 700 {folder} && \
-         $S sh -c 'umask 077; cat > {folder}/{name}.part && \
+         $S sh -c 'umask 077; mkdir -p $(dirname {folder}/{name}) && cat > {folder}/{name}.part && \
          [ \"$(sha256sum {folder}/{name}.part | cut -c1-64)\" = {digest} ] && \
          chmod {mode} {folder}/{name}.part && mv {folder}/{name}.part {folder}/{name} && \
-         find {folder} -type f ! -name {name} -mmin +60 -delete'"
+         find {folder} -type f ! -path {folder}/{name} -mmin +60 -delete && \
+         find {folder} -mindepth 1 -type d -empty -mmin +60 -delete'"
     )
 }
 
