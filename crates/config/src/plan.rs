@@ -28,8 +28,8 @@ pub use expect::{Expect, ExpectedFile, NewerThan};
 pub use peer::PeerPlan;
 pub use retries::Retries;
 pub use service::{
-    HealthSpec, Hooks, HostPlan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Source, Strategy, Then,
-    ToolSpec,
+    HealthSpec, Hooks, HostPlan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Source, Strategy,
+    Switch, Then, ToolSpec,
 };
 pub use status_page::{Component, MAIL_KIND, StatusPage, Subscribe};
 

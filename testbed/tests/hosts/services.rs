@@ -142,7 +142,7 @@ fn irreversible(host: &Host) -> Result<(), String> {
 }
 
 fn expect(done: &Done, code: i32, words: &str) -> Result<(), String> {
-    match done.code == code && done.out.contains(words) {
+    match done.code == code && (done.out.contains(words) || done.err.contains(words)) {
         true => Ok(()),
         false => Err(format!("expected exit {code} and {words:?}: {done:?}")),
     }

@@ -77,6 +77,9 @@ pub struct ServiceSpec {
     pub restart: RestartSpec,
     /// A command that runs once, on one host, in the new release, before it starts anywhere.
     pub pre_deploy: Vec<String>,
+    /// How nginx is led from one release to the next.
+    #[serde(default)]
+    pub switch: Switch,
     /// The longest that requests of the old release are waited for.
     pub drain: Span,
     /// How long the old release stays ready after that.
@@ -89,6 +92,17 @@ pub struct ServiceSpec {
     pub stop_first: bool,
     /// Going back to the code before does not undo what this release does to data.
     pub irreversible: bool,
+}
+
+/// How nginx is led from one release to the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// It looks for a flag with each request: nothing is reloaded.
+    #[default]
+    Flag,
+    /// It is given other files, and told to read them.
+    Reload,
 }
 
 /// A program that a host must have.

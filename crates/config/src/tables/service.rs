@@ -8,7 +8,7 @@ use muster_core::time::Span;
 
 use crate::codes;
 use crate::field::{DAY, Field, NO_TIME, SECOND, Shape};
-use crate::plan::{HostPlan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Strategy, Then};
+use crate::plan::{HostPlan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Strategy, Switch, Then};
 use crate::secret::{MaybeSecret, SecretRef};
 use crate::section::Section;
 use crate::shape::{is_variable, shown};
@@ -185,6 +185,15 @@ pub(crate) const FIELDS: &[Field] = &[
     )
     .default("{}"),
     Field::new(
+        "switch",
+        Shape::Choice(&["flag", "reload"]),
+        "How nginx is led to a new release. `flag`: by a file that it looks for with each request, and nothing is reloaded. \
+         `reload`, where no `if` may stand in its files: they are written anew, tested and read again. A reload closes kept \
+         connections, and a request that a client sends in that moment may be cut.",
+        "\"reload\"",
+    )
+    .default("\"flag\""),
+    Field::new(
         "drain",
         Shape::Duration(NO_TIME, 3600 * SECOND),
         "The longest that requests of the old release are waited for.",
@@ -307,6 +316,11 @@ pub(crate) fn read(
         );
         return None;
     }
+    let domains = domains?;
+    if domains.is_empty() && section.has("switch") {
+        section.no_effect("switch", "`switch` has no effect without `domains`: nginx leads nobody to it");
+    }
+    let switch = if section.choice("switch")? == "reload" { Switch::Reload } else { Switch::Flag };
     let restart = section.table("restart")?;
     let (tools, credentials) = (tools::read(section)?, credentials::read(section, &runtime)?);
     let spec = ServiceSpec {
@@ -314,7 +328,8 @@ pub(crate) fn read(
         runtime,
         tools,
         credentials,
-        domains: domains?,
+        domains,
+        switch,
         port,
         health,
         env_file: section.path_to("env_file"),

@@ -7,7 +7,7 @@ use muster_config::compile::compile;
 use muster_config::job_only::names_only;
 use muster_config::plan::{
     HealthSpec, Hooks, HostPlan, Plan, RestartSpec, RuntimeSpec, ServicePlan, ServiceSpec, Source, Strategy,
-    Then, ToolSpec,
+    Switch, Then, ToolSpec,
 };
 use muster_config::secret::SecretRef;
 use muster_config::tables::service::health::TERMS;
@@ -95,6 +95,7 @@ fn the_services_of_the_full_file_arrive_with_their_hosts() {
             memory: Some(512 << 20),
             restart: RestartSpec { max: 3, per: Span::minutes(5) },
             pre_deploy: texts(&["./manage", "migrate"]),
+            switch: Switch::Reload,
             drain: Span::seconds(20),
             keep_warm: Span::hours(1),
             keep_releases: 7,

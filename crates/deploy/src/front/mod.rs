@@ -4,7 +4,7 @@ pub mod nginx;
 
 use std::time::Instant;
 
-use muster_config::plan::ServiceSpec;
+use muster_config::plan::{ServiceSpec, Switch};
 
 use crate::release::Side;
 use crate::trouble::Trouble;
@@ -85,7 +85,8 @@ pub trait Front: std::fmt::Debug {
     /// Nobody answered in time.
     fn ask(&self, path: &str, until: Instant) -> Result<Answer, Trouble>;
 
-    /// Connections to a port of loopback that are established now. A request whose side has just been chosen may not have
+    /// Connections to a port of loopback that are established now, and workers of the web server that still serve by files of
+    /// before. A request whose side has just been chosen may not have
     /// its connection yet, so a side is left when none was seen several times in a row.
     ///
     /// # Errors
@@ -106,5 +107,9 @@ pub trait Front: std::fmt::Debug {
 pub fn of(spec: &ServiceSpec, ports: Ports, token: &str) -> Result<Box<dyn Front + Send>, Trouble> {
     let token = Token::parse(token).ok_or_else(|| Trouble::new("the token in the books is damaged"))?;
     let place = Place::of_host(&spec.service);
-    Ok(Box::new(Nginx::new(&spec.service, spec.domains.clone(), ports, token, place)?))
+    let nginx = Nginx::new(&spec.service, spec.domains.clone(), ports, token, place)?;
+    Ok(Box::new(match spec.switch {
+        Switch::Flag => nginx,
+        Switch::Reload => nginx.reloading(),
+    }))
 }

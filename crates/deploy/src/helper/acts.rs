@@ -130,6 +130,10 @@ impl Site {
             self.empty(side, until);
             let stopped = self.runtime.stop(side, self.spec.stop_timeout.to_std());
             stopped.map_err(|trouble| vec![trouble])?;
+            // What it reported until now is no news of the new one.
+            placed.started = Some(muster_host::clock::now().wall);
+            *self.books.place(side) = Some(placed.clone());
+            self.keep()?;
         }
         if self.books.warm.is_some() {
             guard::ensure(&self.layout, &self.spec.service).map_err(|trouble| vec![trouble])?;

@@ -199,7 +199,7 @@ fn carry_out(
         let plan = ready.plan().clone();
         world.say(&match manner.json {
             true => say::json::versioned(&plan),
-            false => say::deploy::plan(&plan, &names) + &say::hooks::shown(&service.hooks),
+            false => say::deploy::plan(&plan, &names) + &say::beside::of(service),
         })?;
         return Ok(ExitCode::Fine);
     }

@@ -11,7 +11,7 @@
 //! | [`diff`] | how two texts differ |
 //! | [`lines`] | text in lines of a width |
 //! | [`doctor`] | `muster doctor` |
-//! | [`hooks`] | what a deploy runs on the deploying machine |
+//! | [`beside`] | what a plan says beside its steps |
 //! | [`mending`] | `muster doctor --fix`, `confirm`, `undo` |
 //! | [`drift`] | `muster drift` |
 //! | [`status`] | `muster status` |
@@ -27,6 +27,7 @@
 //! | [`json`] | the same for programs |
 
 pub(crate) mod adoption;
+pub(crate) mod beside;
 pub(crate) mod checks;
 pub(crate) mod clock;
 pub(crate) mod count;
@@ -34,7 +35,6 @@ pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod drift;
-pub(crate) mod hooks;
 pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod json;

@@ -15,6 +15,7 @@ use super::program::Log;
 use super::server::Nginx;
 use super::text::Texts;
 use super::{flag, program, text};
+use crate::release::Side;
 use crate::trouble::Trouble;
 
 /// Time for one question, and between two.
@@ -36,7 +37,12 @@ struct Before {
 
 pub(super) fn install(nginx: &Nginx, until: Instant) -> Result<bool, Trouble> {
     flag::make(&nginx.place.flags).map_err(|error| told(&nginx.place.flags, &error))?;
-    let texts = nginx.texts();
+    lead(nginx, flag::side(&nginx.place.flags)?, until)
+}
+
+/// Brings the files into force that are right while requests are led to a side; true if anything changed.
+pub(super) fn lead(nginx: &Nginx, side: Side, until: Instant) -> Result<bool, Trouble> {
+    let texts = nginx.texts(side);
     let paths = [nginx.upstreams(), nginx.snippet()];
     let before = paths.iter().map(|path| look(path)).collect::<Result<Vec<_>, _>>()?;
     let wanted = [&texts.upstreams, &texts.snippet];

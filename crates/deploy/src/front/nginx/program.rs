@@ -125,6 +125,14 @@ pub(super) fn master(place: &Place, conf: &Configuration, built: &Built) -> Opti
     process::stat(pid).ok().filter(|stat| stat.name == "nginx" && !stat.is_dead()).map(|_| pid)
 }
 
+/// Workers that were told to end and still serve by the files of before.
+pub(super) fn leaving(place: &Place, until: Instant) -> Result<usize, Trouble> {
+    let (conf, built) = (Configuration::read(&place.conf), built(place, until)?);
+    let master = master(place, &conf, &built).ok_or_else(|| Trouble::new("nginx does not run"))?;
+    let is_leaving = |worker: &u32| process::command(*worker).contains("is shutting down");
+    Ok(process::children(master).iter().filter(|worker| is_leaving(worker)).count())
+}
+
 /// Its log as it is now; none if that is not a file.
 pub(super) fn log(place: &Place, conf: &Configuration, built: &Built) -> Option<Log> {
     let told = conf

@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use muster_host::nginx::Configuration;
 
-use super::{claims, client, failures, flag, install, objections, sockets, text};
+use super::{claims, client, failures, flag, install, objections, program, sockets, text};
 use crate::front::{Answer, Failures, Front, Ports};
 use crate::release::Side;
 use crate::trouble::Trouble;
+
+/// The longest that a switch may take for which nginx reads its files again.
+const SWITCH: Duration = Duration::from_secs(10);
 
 /// Where nginx and its files are on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct Nginx {
     pub(super) token: Token,
     pub(super) place: Place,
     pub(super) free: Vec<u16>,
+    /// The files name the side, and are read again at each switch.
+    pub(super) reloads: bool,
 }
 
 impl Nginx {
@@ -110,7 +115,22 @@ impl Nginx {
         if let Some(bad) = domains.iter().find(|domain| !is_plain(domain)) {
             return Err(Trouble::new(format!("{bad:?} is no domain that nginx could answer for")));
         }
-        Ok(Self { service: service.to_owned(), domains, ports, token, place, free: Vec::new() })
+        Ok(Self {
+            service: service.to_owned(),
+            domains,
+            ports,
+            token,
+            place,
+            free: Vec::new(),
+            reloads: false,
+        })
+    }
+
+    /// Without an `if`: its files name the side, and nginx reads them again at each switch.
+    #[must_use]
+    pub const fn reloading(mut self) -> Self {
+        self.reloads = true;
+        self
     }
 
     /// With ports on which nobody may listen now; [`Front::objections`] tells of those who do.
@@ -162,11 +182,11 @@ impl Nginx {
             .map_err(|why| Trouble::new(format!("nginx at {}: {why}", listen.at)))
     }
 
-    /// What the two files are to hold on this host as it stands.
-    pub(super) fn texts(&self) -> text::Texts {
+    /// What the two files are to hold on this host as it stands, while requests are led to a side.
+    pub(super) fn texts(&self, side: Side) -> text::Texts {
         let conf = Configuration::read(&self.place.conf);
         let is_claimed = self.domains.iter().any(|domain| !claims::of(&conf, domain, self).is_empty());
-        text::write(self, !is_claimed)
+        text::write(self, !is_claimed, self.reloads.then_some(side))
     }
 }
 
@@ -188,16 +208,26 @@ impl Front for Nginx {
     }
 
     fn point(&self, side: Side) -> Result<(), Trouble> {
+        if self.reloads {
+            install::lead(self, side, Instant::now() + SWITCH)?;
+        }
+        // Also without an `if` it is what says on disk which side leads.
         flag::point(&self.place.flags, &self.service, side)
     }
 
     fn ask(&self, path: &str, until: Instant) -> Result<Answer, Trouble> {
         let reply = self.get(path, until)?;
-        Ok(Answer { status: reply.status, side: reply.side })
+        let side = match self.reloads {
+            // A header that is added for us alone would need an `if`.
+            true => self.get(&text::probe(&self.service), until)?.side,
+            false => reply.side,
+        };
+        Ok(Answer { status: reply.status, side })
     }
 
     fn connections(&self, port: u16) -> Result<usize, Trouble> {
-        sockets::connections(port)
+        let open = sockets::connections(port)?;
+        Ok(if self.reloads { open + program::leaving(&self.place, Instant::now() + SWITCH)? } else { open })
     }
 
     fn mark(&self) -> failures::Mark {

@@ -29,9 +29,10 @@ pub(super) fn probe(service: &str) -> String {
     format!("/.well-known/muster/{service}")
 }
 
-/// The texts for a service; with a server block of our own where nobody else answers for its domains.
-pub(super) fn write(nginx: &Nginx, alone: bool) -> Texts {
-    let (upstreams, snippet) = (upstreams(nginx, alone), snippet(nginx));
+/// The texts for a service; with a server block of our own where nobody else answers for its domains. With a side, they lead
+/// to it and have no `if`.
+pub(super) fn write(nginx: &Nginx, alone: bool, side: Option<Side>) -> Texts {
+    let (upstreams, snippet) = (upstreams(nginx, alone), snippet(nginx, side));
     let mut generation = String::new();
     for byte in Sha256::new().chain_update(&upstreams).chain_update(&snippet).finalize().iter().take(8) {
         // Writing to a string cannot fail.
@@ -69,18 +70,35 @@ fn upstreams(nginx: &Nginx, alone: bool) -> String {
     text
 }
 
-fn snippet(nginx: &Nginx) -> String {
+fn snippet(nginx: &Nginx, side: Option<Side>) -> String {
     let service = &nginx.service;
     let (name, probe) = (variable(service), probe(service));
-    let flag = flag::path(&nginx.place.flags);
-    let flag = flag.display();
+    let told = format!(
+        "add_header X-Muster-Side ${name}_told always;\n    {}add_header X-Muster-Generation ${name}_generation always;\n",
+        if side.is_none() { "    " } else { "" }
+    );
+    let (choice, kept, stranger) = match side {
+        Some(side) => (format!("set ${name}_side {};\n", side.word()), String::new(), String::new()),
+        None => (
+            format!(
+                "# A flag that is remembered would be seen too late.\n\
+                 open_file_cache off;\n\
+                 set ${name}_side blue;\n\
+                 if (-f {}) {{ set ${name}_side green; }}\n",
+                flag::path(&nginx.place.flags).display()
+            ),
+            format!(
+                "    # In the `if`, so that headers which are added around this file are kept for everybody else.\n    \
+                 if (${name}_told) {{\n        {told}    }}\n"
+            ),
+            format!("    if (${name}_told = \"\") {{ return 404; }}\n"),
+        ),
+    };
+    let told = told.replace("\n        add", "\n    add");
     format!(
         "# muster writes this file for the service {service}; what is changed here is lost.\n\
          # A server block leads to the service by the line `{include}`.\n\
-         # A flag that is remembered would be seen too late.\n\
-         open_file_cache off;\n\
-         set ${name}_side blue;\n\
-         if (-f {flag}) {{ set ${name}_side green; }}\n\
+         {choice}\
          location / {{\n    \
              proxy_pass http://{name}_${name}_side;\n    \
              proxy_http_version 1.1;\n    \
@@ -96,17 +114,12 @@ fn snippet(nginx: &Nginx) -> String {
              proxy_next_upstream off;\n    \
              proxy_connect_timeout 5s;\n    \
              proxy_send_timeout 60s;\n    \
-             proxy_read_timeout 300s;\n    \
-             # In the `if`, so that headers which are added around this file are kept for everybody else.\n    \
-             if (${name}_told) {{\n        \
-                 add_header X-Muster-Side ${name}_told always;\n        \
-                 add_header X-Muster-Generation ${name}_generation always;\n    \
-             }}\n\
+             proxy_read_timeout 300s;\n\
+             {kept}\
          }}\n\
-         location = {probe} {{\n    \
-             if (${name}_told = \"\") {{ return 404; }}\n    \
-             add_header X-Muster-Side ${name}_told always;\n    \
-             add_header X-Muster-Generation ${name}_generation always;\n    \
+         location = {probe} {{\n\
+             {stranger}    \
+             {told}    \
              return 204;\n\
          }}\n",
         include = nginx.include_line(),

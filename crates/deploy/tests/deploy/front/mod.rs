@@ -24,6 +24,7 @@ pub(crate) fn tests(suite: Suite) -> Suite {
         .test("a_tls_block_of_somebody_else_leads_to_the_sides", nginx, files::a_tls_block_leads_to_the_sides)
         .test("the_token_stays_with_nginx", nginx, requests::the_token_stays_with_nginx)
         .test("a_flag_is_seen_whatever_nginx_remembers", nginx, requests::a_flag_is_seen_at_once)
+        .test("without_an_if_a_switch_is_a_reload", nginx, requests::without_an_if_a_switch_is_a_reload)
         .test("an_upgraded_connection_outlives_a_switch", nginx, requests::an_upgrade_outlives_a_switch)
         .test("an_upload_ends_where_it_began", nginx, requests::an_upload_ends_where_it_began)
         .test("an_app_that_is_away_is_told_with_its_side", nginx, requests::an_app_that_is_away_is_told)

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use muster_deploy::front::Front as _;
+use muster_deploy::front::nginx::Nginx;
 use muster_deploy::release::Side;
 
 use crate::front::app::{App, head};
@@ -92,6 +93,47 @@ pub(crate) fn a_flag_is_seen_at_once() {
     turn(Side::Green);
     // The worker of before may take connections yet, for as long as nobody gives it the time to end.
     until("the flag is not seen", || side().is_none());
+}
+
+pub(crate) fn without_an_if_a_switch_is_a_reload() {
+    let bed = Bed::with("add_header X-Theirs kept;");
+    let front = bed.front().reloading();
+    assert_eq!(front.install(soon()), Ok(true));
+    let text =
+        |bed: &Bed| bed.texts().map(|text| String::from_utf8(text.expect("there")).expect("text")).concat();
+    assert!(!text(&bed).lines().any(|line| line.trim_start().starts_with("if ")), "{}", text(&bed));
+    let _apps = [App::start(bed.ports.blue, "blue"), App::start(bed.ports.green, "green")];
+    let led = |front: &Nginx| front.ask("/", soon()).expect("an answer");
+    for side in [Side::Blue, Side::Green, Side::Blue, Side::Green] {
+        // A request on its way keeps its worker, and the side of before.
+        let mut slow = connect(&bed);
+        slow.write_all(b"GET /slow HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n").expect("sent");
+        let before = front.side().expect("seen");
+        until("the slow request is under way", || front.connections(bed.ports.of(before)) != Ok(0));
+        front.point(side).expect("pointed");
+        assert_eq!((led(&front).side, front.side()), (Some(side), Ok(side)));
+        assert!(head(&mut slow).expect("heard").expect("an answer").0.starts_with("HTTP/1.1 200"));
+        // Each fresh connection is led by the new files, and headers of others are kept for users.
+        for _ in 0..20 {
+            let head = asked(&bed, "");
+            assert!(head.contains("X-Theirs: kept") && !head.contains("X-Muster"), "{head}");
+        }
+        for side in Side::BOTH {
+            until("workers of before are gone", || front.connections(bed.ports.of(side)) == Ok(0));
+        }
+        assert_eq!(front.install(soon()), Ok(false), "what is in force stays");
+    }
+    // Files that nginx refuses are taken back, and requests go where they went.
+    let before = bed.texts();
+    bed.write("conf.d/broken.conf", "nonsense;");
+    assert!(front.point(Side::Blue).is_err());
+    assert_eq!((bed.texts(), front.side()), (before, Ok(Side::Green)));
+    assert_eq!(led(&front).side, Some(Side::Green));
+    bed.write("conf.d/broken.conf", "");
+    // A service may change its mind, either way.
+    let flagged = bed.front();
+    assert_eq!((flagged.install(soon()), led(&flagged).side), (Ok(true), Some(Side::Green)));
+    assert_eq!((front.install(soon()), led(&front).side), (Ok(true), Some(Side::Green)));
 }
 
 pub(crate) fn an_upgrade_outlives_a_switch() {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use muster_config::plan::{HealthSpec, RestartSpec, RuntimeSpec, ServiceSpec};
+use muster_config::plan::{HealthSpec, RestartSpec, RuntimeSpec, ServiceSpec, Switch};
 use muster_core::time::{Span, Timestamp};
 use muster_deploy::release::Release;
 
@@ -44,6 +44,7 @@ pub(crate) fn spec(service: &str, runtime: RuntimeSpec) -> ServiceSpec {
         memory: Some(64 << 20),
         restart: RestartSpec { max: 2, per: Span::minutes(10) },
         pre_deploy: Vec::new(),
+        switch: Switch::Flag,
         drain: Span::seconds(1),
         keep_warm: Span::seconds(1),
         keep_releases: 2,
