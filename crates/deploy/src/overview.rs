@@ -288,7 +288,7 @@ mod tests {
             by: "ben".into(),
             at: Timestamp::from_seconds(5),
         };
-        Placed { release, proven: None }
+        Placed { release, proven: None, started: None }
     }
 
     fn only(layout: &Layout) -> Overview {

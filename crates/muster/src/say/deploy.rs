@@ -219,10 +219,14 @@ pub(crate) fn end(service: &str, outcome: &Outcome, hosts: &[String], paper: &Pa
                 harmless(why)
             );
             match act {
-                Act::Preflight | Act::Before => text.push_str("Nothing was changed.
-"),
-                _ if !outcome.had_release => text.push_str("Nothing was in front before, and nothing is.
-"),
+                Act::Preflight | Act::Before => text.push_str(
+                    "Nothing was changed.
+",
+                ),
+                _ if !outcome.had_release => text.push_str(
+                    "Nothing was in front before, and nothing is.
+",
+                ),
                 _ => text.push_str(&format!("What was in front before is in front, after {took}.\n")),
             }
             text.push_str(&failed_requests(outcome, hosts));

@@ -268,7 +268,7 @@ fn a_deploy_is_watched() {
         let ended = Entry { failed_requests: Some(failed), ..entry(3, Entry::ENDED, "") };
         folder.append(entry(3, "deployed", "v3")).unwrap();
         folder.append(ended).unwrap();
-        let blue = Some(Placed { release: release(3, "v3"), proven: None });
+        let blue = Some(Placed { release: release(3, "v3"), proven: None, started: None });
         let confirmed = Some(Attempt { number: 3, release: 3 });
         let side = Some(Side::Blue);
         folder.write(&Books { side, blue, confirmed, highest: 3, warm: None, ..books }).unwrap();

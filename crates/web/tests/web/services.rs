@@ -60,7 +60,7 @@ pub(crate) fn entry(number: u64, what: &str, version: &str) -> Entry {
 pub(crate) fn deployed(server: &Server, service: &str, version: &str) -> (Folder, Books) {
     let folder = Folder::new(&Layout::new(server.folder.path()), service);
     folder.create().unwrap();
-    let placed = |release| Some(Placed { release, proven: Some(0) });
+    let placed = |release| Some(Placed { release, proven: Some(0), started: None });
     let books = Books {
         side: Some(Side::Green),
         blue: placed(release(1, "v1")),
@@ -196,7 +196,8 @@ fn a_deploy_that_goes_on_is_live() {
     );
     assert!(!text.contains("\"id\":\"service-other\""), "{text}");
     folder.append(entry(3, "deployed", "v3")).unwrap();
-    let books = Books { blue: Some(Placed { release: release(3, "v3"), proven: None }), ..books };
+    let books =
+        Books { blue: Some(Placed { release: release(3, "v3"), proven: None, started: None }), ..books };
     let confirmed = Some(Attempt { number: 3, release: 3 });
     folder.write(&Books { side: Some(Side::Blue), confirmed, highest: 3, warm: None, ..books }).unwrap();
     drop(lease);

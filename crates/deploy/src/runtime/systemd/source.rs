@@ -245,23 +245,10 @@ fn is_archive(path: &Path) -> bool {
     [b".tar".as_slice(), b".tar.gz", b".tgz"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// The name that a program has where it comes from: the deployer puts the first 12 digits of its digest in front of it, and a
-/// `command` could not name what is called otherwise with each release.
-fn own_name(file: &Path) -> &OsStr {
-    let name = file.file_name().unwrap_or_default();
-    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    match name.as_bytes().split_at_checked(12) {
-        Some((digits, [b'-', own @ ..])) if !own.is_empty() && digits.iter().all(is_digit) => {
-            OsStr::from_bytes(own)
-        }
-        _ => name,
-    }
-}
-
 /// Files of an archive, or the one program.
 fn unpack(file: &Path, place: &Path, until: Instant) -> Result<(), Trouble> {
     if !is_archive(file) {
-        let program = place.join(own_name(file));
+        let program = place.join(file.file_name().unwrap_or_default());
         return fs::copy(file, &program)
             .and_then(|_| fs::set_permissions(&program, fs::Permissions::from_mode(0o755)))
             .map_err(|error| Trouble::new(format!("{} cannot be copied: {error}", file.display())));
@@ -350,14 +337,6 @@ mod tests {
         fs::write(&program, "\x7fELF").expect("written");
         unpack(&program, &place, until).expect("copied");
         assert_eq!(fs::metadata(place.join("server")).expect("there").permissions().mode() & 0o777, 0o755);
-        for (sent, own) in [
-            ("/x/201049b374c8-app", "app"),
-            ("/x/201049b374c8-", "201049b374c8-"),
-            ("/x/201049b374cX-app", "201049b374cX-app"),
-            ("/x/app", "app"),
-        ] {
-            assert_eq!(own_name(Path::new(sent)), own, "{sent}");
-        }
         assert_eq!(digest(&at("victim")).expect("read").len(), 64);
         assert!(digest(folder.path()).is_err());
     }
