@@ -65,7 +65,7 @@ const AGAIN: Span = Span::seconds(1);
 const PATIENCE: Span = Span::seconds(75);
 
 /// And one that has to hear that the new release stays; by then it has gone back, and is led forward again.
-const INSISTENCE: Span = Span::seconds(120);
+pub const INSISTENCE: Span = Span::seconds(120);
 
 /// An order that was not answered well yet.
 #[derive(Debug, Clone, Copy)]

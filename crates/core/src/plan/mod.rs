@@ -23,7 +23,7 @@ mod sim;
 mod tests;
 
 pub use act::{Act, OnFailure};
-pub use machine::{Deploy, End, Order, Reply};
+pub use machine::{Deploy, End, INSISTENCE, Order, Reply};
 pub use order::{Attempt, Flow, Goal, Objection, Observed, Plan, Stand, Step, plan};
 pub use settle::{Settling, settle};
 pub use side::Side;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use muster_core::plan::INSISTENCE;
 use muster_host::lock::{self, Attempt};
 use muster_host::state::Layout;
 
@@ -172,8 +173,9 @@ impl Site {
         let Some(Pending { attempt, to }) = self.books.pending.clone() else { return };
         match self.back() {
             Ok(_) => {
-                // Whoever was led to it may end there in peace.
-                let until = self.in_a_while(self.spec.drain);
+                // Whoever was led to it may end there in peace; and it may have been confirmed elsewhere, by a deployer
+                // that insists on it when it reaches this host again.
+                let until = self.in_a_while(self.spec.drain.max(INSISTENCE));
                 self.books.warm = Some(Warm { side: to, release: attempt.release, until });
                 drop(self.keep());
                 super::tell::taken_back(self, attempt);
