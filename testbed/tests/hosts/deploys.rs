@@ -16,16 +16,18 @@ use crate::server::binaries;
 const NAME: &str = "web.test";
 
 /// A release that is broken, what breaks it, and what is said of it.
-const BROKEN: [(&str, &str, &str); 3] = [
+const BROKEN: [(&str, &str, &str); 5] = [
     ("bad500", "health500", "status was 500"),
     ("crash", "crash:0.1", "it ended"),
+    ("crashloop", "crashloop", "it ended"),
+    ("slowstart", "slowstart:60", "not well within"),
     ("wrongport", "wrongport", "not well within"),
 ];
 
 pub(crate) fn three_hosts() -> Result<(), String> {
     let fleet = Fleet::with_apps(3, &["v1", "v2", "v3"])?;
     let deployer = &fleet.deployer;
-    let service = in_docker(&fleet, ("30s", "10s"), "canary = \"web1\", hold = \"1s\", then = \"parallel\"");
+    let service = in_docker(&fleet, ("20s", "10s"), "canary = \"web1\", hold = \"1s\", then = \"parallel\"");
     deployer.put("/etc/muster/muster.toml", service.as_bytes(), "600")?;
     deployer.must("muster config check")?;
     // One server has broken releases that the others have in good order.
@@ -241,9 +243,17 @@ fn is_quiet(fleet: &Fleet) -> Result<bool, String> {
     Ok(true)
 }
 
+/// Somebody who takes the port of the side that is not in front, once a release was started there.
+const NEIGHBOUR: &str = r#"
+side=green; [ -e /var/lib/muster-front/web/green ] && side=blue
+port=$(grep -m 1 "\"$side\": [0-9]" /var/lib/muster/deploy/web/books.json | tr -dc 0-9)
+setsid sh -c "until grep -qs 'at probation ' /var/lib/muster/deploy/web/lease.txt; do :; done
+    PORT=$port APP_VERSION=neighbour exec /usr/local/bin/app" >/dev/null 2>&1 </dev/null &
+"#;
+
 /// The same for a program under systemd, whose file comes from the machine that deploys.
 pub(crate) fn under_systemd() -> Result<(), String> {
-    let fleet = Fleet::of(Wanted { hosts: 2, binaries: &binaries()?, versions: &[] })?;
+    let fleet = Fleet::of(Wanted { hosts: 3, binaries: &binaries()?, versions: &[] })?;
     let deployer = &fleet.deployer;
     deployer.must(
         "set -e; mkdir -p /srv/releases
@@ -259,9 +269,9 @@ pub(crate) fn under_systemd() -> Result<(), String> {
         )?;
     }
     let service = format!(
-        "{}[service.web]\nhosts = [\"web1\", \"web2\"]\nartifact = \"/srv/releases/v1.tar.gz\"\nruntime = \"systemd\"\n\
+        "{}[service.web]\nhosts = [\"web1\", \"web2\", \"web3\"]\nartifact = \"/srv/releases/v1.tar.gz\"\nruntime = \"systemd\"\n\
          command = [\"./app\"]\nuser = \"web\"\ndomains = [\"{NAME}\"]\nport = 8080\nmemory = \"128MiB\"\n\
-         health = {{ path = \"/health\", within = \"30s\" }}\nenv_file = \"/etc/web/env\"\nrequired_env = [\"COLOUR\"]\n\
+         health = {{ path = \"/health\", within = \"20s\" }}\nenv_file = \"/etc/web/env\"\nrequired_env = [\"COLOUR\"]\n\
          drain = \"10s\"\nkeep_warm = \"10m\"\nstrategy = {{ then = \"parallel\" }}\n",
         fleet.tables()
     );
@@ -280,9 +290,21 @@ pub(crate) fn under_systemd() -> Result<(), String> {
     second.host.must("echo health500 > /etc/web/break.next; mv /etc/web/break.next /etc/web/break")?;
     let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
     println!("{}", done.out);
-    second.host.must("rm /etc/web/break; sed -i /COLOUR/d /etc/web/env")?;
     expect(&done, 1, "status was 500")?;
     everywhere(&fleet, "v2")?;
+    // The new release listens elsewhere, and a neighbour says on its port that it is well.
+    second.host.must(&format!(
+        "echo wrongport > /etc/web/break.next; mv /etc/web/break.next /etc/web/break; {NEIGHBOUR}"
+    ))?;
+    let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
+    println!("{}", done.out);
+    expect(&done, 1, "is not this release")?;
+    everywhere(&fleet, "v2")?;
+    // He stays where he is.
+    let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
+    expect(&done, 5, "taken by app (process")?;
+    everywhere(&fleet, "v2")?;
+    second.host.must("pkill -9 -x -u root app; rm /etc/web/break; sed -i /COLOUR/d /etc/web/env")?;
     let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
     expect(&done, 5, "COLOUR has no value in /etc/web/env")?;
     everywhere(&fleet, "v2")?;
