@@ -292,9 +292,9 @@ pub(crate) fn under_systemd() -> Result<(), String> {
     println!("{}", done.out);
     expect(&done, 1, "status was 500")?;
     everywhere(&fleet, "v2")?;
-    // The new release listens elsewhere, and a neighbour says on its port that it is well.
+    // The new release does not listen yet, and a neighbour says on its port that it is well.
     second.host.must(&format!(
-        "echo wrongport > /etc/web/break.next; mv /etc/web/break.next /etc/web/break; {NEIGHBOUR}"
+        "echo slowstart:60 > /etc/web/break.next; mv /etc/web/break.next /etc/web/break; {NEIGHBOUR}"
     ))?;
     let done = deployer.run("muster deploy web /srv/releases/v3.tar.gz")?;
     println!("{}", done.out);
