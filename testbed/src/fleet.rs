@@ -175,7 +175,7 @@ fn server(wanted: Wanted<'_>, network: &Network, container: &str, name: String) 
 /// Starts the server's own Docker engine and gives it the versions of the app.
 fn engine(host: &Host, versions: &[&str]) -> Result<(), String> {
     host.must("systemctl start docker")?;
-    host.wait(Duration::from_secs(60), "the engine to answer", |host| {
+    host.wait(Duration::from_secs(180), "the engine to answer", |host| {
         Ok(host.run("docker info >/dev/null 2>&1")?.code == 0)
     })?;
     for version in versions {

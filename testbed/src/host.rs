@@ -86,7 +86,7 @@ impl Host {
             b"listen on 127.0.0.1\naction \"local\" mbox\nmatch from any for any action \"local\"\n",
             "644",
         )?;
-        host.wait(Duration::from_secs(60), "systemd to finish booting", |host| {
+        host.wait(Duration::from_secs(180), "systemd to finish booting", |host| {
             let state = host.run("systemctl is-system-running")?.out;
             Ok(matches!(state.trim(), "running" | "degraded"))
         })?;
